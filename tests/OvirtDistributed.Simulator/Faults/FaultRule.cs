@@ -55,6 +55,7 @@ public sealed record FaultRule
 /// <summary>A rule in force, with the number of requests it has hit.</summary>
 public sealed class ArmedFault(FaultRule rule)
 {
+    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _seen;
     private int _hits;
 
@@ -65,6 +66,11 @@ public sealed class ArmedFault(FaultRule rule)
 
     /// <summary>True once every hit the rule promises has happened: tests assert it.</summary>
     public bool Exercised => Hits >= Rule.Times;
+
+    /// <summary>Completes when the fault is taken out of force: what <see cref="FaultRule.StickPhase"/> holds waits for it.</summary>
+    public Task Released => _released.Task;
+
+    internal void Release() => _released.TrySetResult();
 
     /// <summary>Counts a matching request; true when this one is to be hit.</summary>
     public bool Strike()
