@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Hosting.Errors;
+
+/// <summary>
+/// A failure whose message is meant for the person or process that called: it crosses the wire as it is, without a stack trace.
+/// Anything else that escapes a call is answered as an internal error with a reference to the log.
+/// </summary>
+public sealed class OperatorException(FailureKind kind, string message, Exception? inner = null) : Exception(message, inner)
+{
+    public FailureKind Kind { get; } = kind;
+
+    /// <summary>Machine-readable word for callers that branch on the reason, such as <c>fenced</c>; travels in the trailer <c>ovd-failure</c>.</summary>
+    public string? Reason { get; init; }
+
+    public static OperatorException Invalid(string field, string? value, string advice) =>
+        new(FailureKind.InvalidInput, $"{field} '{value}' cannot be used: {advice}");
+}

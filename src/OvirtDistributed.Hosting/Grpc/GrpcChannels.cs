@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net.Security;
+using Grpc.Core;
+using Grpc.Net.Client;
+using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Hosting.Tls;
+
+namespace OvirtDistributed.Hosting.Grpc;
+
+/// <summary>Client channels to our services. Each channel is one HTTP/2 connection; ask for several where bulk data flows.</summary>
+public static class GrpcChannels
+{
+    /// <summary>
+    /// Makes a channel to <paramref name="address"/> (<c>https://host:port</c>, or <c>http://</c> on loopback without TLS).
+    /// Does not connect yet. The caller owns and disposes it.
+    /// </summary>
+    /// <exception cref="OperatorException">The address cannot be used.</exception>
+    public static GrpcChannel Create(string address, TlsIdentity? tls)
+    {
+        if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || (uri.Scheme != Uri.UriSchemeHttps && uri.Scheme != Uri.UriSchemeHttp))
+        {
+            throw OperatorException.Invalid("address", address, "write https://host:port (or http://127.0.0.1:port without TLS).");
+        }
+
+        if (uri.Scheme == Uri.UriSchemeHttps && tls is null)
+        {
+            throw OperatorException.Invalid("address", address, "it is https but this process has no certificate: set Tls:CertificateFile, Tls:KeyFile and Tls:CaFile.");
+        }
+
+        var handler = new SocketsHttpHandler
+        {
+            EnableMultipleHttp2Connections = false,
+            ConnectTimeout = TimeSpan.FromSeconds(10),
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+            KeepAlivePingDelay = TimeSpan.FromSeconds(20),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(20),
+            InitialHttp2StreamWindowSize = 4 * 1024 * 1024,
+            UseProxy = false,
+        };
+        if (tls is not null)
+        {
+            handler.SslOptions = new SslClientAuthenticationOptions
+            {
+                ClientCertificates = [tls.Certificate],
+                LocalCertificateSelectionCallback = (_, _, _, _, _) => tls.Certificate,
+                RemoteCertificateValidationCallback = (_, certificate, _, errors) => tls.Accepts(certificate, errors),
+            };
+        }
+
+        return GrpcChannel.ForAddress(uri, new GrpcChannelOptions
+        {
+            HttpHandler = handler,
+            DisposeHttpClient = true,
+            Credentials = uri.Scheme == Uri.UriSchemeHttps ? ChannelCredentials.SecureSsl : ChannelCredentials.Insecure,
+            MaxReceiveMessageSize = 64 * 1024 * 1024,
+            MaxSendMessageSize = 64 * 1024 * 1024,
+            ThrowOperationCanceledOnCancellation = true,
+        });
+    }
+}
