@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Runs test assemblies one after the other and ends with "N passed, N failed" (", N skipped" when there are any).
+# Usage: test.sh CONFIGURATION ASSEMBLY... [-- RUNNER-ARGUMENTS]
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+configuration=$1
+shift
+assemblies=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  assemblies+=("$1")
+  shift
+done
+[ $# -gt 0 ] && shift
+
+results=artifacts/test-results
+mkdir -p "$results"
+passed=0 failed=0 skipped=0 broken=0
+
+attribute() { grep -o "<Counters [^>]*" "$1" | grep -o " $2=\"[0-9]*\"" | grep -o '[0-9]*'; }
+
+for assembly in "${assemblies[@]}"; do
+  report="$results/$assembly.trx"
+  rm -f "$report"
+  echo "== $assembly"
+  "tests/$assembly/bin/$configuration/net10.0/$assembly" -noLogo -noColor -trx "$report" "$@"
+  status=$?
+  if [ ! -s "$report" ]; then
+    echo "$assembly ended with status $status and wrote no report." >&2
+    broken=1
+    continue
+  fi
+  passed=$((passed + $(attribute "$report" passed)))
+  this_failed=$(($(attribute "$report" failed) + $(attribute "$report" error)))
+  failed=$((failed + this_failed))
+  skipped=$((skipped + $(attribute "$report" notExecuted)))
+  if [ $status -ne 0 ] && [ "$this_failed" -eq 0 ]; then
+    echo "$assembly ended with status $status although no test failed." >&2
+    broken=1
+  fi
+done
+
+if [ $broken -ne 0 ]; then
+  failed=$((failed + 1))
+fi
+line="$passed passed, $failed failed"
+[ $skipped -gt 0 ] && line="$line, $skipped skipped"
+echo "$line"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
