@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
+
+namespace OvirtDistributed.Repository.Reading;
+
+/// <summary>The next part of a disk image: proven data, or zeros. Disposed by the consumer, which gives the buffer back to the reader.</summary>
+public sealed class ImageExtent : IDisposable
+{
+    private readonly int _dataLength;
+    private byte[]? _buffer;
+    private SemaphoreSlim? _slots;
+
+    internal ImageExtent(long offset, long length)
+    {
+        Offset = offset;
+        Length = length;
+        IsZero = true;
+    }
+
+    internal ImageExtent(long offset, int length, byte[] buffer, SemaphoreSlim slots)
+    {
+        Offset = offset;
+        Length = length;
+        _dataLength = length;
+        _buffer = buffer;
+        _slots = slots;
+    }
+
+    /// <summary>First byte of the disk.</summary>
+    public long Offset { get; }
+
+    /// <summary>Bytes of the disk. A zero extent may be terabytes long; a data extent is at most the reader's segment.</summary>
+    public long Length { get; }
+
+    /// <summary>True when the range reads as zeros; there is no data then.</summary>
+    public bool IsZero { get; }
+
+    /// <summary>The bytes of a data extent; every chunk's digest was checked. Valid until the extent is disposed.</summary>
+    public ReadOnlyMemory<byte> Data => _buffer is null ? default : _buffer.AsMemory(0, _dataLength);
+
+    public void Dispose()
+    {
+        var buffer = Interlocked.Exchange(ref _buffer, null);
+        if (buffer is not null)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            Interlocked.Exchange(ref _slots, null)?.Release();
+        }
+    }
+}

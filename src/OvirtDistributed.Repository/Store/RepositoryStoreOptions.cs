@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace OvirtDistributed.Repository.Store;
+
+/// <summary>Bounds and habits of an open repository. None of them changes the format.</summary>
+public sealed record RepositoryStoreOptions
+{
+    /// <summary>Index entries kept in memory before they become a run on disk; about 80 bytes each. Default 262,144.</summary>
+    public int MemoryTableEntries { get; init; } = 256 << 10;
+
+    /// <summary>Appended bytes after which a pack is flushed without waiting. Default 32 MiB.</summary>
+    public int FlushBytes { get; init; } = 32 << 20;
+
+    /// <summary>How long the first unflushed byte waits at most. Default 100 ms: the delay of an acknowledgement.</summary>
+    public TimeSpan FlushDelay { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>A session without any call for this long is ended. Default 15 minutes.</summary>
+    public TimeSpan SessionIdleTimeout { get; init; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>No new pack is begun with less free space, so that commits and clean-up still can write. Default 256 MiB.</summary>
+    public long ReserveBytes { get; init; } = 256L << 20;
+
+    /// <summary>
+    /// True: every chunk that arrives is decoded and its digest computed, about 1 s of a core per GiB; a broken writer cannot poison a digest.
+    /// False: checksums only. Map pages, nodes and metadata are always proven. Default true.
+    /// </summary>
+    public bool VerifyChunkDigests { get; init; } = true;
+
+    /// <summary>Index runs of about one size before they are merged. Default 8.</summary>
+    public int RunsPerTier { get; init; } = 8;
+}
