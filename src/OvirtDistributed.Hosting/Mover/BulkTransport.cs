@@ -15,12 +15,14 @@ public static class BulkTransport
     public static IServiceCollection AddBulkBuffers(this IServiceCollection services, long keepBytes) =>
         services.AddSingleton<IMemoryPoolFactory<byte>>(new Factory((int)Math.Max(16, keepBytes / BlockMemoryPool.BlockBytes)));
 
-    private sealed class Factory(int keepBlocks) : IMemoryPoolFactory<byte>
+    private sealed class Factory(int keepBlocks) : IMemoryPoolFactory<byte>, IDisposable
     {
         // One pool for all of Kestrel's queues: the bound is the service's, not one per processor.
         private readonly BlockMemoryPool _pool = new(keepBlocks);
 
         public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => new Shared(_pool);
+
+        public void Dispose() => _pool.Dispose();
     }
 
     /// <summary>Kestrel disposes what the factory made; the blocks belong to the service.</summary>
