@@ -64,7 +64,7 @@ public sealed class FirstUseTrustFetcher(TimeProvider timeProvider)
             EngineCaPem = authority.ExportCertificatePem(),
             EngineCaFingerprint = CertificateText.Fingerprint(authority),
             EngineCaSubject = authority.Subject,
-            EngineCaNotAfter = authority.NotAfter,
+            EngineCaNotAfter = new DateTimeOffset(authority.NotAfter.ToUniversalTime(), TimeSpan.Zero),
             WebCertificateFingerprint = CertificateText.Fingerprint(leaf),
             WebCertificateSubject = leaf.Subject,
             WebCertificateIsFromEngineCa = !shown.NameMismatch && IsSignedBy(leaf, shown.Others, authority),
