@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Text.Json.Nodes;
+using OvirtDistributed.Simulator.Storage.Processes;
+
+namespace OvirtDistributed.Simulator.Storage;
+
+public sealed partial class DiskStorage
+{
+    public async Task CreateSnapshotAsync(Guid vmId, IReadOnlyList<(Guid DiskId, Guid NewImageId)> disks, CancellationToken cancellationToken)
+    {
+        using var hold = await HoldAsync(disks.Select(d => d.DiskId), cancellationToken);
+        var overlays = new List<Overlay>();
+        try
+        {
+            foreach (var (diskId, imageId) in disks)
+            {
+                overlays.Add(await NewOverlayAsync(hold[diskId], imageId));
+            }
+
+            foreach (var group in overlays.Where(o => o.Disk.Vm is not null).GroupBy(o => o.Disk.Vm!))
+            {
+                await SwitchLiveAsync(group.Key, [.. group]);
+            }
+
+            foreach (var overlay in overlays.Where(o => o.Disk.Vm is null))
+            {
+                await ContinueBitmapColdAsync(overlay);
+            }
+        }
+        catch
+        {
+            overlays.ForEach(o => o.Disk.RemoveVolume(o.Layer));
+            throw;
+        }
+
+        foreach (var overlay in overlays)
+        {
+            overlay.Disk.Update(overlay.Disk.Record with
+            {
+                Layers = [.. overlay.Disk.Record.Layers, overlay.Layer],
+                NextFile = overlay.Disk.Record.NextFile + 1,
+            });
+        }
+    }
+
+    public async Task RevertToLayerAsync(Guid diskId, Guid imageId, Guid newActiveImageId, CancellationToken cancellationToken)
+    {
+        using var hold = await HoldAsync(diskId, cancellationToken);
+        var disk = hold.Only;
+        disk.RequireStopped("the restore of a snapshot");
+        disk.RequireIdle("the restore of a snapshot");
+        var index = disk.Record.IndexOf(imageId);
+        var overlay = await NewOverlayAsync(disk, newActiveImageId, index);
+        var states = await BitmapsAsync(disk);
+
+        // Time has gone back: no checkpoint describes the difference to what comes now.
+        await ApplyAsync(disk, [.. states.Take(index + 1).SelectMany((s, i) => s.Keys.Select(name => new BitmapStep(BitmapAction.Remove, i, name)))]);
+        var dropped = disk.Record.Layers.Skip(index + 1).ToList();
+        disk.Update(disk.Record with
+        {
+            Layers = [.. disk.Record.Layers.Take(index + 1).Select(l => l with { Bitmaps = [] }), overlay.Layer with { Bitmaps = [] }],
+            Checkpoints = [],
+            NextFile = disk.Record.NextFile + 1,
+        });
+        dropped.ForEach(disk.RemoveVolume);
+    }
+
+    public async Task RemoveSnapshotLayerAsync(Guid diskId, Guid imageId, CancellationToken cancellationToken)
+    {
+        using var hold = await HoldAsync(diskId, cancellationToken);
+        var disk = hold.Only;
+        disk.RequireIdle("the removal of a snapshot");
+        var index = disk.Record.IndexOf(imageId);
+        if (index == disk.Record.Layers.Count - 1)
+        {
+            throw new StorageException(StorageFailure.Busy, $"Volume {imageId} of disk {diskId} is the active layer, no snapshot's.");
+        }
+
+        if (disk.Vm is { } vm)
+        {
+            await MergeLiveAsync(disk, vm, index);
+        }
+        else
+        {
+            await MergeColdAsync(disk, index);
+        }
+
+        RecordMerge(disk, index);
+    }
+
+    /// <summary>Makes the file of a new active layer over a layer, which holds the going-on bitmap's name already.</summary>
+    private async Task<Overlay> NewOverlayAsync(DiskEntry disk, Guid imageId, int? parentIndex = null)
+    {
+        disk.RequireIdle("a snapshot");
+        if (disk.Record.Layers.Any(l => l.ImageId == imageId))
+        {
+            throw new StorageException(StorageFailure.AlreadyExists, $"Disk {disk.Id} has a volume {imageId} already.");
+        }
+
+        var parent = disk.Record.Layers[parentIndex ?? (disk.Record.Layers.Count - 1)];
+        Guid[] bitmaps = disk.Record.LastCheckpoint is { } last && parent.Bitmaps.Contains(last) ? [last] : [];
+        var layer = new LayerRecord
+        {
+            ImageId = imageId,
+            File = DataFile(disk.Record.NextFile),
+            Format = VolumeFormat.Cow,
+            Sparse = true,
+            VirtualSizeBytes = parent.VirtualSizeBytes,
+            Bitmaps = bitmaps,
+        };
+        var file = Path.Combine(disk.Directory, layer.File);
+        await _qemuImg.CreateOverlayAsync(file, DiskEntry.VolumeName(parent.ImageId), parent.Format, layer.VirtualSizeBytes, CancellationToken.None);
+        disk.Link(imageId, layer.File);
+        var states = await BitmapsAsync(disk);
+        var goesOn = bitmaps.Length > 0 && states[^1].GetValueOrDefault(BitmapStep.NameOf(bitmaps[0])) ? BitmapStep.NameOf(bitmaps[0]) : null;
+        return new Overlay(disk, layer, goesOn);
+    }
+
+    /// <summary>All disks of one VM at one point in time; the recording bitmaps go on in the overlays from there.</summary>
+    private static async Task SwitchLiveAsync(VmProcess vm, IReadOnlyList<Overlay> overlays)
+    {
+        var nodes = new List<string>();
+        try
+        {
+            var actions = new List<JsonObject>();
+            foreach (var overlay in overlays)
+            {
+                var node = vm.NextName("n");
+                await vm.AddNodeAsync(node, overlay.Disk.PathOf(overlay.Layer), VolumeFormat.Cow, backing: null, readOnly: false);
+                nodes.Add(node);
+                var active = vm.Disk(overlay.Disk.Id).Active;
+                if (overlay.GoesOn is { } name)
+                {
+                    actions.Add(VmProcess.Action("block-dirty-bitmap-disable", new JsonObject { ["node"] = active, ["name"] = name }));
+                    actions.Add(LiveAction(new BitmapStep(BitmapAction.Add, 0, name), [node]));
+                }
+
+                actions.Add(VmProcess.Action("blockdev-snapshot", new JsonObject { ["node"] = active, ["overlay"] = node }));
+            }
+
+            await vm.TransactionAsync(actions);
+        }
+        catch
+        {
+            await vm.RemoveNodesAsync(nodes);
+            throw;
+        }
+
+        for (var i = 0; i < overlays.Count; i++)
+        {
+            vm.Disk(overlays[i].Disk.Id).Nodes.Add(nodes[i]);
+        }
+    }
+
+    private async Task ContinueBitmapColdAsync(Overlay overlay)
+    {
+        if (overlay.GoesOn is { } name)
+        {
+            await _qemuImg.BitmapAsync(overlay.Disk.ActivePath, name, ["--disable"], CancellationToken.None);
+            await _qemuImg.BitmapAsync(
+                overlay.Disk.PathOf(overlay.Layer), name, ["--add", "-g", QemuImg.Number(BitmapGranularityBytes)], CancellationToken.None);
+        }
+    }
+
+    private async Task MergeColdAsync(DiskEntry disk, int index)
+    {
+        var upper = disk.Record.Layers[index + 1];
+        var states = await BitmapsAsync(disk);
+        await _qemuImg.CommitAsync(disk.PathOf(upper), CancellationToken.None);
+        await ApplyAsync(disk, MergeSteps(disk.Record, index, states));
+        if (disk.Record.Layers[index].Format == VolumeFormat.Raw && index + 2 < disk.Record.Layers.Count)
+        {
+            // The volume id above names raw data from now on.
+            await _qemuImg.RebaseHeaderAsync(
+                disk.PathOf(disk.Record.Layers[index + 2]), DiskEntry.VolumeName(upper.ImageId), VolumeFormat.Raw, CancellationToken.None);
+        }
+    }
+
+    private async Task MergeLiveAsync(DiskEntry disk, VmProcess vm, int index)
+    {
+        var live = vm.Disk(disk.Id);
+        var (baseNode, topNode) = (live.Nodes[index], live.Nodes[index + 1]);
+        var states = await BitmapsAsync(disk);
+        var steps = MergeSteps(disk.Record, index, states);
+        var arguments = new JsonObject { ["device"] = live.Active, ["top-node"] = topNode, ["base-node"] = baseNode };
+        if (index + 1 == live.Nodes.Count - 1)
+        {
+            // Writes after the switch to the lower layer are caught by a bitmap of their own until the real ones are merged and record again.
+            const string Interim = "interim";
+            await vm.RunJobAsync("block-commit", arguments, () =>
+                vm.ExecuteAsync("block-dirty-bitmap-add", new JsonObject { ["node"] = baseNode, ["name"] = Interim, ["granularity"] = BitmapGranularityBytes }));
+            var actions = steps.Select(s => LiveAction(s, live.Nodes)).ToList();
+            actions.AddRange(steps.Where(s => s.Action == BitmapAction.Enable).Select(s => MergeAction(baseNode, s.Name, [(baseNode, Interim)])));
+            actions.Add(LiveAction(new BitmapStep(BitmapAction.Remove, index, Interim), live.Nodes));
+            await vm.TransactionAsync(actions);
+        }
+        else
+        {
+            arguments["backing-file"] = DiskEntry.VolumeName(disk.Record.Layers[index + 1].ImageId);
+            await vm.RunJobAsync("block-commit", arguments, atReady: null);
+            await ApplyLiveAsync(disk, vm, steps);
+        }
+
+        _ = live.Nodes.Remove(topNode);
+        await vm.RemoveNodesAsync([topNode]);
+    }
+
+    /// <summary>The upper layer's bitmaps move into the lower one, whose data is the union of both.</summary>
+    private static List<BitmapStep> MergeSteps(DiskRecord record, int index, List<Dictionary<string, bool>> states)
+    {
+        var (lower, upper) = (record.Layers[index], record.Layers[index + 1]);
+        if (lower.Format == VolumeFormat.Raw)
+        {
+            return [];
+        }
+
+        var becomesActive = index + 1 == record.Layers.Count - 1;
+        return [.. upper.Bitmaps.SelectMany(b =>
+            Inherit(states[index + 1], index + 1, b, index, states[index], b, lower.Bitmaps.Contains(b), records: becomesActive && b == record.LastCheckpoint))];
+    }
+
+    /// <summary>The lower layer's file becomes the upper layer's volume.</summary>
+    private static void RecordMerge(DiskEntry disk, int index)
+    {
+        var (lower, upper) = (disk.Record.Layers[index], disk.Record.Layers[index + 1]);
+        var merged = upper with
+        {
+            File = lower.File,
+            Format = lower.Format,
+            Sparse = lower.Sparse,
+            Bitmaps = lower.Format == VolumeFormat.Raw ? [] : [.. lower.Bitmaps.Union(upper.Bitmaps)],
+        };
+        disk.Link(upper.ImageId, lower.File);
+        disk.Update(disk.Record with { Layers = [.. disk.Record.Layers.Take(index), merged, .. disk.Record.Layers.Skip(index + 2)] });
+        File.Delete(disk.PathOf(lower));
+        File.Delete(Path.Combine(disk.Directory, upper.File));
+    }
+
+    /// <summary>A new active layer that is not in the record yet. <paramref name="GoesOn"/> is the bitmap that records in it from the switch on.</summary>
+    private sealed record Overlay(DiskEntry Disk, LayerRecord Layer, string? GoesOn);
+}
