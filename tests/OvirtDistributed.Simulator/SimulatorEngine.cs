@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Simulator.Engine;
+using OvirtDistributed.Simulator.Engine.Commands;
+using OvirtDistributed.Simulator.Engine.Entities;
+using OvirtDistributed.Simulator.Faults;
+using OvirtDistributed.Simulator.Storage;
+
+namespace OvirtDistributed.Simulator;
+
+/// <summary>A VM as tests see it behind the API.</summary>
+public sealed record SimulatedVm(Guid Id, string Name, string Status, Guid ClusterId, IReadOnlyList<Guid> DiskIds);
+
+/// <summary>A disk as tests see it behind the API.</summary>
+public sealed record SimulatedDisk(Guid Id, string Name, string Status, string Format, long SizeBytes, Guid StorageDomainId);
+
+/// <summary>
+/// What is still lying about on the engine and its hosts. Every list is empty after a backup product has cleaned up,
+/// but for <see cref="Checkpoints"/>, of which it keeps the ones it needs.
+/// </summary>
+public sealed record LeftoverReport
+{
+    /// <summary>Snapshots other than the active one: VM and description.</summary>
+    public required IReadOnlyList<string> Snapshots { get; init; }
+
+    public required IReadOnlyList<string> Backups { get; init; }
+
+    public required IReadOnlyList<string> Transfers { get; init; }
+
+    /// <summary>Disks of a snapshot attached to a VM.</summary>
+    public required IReadOnlyList<string> SnapshotAttachments { get; init; }
+
+    public required IReadOnlyList<string> LockedDisks { get; init; }
+
+    public required IReadOnlyList<string> IllegalDisks { get; init; }
+
+    public required IReadOnlyList<string> LockedVms { get; init; }
+
+    /// <summary>Exports, scratch files and processes the storage still holds.</summary>
+    public required IReadOnlyList<string> Storage { get; init; }
+
+    /// <summary>Checkpoint ids by VM name, oldest first.</summary>
+    public required IReadOnlyDictionary<string, IReadOnlyList<Guid>> Checkpoints { get; init; }
+
+    /// <summary>Everything but checkpoints, one line each.</summary>
+    public IReadOnlyList<string> All =>
+    [
+        .. Snapshots.Select(s => $"snapshot: {s}"),
+        .. Backups.Select(s => $"backup: {s}"),
+        .. Transfers.Select(s => $"transfer: {s}"),
+        .. SnapshotAttachments.Select(s => $"attachment: {s}"),
+        .. LockedDisks.Select(s => $"locked disk: {s}"),
+        .. IllegalDisks.Select(s => $"illegal disk: {s}"),
+        .. LockedVms.Select(s => $"locked VM: {s}"),
+        .. Storage.Select(s => $"storage: {s}"),
+    ];
+}
+
+/// <summary>The simulator from behind: guest activity, accidents, faults and left-overs. Members may be called at any time, concurrently.</summary>
+public sealed class SimulatorEngine
+{
+    private readonly EngineContext _engine;
+    private readonly PowerCommands _power;
+
+    internal SimulatorEngine(EngineContext engine)
+    {
+        _engine = engine;
+        _power = new PowerCommands(engine);
+    }
+
+    /// <summary>Faults of the manager and of all ImageIO daemons.</summary>
+    public FaultSet Faults => _engine.Faults;
+
+    public Task<IReadOnlyList<SimulatedVm>> VmsAsync(CancellationToken cancellationToken) => ReadAsync<IReadOnlyList<SimulatedVm>>(
+        state => [.. state.Vms.Values.Select(v => new SimulatedVm(
+            v.Id, v.Name, v.Status, v.ClusterId, [.. v.Attachments.Where(a => a.SnapshotId is null).Select(a => a.DiskId)]))],
+        cancellationToken);
+
+    public Task<IReadOnlyList<SimulatedDisk>> DisksAsync(CancellationToken cancellationToken) => ReadAsync<IReadOnlyList<SimulatedDisk>>(
+        state => [.. state.Disks.Values.Select(d => new SimulatedDisk(d.Id, d.Name, d.Status, d.Format, d.ProvisionedSize, d.StorageDomainId))],
+        cancellationToken);
+
+    public Task<LeftoverReport> LeftoversAsync(CancellationToken cancellationToken) => ReadAsync(Report, cancellationToken);
+
+    /// <summary>A write by the guest, or to the disk of a stopped VM.</summary>
+    public Task GuestWriteAsync(Guid diskId, long offsetBytes, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) =>
+        _engine.Storage.GuestWriteAsync(diskId, offsetBytes, data, cancellationToken);
+
+    /// <summary>A discard by the guest.</summary>
+    public Task GuestTrimAsync(Guid diskId, long offsetBytes, long lengthBytes, CancellationToken cancellationToken) =>
+        _engine.Storage.GuestTrimAsync(diskId, offsetBytes, lengthBytes, cancellationToken);
+
+    public Task GuestReadAsync(Guid diskId, long offsetBytes, Memory<byte> destination, CancellationToken cancellationToken) =>
+        _engine.Storage.GuestReadAsync(diskId, offsetBytes, destination, cancellationToken);
+
+    /// <summary>Writes what the guest sees on a disk now to a sparse raw file.</summary>
+    public Task SaveReferenceAsync(Guid diskId, string rawFilePath, CancellationToken cancellationToken) =>
+        _engine.Storage.SaveReferenceAsync(diskId, rawFilePath, cancellationToken);
+
+    /// <summary>The VM's process dies as in a host crash: a live backup of it fails, its bitmaps become unusable.</summary>
+    /// <exception cref="InvalidOperationException">No such VM, or it is not running.</exception>
+    public async Task CrashVmAsync(Guid vmId, CancellationToken cancellationToken)
+    {
+        await _engine.State.Gate.WaitAsync(cancellationToken);
+        try
+        {
+            var vm = _engine.State.Vms.GetValueOrDefault(vmId) ?? throw new InvalidOperationException($"There is no VM {vmId}.");
+            if (!vm.IsRunning)
+            {
+                throw new InvalidOperationException($"VM {vm.Name} is not running.");
+            }
+
+            await _power.CrashAsync(vm, cancellationToken);
+        }
+        finally
+        {
+            _engine.State.Gate.Release();
+        }
+    }
+
+    /// <summary>Removes the newest checkpoint's bitmap from a disk behind the engine's back.</summary>
+    /// <exception cref="InvalidOperationException">No checkpoint covers the disk.</exception>
+    public async Task LoseBitmapAsync(Guid diskId, CancellationToken cancellationToken)
+    {
+        var checkpoint = await ReadAsync(
+            state => state.Vms.Values.SelectMany(v => v.Checkpoints).LastOrDefault(c => c.Disks.Contains(diskId)), cancellationToken)
+            ?? throw new InvalidOperationException($"No checkpoint covers disk {diskId}.");
+        await _engine.Storage.LoseBitmapAsync(checkpoint.Id, diskId, cancellationToken);
+    }
+
+    private static LeftoverReport Report(EngineState state, IDiskStorage storage) => new()
+    {
+        Snapshots = [.. state.Vms.Values.SelectMany(v => v.Snapshots.Where(s => !s.IsActive).Select(s => $"{v.Name}: {s.Description} ({s.Status})"))],
+        Backups = [.. state.Vms.Values.SelectMany(v => v.Backups.Where(b => !b.Ended).Select(b => $"{v.Name}: {b.Id} ({b.Phase})"))],
+        Transfers = [.. state.Transfers.Values.Where(t => !t.Finished).Select(t => $"{t.Id} of disk {t.DiskId} ({t.Phase})")],
+        SnapshotAttachments = [.. state.Vms.Values.SelectMany(v => v.Attachments.Where(a => a.SnapshotId is not null).Select(a => $"{v.Name}: disk {a.DiskId} of snapshot {a.SnapshotId}"))],
+        LockedDisks = [.. state.Disks.Values.Where(d => d.Status == DiskStatus.Locked).Select(d => $"{d.Name} {d.Id}")],
+        IllegalDisks = [.. state.Disks.Values.Where(d => d.Status == DiskStatus.Illegal).Select(d => $"{d.Name} {d.Id}")],
+        LockedVms = [.. state.Vms.Values.Where(v => v.LockedBy is not null).Select(v => v.Name)],
+        Storage = storage.Leftovers(),
+        Checkpoints = state.Vms.Values.Where(v => v.Checkpoints.Count > 0)
+            .GroupBy(v => v.Name).ToDictionary(g => g.Key, g => (IReadOnlyList<Guid>)[.. g.SelectMany(v => v.Checkpoints).Select(c => c.Id)]),
+    };
+
+    private Task<LeftoverReport> ReadAsync(Func<EngineState, IDiskStorage, LeftoverReport> read, CancellationToken cancellationToken) =>
+        ReadAsync(state => read(state, _engine.Storage), cancellationToken);
+
+    private async Task<T> ReadAsync<T>(Func<EngineState, T> read, CancellationToken cancellationToken)
+    {
+        await _engine.State.Gate.WaitAsync(cancellationToken);
+        try
+        {
+            return read(_engine.State);
+        }
+        finally
+        {
+            _engine.State.Gate.Release();
+        }
+    }
+}
