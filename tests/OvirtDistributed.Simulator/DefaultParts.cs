@@ -1,9 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Net;
+using Microsoft.Extensions.Logging.Abstractions;
+using OvirtDistributed.Simulator.ImageIo;
+using OvirtDistributed.Simulator.Storage;
+
 namespace OvirtDistributed.Simulator;
 
 /// <summary>The real storage and ImageIO halves.</summary>
 internal static class DefaultParts
 {
-    public static SimulatorParts Create() => throw new NotSupportedException("The storage half is not part of this build.");
+    public static SimulatorParts Create() => new(StartStorageAsync, StartDaemonAsync);
+
+    private static Task<IDiskStorage> StartStorageAsync(SimulatorOptions options, string directory, CancellationToken cancellationToken) =>
+        Task.FromResult<IDiskStorage>(
+            DiskStorage.Open(directory, new DiskStorageOptions(), NullLoggerFactory.Instance, options.TimeProvider));
+
+    private static async Task<IImageIoDaemon> StartDaemonAsync(DaemonRequest request, CancellationToken cancellationToken) =>
+        await ImageIoDaemon.StartAsync(
+            new ImageIoOptions
+            {
+                Name = request.Name,
+                ListenAddress = IPAddress.Parse(request.Options.ListenAddress),
+                Certificate = request.Certificate,
+                UpstreamCaPem = request.IsProxy ? request.CaPem : null,
+                Faults = request.Faults,
+                TimeProvider = request.Options.TimeProvider,
+            },
+            cancellationToken);
 }

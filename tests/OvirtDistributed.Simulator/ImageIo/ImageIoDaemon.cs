@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Concurrent;
-using System.Net;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace OvirtDistributed.Simulator.ImageIo;
@@ -42,7 +38,7 @@ public sealed class ImageIoDaemon : IImageIoDaemon
     {
         var daemon = new ImageIoDaemon(options);
         await daemon._application.StartAsync(cancellationToken);
-        var addresses = daemon._application.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>();
+        var addresses = daemon._application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
         daemon.Port = new Uri(addresses.Addresses.First()).Port;
         return daemon;
     }
@@ -78,7 +74,11 @@ public sealed class ImageIoDaemon : IImageIoDaemon
             return false;
         }
 
-        _ = _tickets.TryRemove(ticket, out _);
+        if (_tickets.TryRemove(ticket, out _))
+        {
+            live.Dispose();
+        }
+
         return true;
     }
 

@@ -5,7 +5,7 @@ using OvirtDistributed.Simulator.ImageIo.Backends;
 namespace OvirtDistributed.Simulator.ImageIo;
 
 /// <summary>A ticket in use: who may do what, which connections use it, since when it is idle, and what has been moved.</summary>
-internal sealed class LiveTicket
+internal sealed class LiveTicket : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
@@ -198,6 +198,8 @@ internal sealed class LiveTicket
 
         return true;
     }
+
+    public void Dispose() => _cancel.Dispose();
 
     private void Ended(long offsetBytes, long moved)
     {
