@@ -35,9 +35,6 @@ public sealed class PipelineOptions
     /// <summary>Digests of the chunks sent last that each slot remembers, so that it does not ask for them again. Default 65,536 (4 MiB).</summary>
     public int RecentDigests { get; set; } = 65_536;
 
-    /// <summary>After this long without a request the transfer is touched, so that the engine does not end it. Default 15 s of the engine's 60 s.</summary>
-    public TimeSpan KeepAlive { get; set; } = TimeSpan.FromSeconds(15);
-
     internal int EffectiveEncoders => Encoders > 0 ? Encoders : Environment.ProcessorCount;
 
     internal int EffectiveSegments => Segments > 0 ? Segments : Environment.ProcessorCount + 4;
@@ -82,11 +79,6 @@ public sealed class PipelineOptions
         if (RecentDigests < 0)
         {
             yield return $"{section}:RecentDigests {RecentDigests} is negative: write 0 to switch the memory off.";
-        }
-
-        if (KeepAlive < TimeSpan.FromSeconds(1) || KeepAlive > TimeSpan.FromSeconds(30))
-        {
-            yield return $"{section}:KeepAlive {KeepAlive} is out of range: write 00:00:01 to 00:00:30.";
         }
     }
 }

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Grpc.Core;
+using OvirtDistributed.Contracts.Control.V1;
+using OvirtDistributed.Contracts.Mover.V1;
+using OvirtDistributed.Hosting.Tls;
+using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Chunking;
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Frames;
+using OvirtDistributed.Repository.Maps;
+using OvirtDistributed.Worker.Mover;
+using OvirtDistributed.Worker.Pipeline;
+using OvirtDistributed.Worker.Transports;
+using CompressionProfile = OvirtDistributed.Repository.Frames.CompressionProfile;
+using DiskRoot = OvirtDistributed.Repository.Maps.DiskRoot;
+using WireProfile = OvirtDistributed.Contracts.Mover.V1.CompressionProfile;
+
+namespace OvirtDistributed.Worker.Execution;
+
+/// <summary>Backs up one disk from an open source, whatever transport mode it came from.</summary>
+internal sealed partial class DiskBackup(
+    PipelineOptions options, BufferPool buffers, TlsIdentity? tls, TimeProvider time, ILogger<DiskBackup> logger)
+{
+    /// <summary>Opens the session, moves what is needed, completes the disk.</summary>
+    public async Task<TaskSucceeded> RunAsync(
+        TaskOrder order, string workerId, IDiskSource source, TransferControl control, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var channels = new MoverChannels(order.Mover.Address, tls, options.MoverConnections);
+            var session = await OpenAsync(order, workerId, channels.Calls, cancellationToken);
+            try
+            {
+                return await RunSessionAsync(order, session, channels, source, control, cancellationToken);
+            }
+            finally
+            {
+                await session.CloseAsync();
+            }
+        }
+        catch (RpcException failure)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw MoverFailures.Classify(failure);
+        }
+        catch (RepositoryException failure)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw MoverFailures.Classify(failure);
+        }
+    }
+
+    private async Task<BackupSession> OpenAsync(TaskOrder order, string workerId, CallInvoker calls, CancellationToken cancellationToken)
+    {
+        var request = new OpenSessionRequest
+        {
+            Repository = order.Mover.Repository,
+            JobId = order.JobId,
+            TaskId = order.TaskId,
+            Attempt = order.Attempt,
+            FencingToken = order.FencingToken,
+            EngineBackupId = order.Backup.EngineBackupId,
+            DiskId = order.DiskId,
+            DiskSizeBytes = order.DiskSizeBytes,
+            BasePointId = order.Backup.BasePointId,
+            WorkerId = workerId,
+        };
+        try
+        {
+            return await BackupSession.OpenAsync(calls, request, time, cancellationToken);
+        }
+        catch (RpcException failure) when (failure.StatusCode == StatusCode.NotFound)
+        {
+            throw new TaskFailureException(
+                FailureCode.BadOrder, $"The Data Mover does not know what the order names: {failure.Status.Detail}", failure);
+        }
+    }
+
+    private async Task<TaskSucceeded> RunSessionAsync(
+        TaskOrder order, BackupSession session, MoverChannels channels, IDiskSource source, TransferControl control, CancellationToken cancellationToken)
+    {
+        var opened = session.Opened;
+        var completed = await session.ListDurablePagesAsync(cancellationToken);
+        Log.SessionOpened(logger, order.DiskId, opened.BaseRoot is not null, completed.Count, opened.DamagedRanges.Count);
+        var baseRoot = order.Backup.Incremental ? RequireBase(order, opened) : (DiskRoot?)null;
+        await using var baseReader = baseRoot is null ? null : await OpenBaseAsync(order, channels, cancellationToken);
+        using var plan = baseRoot is null
+            ? await BackupPlan.FullAsync(source, options, cancellationToken)
+            : await BackupPlan.IncrementalAsync(source, baseRoot.Value.DiskSize, DamagedRanges(opened), options, cancellationToken);
+        var work = new BackupWork
+        {
+            Source = source,
+            Plan = plan,
+            Session = session,
+            Uploads = channels.Bulk,
+            Chunker = ChunkerOf(opened.Parameters),
+            Compression = ProfileOf(order.Backup.Compression, opened.Parameters.Compression),
+            MapPlan = new DiskMapPlan { DiskSize = source.SizeBytes, Base = baseRoot, CompletedPages = completed },
+            Base = baseReader,
+            Control = control,
+        };
+        var root = await new BackupPipeline(options, buffers, time).RunAsync(work, cancellationToken);
+        return await CompleteAsync(session, root, cancellationToken);
+    }
+
+    private static async Task<TaskSucceeded> CompleteAsync(BackupSession session, DiskRoot root, CancellationToken cancellationToken)
+    {
+        var wire = new Contracts.Mover.V1.DiskRoot
+        {
+            Digest = Google.Protobuf.ByteString.CopyFrom(root.Digest.ToArray()), Levels = root.Levels, SizeBytes = root.DiskSize,
+        };
+        var completed = await session.CompleteDiskAsync(wire, cancellationToken);
+        return new TaskSucceeded { Root = wire, StoredBytes = completed.StoredBytes };
+    }
+
+    private async Task<ReadSession> OpenBaseAsync(TaskOrder order, MoverChannels channels, CancellationToken cancellationToken)
+    {
+        var request = new OpenReadRequest
+        {
+            Repository = order.Mover.Repository,
+            PointId = order.Backup.BasePointId,
+            DiskId = order.DiskId,
+            TaskId = order.TaskId,
+            FencingToken = order.FencingToken,
+        };
+        return await ReadSession.OpenAsync(channels.Calls, channels.Bulk, request, time, cancellationToken);
+    }
+
+    private static DiskRoot RequireBase(TaskOrder order, OpenSessionResponse opened)
+    {
+        if (opened.BaseRoot is null)
+        {
+            throw new TaskFailureException(
+                FailureCode.BadOrder, $"Point '{order.Backup.BasePointId}' holds no disk {order.DiskId}: the order must be a full one.");
+        }
+
+        if (opened.BaseRoot.SizeBytes > order.DiskSizeBytes)
+        {
+            throw new TaskFailureException(
+                FailureCode.BadOrder,
+                $"Disk {order.DiskId} had {opened.BaseRoot.SizeBytes} bytes in point '{order.Backup.BasePointId}' and has {order.DiskSizeBytes} now: the order must be a full one.");
+        }
+
+        return new DiskRoot(new ChunkDigest(opened.BaseRoot.Digest.Span), opened.BaseRoot.Levels, opened.BaseRoot.SizeBytes);
+    }
+
+    private static List<DiskRange> DamagedRanges(OpenSessionResponse opened) =>
+        [.. opened.DamagedRanges.Select(range => new DiskRange(range.OffsetBytes, range.LengthBytes))];
+
+    private static ChunkerParameters ChunkerOf(Contracts.Mover.V1.RepositoryParameters parameters)
+    {
+        if (parameters.Encrypted)
+        {
+            throw new TaskFailureException(FailureCode.BadOrder, "The repository is encrypted; this worker version has no key handling.");
+        }
+
+        if (parameters.MapPageSpanBytes != MapGeometry.PageBytes || parameters.MapNodeChildren != MapGeometry.FanOut)
+        {
+            throw new TaskFailureException(
+                FailureCode.BadOrder,
+                $"The repository's map has pages of {parameters.MapPageSpanBytes} bytes and nodes of {parameters.MapNodeChildren} children; this worker writes {MapGeometry.PageBytes} and {MapGeometry.FanOut}.");
+        }
+
+        return new ChunkerParameters
+        {
+            Salt = parameters.ChunkSalt.ToByteArray(),
+            MinimumSize = parameters.ChunkMinBytes,
+            AverageSize = parameters.ChunkAverageBytes,
+            MaximumSize = parameters.ChunkMaxBytes,
+        };
+    }
+
+    /// <summary>What the order says; else what the repository was created with.</summary>
+    private static CompressionProfile ProfileOf(Compression ordered, WireProfile standard) => (ordered, standard) switch
+    {
+        (Compression.Fast, _) or (Compression.Unspecified, WireProfile.Fast) => CompressionProfile.Fast,
+        (Compression.Dense, _) or (Compression.Unspecified, WireProfile.Dense) => CompressionProfile.Dense,
+        (Compression.None, _) or (Compression.Unspecified, WireProfile.Stored) => CompressionProfile.Stored,
+        _ => CompressionProfile.Default,
+    };
+}

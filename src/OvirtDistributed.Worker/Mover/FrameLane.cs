@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Runtime.InteropServices;
+using Grpc.Core;
+using OvirtDistributed.Hosting.Mover;
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Frames;
+using OvirtDistributed.Repository.Reading;
+
+namespace OvirtDistributed.Worker.Mover;
+
+/// <summary>One stream of frames over one connection, opened at the first fetch. A fetch given up in the middle ends the stream for all.</summary>
+internal sealed class FrameLane(CallInvoker invoker, string sessionId, CancellationToken sessionEnded) : IAsyncDisposable
+{
+    private readonly SemaphoreSlim _asking = new(1);
+    private FrameDownloadStream? _stream;
+    private Task _lastRead = Task.CompletedTask;
+
+    public long ReceivedBytes => _stream?.ReadBytes ?? 0;
+
+    public async Task<FrameBatch> FetchAsync(ReadOnlyMemory<ChunkDigest> digests, CancellationToken cancellationToken)
+    {
+        Task<FrameBatch> read;
+        await _asking.WaitAsync(cancellationToken);
+        try
+        {
+            _stream ??= FrameDownloadStream.Open(invoker, sessionId, sessionEnded);
+            var asked = MemoryMarshal.AsBytes(digests.Span).ToArray();
+            await _stream.RequestAsync(asked, cancellationToken);
+            read = ReadAsync(_stream, _lastRead, digests, cancellationToken);
+            _lastRead = read;
+        }
+        finally
+        {
+            _asking.Release();
+        }
+
+        return await read;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_stream is not null)
+        {
+            await _stream.DisposeAsync();
+        }
+
+        await _lastRead.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _asking.Dispose();
+    }
+
+    private static async Task<FrameBatch> ReadAsync(
+        FrameDownloadStream stream, Task before, ReadOnlyMemory<ChunkDigest> digests, CancellationToken cancellationToken)
+    {
+        // Answers come in the order of the questions. When the one before failed, the position in the stream is lost.
+        await before;
+        var batch = new FrameBatch(digests.Length);
+        try
+        {
+            var head = new byte[FrameHeader.Size];
+            for (var i = 0; i < digests.Length; i++)
+            {
+                await stream.ReadExactlyAsync(head, cancellationToken);
+                var header = FrameHeader.Read(head);
+                var frame = batch.Allocate(header.FrameLength);
+                head.CopyTo(frame);
+                await stream.ReadExactlyAsync(frame[FrameHeader.Size..], cancellationToken);
+                batch[i] = frame;
+            }
+
+            return batch;
+        }
+        catch
+        {
+            batch.Dispose();
+            throw;
+        }
+    }
+}

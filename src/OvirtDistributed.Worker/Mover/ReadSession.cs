@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Grpc.Core;
+using OvirtDistributed.Contracts.Mover.V1;
+using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Reading;
+
+namespace OvirtDistributed.Worker.Mover;
+
+/// <summary>A read session at the Data Mover, as the source of frames for the repository library.</summary>
+/// <remarks>Fetches are spread over the connections; on each, the next one is asked for while the answer to the one before still comes.</remarks>
+internal sealed class ReadSession : IFrameSource, IAsyncDisposable
+{
+    private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(10);
+
+    private readonly ReadSessionService.ReadSessionServiceClient _client;
+    private readonly TimeProvider _time;
+    private readonly FrameLane[] _lanes;
+    private readonly CancellationTokenSource _ended;
+    private int _next;
+
+    private ReadSession(
+        ReadSessionService.ReadSessionServiceClient client, OpenReadResponse opened, IReadOnlyList<CallInvoker> bulk, TimeProvider time)
+    {
+        _client = client;
+        _time = time;
+        Opened = opened;
+        _ended = new CancellationTokenSource();
+        _lanes = [.. bulk.Select(invoker => new FrameLane(invoker, opened.ReadSessionId, _ended.Token))];
+    }
+
+    public OpenReadResponse Opened { get; }
+
+    /// <summary>Encoded bytes that came.</summary>
+    public long ReceivedBytes => _lanes.Sum(lane => lane.ReceivedBytes);
+
+    public static async Task<ReadSession> OpenAsync(
+        CallInvoker invoker, IReadOnlyList<CallInvoker> bulk, OpenReadRequest request, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var client = new ReadSessionService.ReadSessionServiceClient(invoker);
+        var opened = await client.OpenReadAsync(request, cancellationToken: cancellationToken);
+        return new ReadSession(client, opened, bulk, time);
+    }
+
+    public async Task<FrameBatch> FetchAsync(ReadOnlyMemory<ChunkDigest> digests, CancellationToken cancellationToken)
+    {
+        var lane = _lanes[(uint)Interlocked.Increment(ref _next) % (uint)_lanes.Length];
+        try
+        {
+            return await lane.FetchAsync(digests, cancellationToken);
+        }
+        catch (RpcException failure)
+        {
+            var error = failure.StatusCode == StatusCode.DataLoss ? RepositoryError.Damaged : RepositoryError.Unavailable;
+            throw new RepositoryException(error, failure.Status.Detail, failure);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ended.CancelAsync();
+        foreach (var lane in _lanes)
+        {
+            await lane.DisposeAsync();
+        }
+
+        _ended.Dispose();
+        using var limit = new CancellationTokenSource(CloseLimit, _time);
+        try
+        {
+            await _client.CloseReadAsync(new CloseReadRequest { ReadSessionId = Opened.ReadSessionId }, cancellationToken: limit.Token);
+        }
+        catch (Exception failure) when (failure is RpcException or OperationCanceledException)
+        {
+            // The Data Mover ends idle sessions by itself.
+        }
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Threading.Channels;
+using Grpc.Core;
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Frames;
+using OvirtDistributed.Repository.Maps;
+using OvirtDistributed.Worker.Execution;
+using OvirtDistributed.Worker.Mover;
+
+namespace OvirtDistributed.Worker.Pipeline;
+
+/// <summary>
+/// One disk from its source into a session at the Data Mover: read → cut → hash, ask, compress → send, and the map beside it.
+/// Memory is the segments of the pool and some buffers, at any size of the disk.
+/// </summary>
+internal sealed class BackupPipeline
+{
+    private static readonly TimeSpan DefaultSessionPause = TimeSpan.FromSeconds(60);
+
+    private readonly PipelineOptions _options;
+    private readonly BufferPool _buffers;
+    private readonly TimeProvider _time;
+
+    public BackupPipeline(PipelineOptions options, BufferPool buffers, TimeProvider time)
+    {
+        _options = options;
+        _buffers = buffers;
+        _time = time;
+    }
+
+    /// <summary>Moves the disk; on return all of it is durable at the Data Mover, and the root names it.</summary>
+    public async Task<DiskRoot> RunAsync(BackupWork work, CancellationToken cancellationToken)
+    {
+        var meter = work.Control.Meter;
+        using var encoders = new EncoderSlots(_options.EffectiveEncoders, work.Compression);
+        using var mapEncoder = new FrameEncoder(work.Compression);
+        using var pool = new SegmentPool(_buffers, _options.EffectiveSegments, SegmentCutter.HeadRoom(work.Chunker));
+        using var group = new StageGroup(cancellationToken);
+        await using var lanes = new UploadLanes(work.Uploads, work.Session.Id, meter, group.Token);
+        using var keeper = new MapKeeper(lanes, work.Session, meter, _time);
+        var map = await DiskMapBuilder.CreateAsync(work.MapPlan, work.Base, ChunkHasher.Unkeyed, mapEncoder, keeper, cancellationToken);
+        CountTotals(work, map, cancellationToken);
+        SetWidths(meter, work.Source.Connections);
+
+        var reader = new SourceReader(work.Source, map, pool, work.Control, _options, keeper.KeepUpAsync);
+        var cut = Channel.CreateBounded<Segment>(_options.EffectiveSegments);
+        var encoder = new SegmentEncoder(work.Session, lanes, encoders, _buffers, pool, map, new RecentDigests(_options.RecentDigests), meter);
+        group.Run(token => reader.PlanAsync(work.Plan, token));
+        for (var i = 0; i < work.Source.Connections; i++)
+        {
+            group.Run(reader.ReadAsync);
+        }
+
+        group.Run(token => new SegmentCutter(work.Chunker, meter).RunAsync(reader.Segments, cut.Writer, token));
+        group.Run(async token =>
+        {
+            await encoder.RunAsync(cut.Reader, _options.EffectiveSegments, keeper.Changed, token);
+            keeper.Complete();
+        });
+        group.Run(token => keeper.RunAsync(map, token));
+        group.Run(keeper.RecordAsync);
+        await RunKeepAliveAsync(group, work, cancellationToken);
+
+        var root = await map.FinishAsync(cancellationToken);
+        await lanes.CompleteAsync(cancellationToken);
+        return root;
+    }
+
+    // The keep-alive loop ends with the stages, not the stages with it.
+    private async Task RunKeepAliveAsync(StageGroup stages, BackupWork work, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(stages.Token);
+        var keepAlive = KeepAliveAsync(work.Session, stop.Token);
+        try
+        {
+            await stages.WhenAllAsync(cancellationToken);
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await keepAlive.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>
+    /// Touches the session while the source is slow or throttled: the Data Mover ends idle ones. A failure here is not reported:
+    /// the next call meets it too.
+    /// </summary>
+    private async Task KeepAliveAsync(BackupSession session, CancellationToken cancellationToken)
+    {
+        var idleLimit = TimeSpan.FromSeconds(session.Opened.IdleTimeoutSeconds);
+        var pause = idleLimit > TimeSpan.Zero ? idleLimit / 3 : DefaultSessionPause;
+        while (true)
+        {
+            await Task.Delay(pause, _time, cancellationToken);
+            try
+            {
+                await session.HaveAsync(ReadOnlyMemory<byte>.Empty, cancellationToken);
+            }
+            catch (RpcException)
+            {
+                // See above.
+            }
+        }
+    }
+
+    private static void CountTotals(BackupWork work, DiskMapBuilder map, CancellationToken cancellationToken)
+    {
+        var left = 0L;
+        foreach (var range in work.Plan.Read())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (range.Kind == RangeKind.Read)
+            {
+                foreach (var part in map.Remaining(new DiskRange(range.Offset, range.Length)))
+                {
+                    left += part.Length;
+                }
+            }
+        }
+
+        work.Control.Meter.AddTotal(left);
+        work.Control.Meter.AddResumed(work.Plan.ReadBytes - left);
+    }
+
+    private void SetWidths(TransferMeter meter, int connections)
+    {
+        meter.SetWidth(PipelineStage.Source, connections);
+        meter.SetWidth(PipelineStage.Hash, _options.EffectiveEncoders);
+        meter.SetWidth(PipelineStage.Compress, _options.EffectiveEncoders);
+        meter.SetWidth(PipelineStage.Have, _options.EffectiveSegments);
+        meter.SetWidth(PipelineStage.Send, _options.MoverConnections);
+    }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using MassTransit;
+using OvirtDistributed.Hosting.Tls;
+using OvirtDistributed.Ovirt.ImageIo;
+using OvirtDistributed.Worker.Agent;
+using OvirtDistributed.Worker.Execution;
+using OvirtDistributed.Worker.Pipeline;
+using OvirtDistributed.Worker.Restore;
+using OvirtDistributed.Worker.Transports.ImageIo;
+
+namespace OvirtDistributed.Worker;
+
+/// <summary>Puts a worker together: the same for the executable and for workers inside the backup server.</summary>
+internal static class WorkerServices
+{
+    public static WorkerAgent CreateAgent(
+        WorkerOptions options, IWorkerControl server, IReceiveConnector bus, TlsIdentity? tls, TimeProvider time, ILoggerFactory loggers)
+    {
+        // Input segments and output buffers of all slots.
+        var buffers = new BufferPool(options.Slots * options.Pipeline.EffectiveSegments);
+        var executor = new TaskExecutor(
+            options.EffectiveId.ToString("D"),
+            new ImageIoConnector(options.Pipeline, time, loggers.CreateLogger<ImageIoClient>()),
+            new DiskBackup(options.Pipeline, buffers, tls, time, loggers.CreateLogger<DiskBackup>()),
+            new DiskRestore(options.Pipeline, tls, time, loggers.CreateLogger<DiskRestore>()));
+        return new WorkerAgent(options, server, bus, executor, time, loggers);
+    }
+}
