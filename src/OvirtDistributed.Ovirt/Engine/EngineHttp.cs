@@ -24,7 +24,7 @@ internal sealed partial class EngineHttp
 
     public EngineHttp(EngineConnection connection, OAuthSession session, HttpExchange exchange, TimeProvider timeProvider, ILogger logger)
     {
-        _apiRoot = connection.ApiRoot.AbsoluteUri + "/";
+        _apiRoot = connection.ApiRoot.AbsoluteUri;
         _session = session;
         _exchange = exchange;
         _timeProvider = timeProvider;
@@ -126,7 +126,7 @@ internal sealed partial class EngineHttp
 
     private async Task<(int Status, ReadOnlyMemory<byte> Body)> SendWithTokenAsync(EngineRequest request, Secret token, CancellationToken cancellationToken)
     {
-        using var message = new HttpRequestMessage(request.Method, _apiRoot + request.Path)
+        using var message = new HttpRequestMessage(request.Method, request.Path.Length == 0 ? _apiRoot : $"{_apiRoot}/{request.Path}")
         {
             Version = System.Net.HttpVersion.Version11,
         };
