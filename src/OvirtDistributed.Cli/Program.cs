@@ -1,3 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-return 0;
+using OvirtDistributed.Cli.Invocation;
+
+using var process = new ProcessHost();
+return await CliApplication.RunAsync(args, process.Host, process.Interrupted);

@@ -4,6 +4,7 @@ using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Microsoft.Extensions.Logging;
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Hosting.Telemetry;
 
 namespace OvirtDistributed.Hosting.Grpc;
 
@@ -13,6 +14,7 @@ internal sealed partial class FailureInterceptor(ILogger<FailureInterceptor> log
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
+        context.ResponseTrailers.Add(ServiceDefaults.VersionTrailer, ServiceDefaults.Version);
         try
         {
             return await continuation(request, context);

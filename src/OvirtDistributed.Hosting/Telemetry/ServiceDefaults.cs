@@ -24,6 +24,9 @@ public static class ServiceDefaults
 {
     private const string ReadyTag = "ready";
 
+    /// <summary>Trailer of every unary answer with the service's <see cref="Version"/>, so that a client can show and compare it.</summary>
+    public const string VersionTrailer = "ovd-version";
+
     /// <summary>The version of the running service, as it shows in telemetry and answers.</summary>
     public static string Version { get; } =
         typeof(ServiceDefaults).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";

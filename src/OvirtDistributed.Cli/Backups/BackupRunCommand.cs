@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.CommandLine;
+using OvirtDistributed.Cli.Connection;
+using OvirtDistributed.Cli.Invocation;
+using OvirtDistributed.Cli.Jobs;
+using OvirtDistributed.Cli.Output;
+using OvirtDistributed.Cli.Watching;
+using OvirtDistributed.Contracts.Admin.V1;
+
+namespace OvirtDistributed.Cli.Backups;
+
+internal sealed class BackupRunCommand : ServerCommand
+{
+    private readonly Argument<string[]> _vms = new("VM") { Description = "Names or ids", Arity = ArgumentArity.OneOrMore };
+    private readonly Option<bool> _full = new("--full") { Description = "Read everything, not only what changed" };
+    private readonly Option<bool> _wait = new("--wait") { Description = "Wait for the jobs and end with their outcome" };
+    private readonly Option<string> _manager = new("--manager") { Description = "Manager of the VMs (name or id); not needed while there is one", HelpName = "MANAGER" };
+    private readonly Option<string> _repository = new("--repository") { Description = "Where to store (name or id); not needed while there is one", HelpName = "REPOSITORY" };
+    private readonly Option<string> _compression = new("--compression") { Description = "fast, default, dense or none", HelpName = "PROFILE" };
+    private readonly Option<string[]> _excludeDisks = new("--exclude-disk")
+    {
+        Description = "Disk to leave out (id or alias); may be repeated",
+        HelpName = "DISK",
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<string> _requestId = RequestId.NewOption();
+
+    public BackupRunCommand(CommandRunner runner)
+        : base(runner, "run", "Back up VMs: one job for each")
+    {
+        _compression.AcceptOnlyFromAmong("fast", "default", "dense", "none");
+        Add(_vms);
+        foreach (var option in new Option[] { _full, _wait, _manager, _repository, _compression, _excludeDisks, _requestId })
+        {
+            Add(option);
+        }
+    }
+
+    public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
+    {
+        var request = new RunBackupRequest
+        {
+            Manager = context.Text(_manager),
+            Repository = context.Text(_repository),
+            Full = context.Value(_full),
+            Compression = context.Text(_compression),
+            RequestId = RequestId.From(context, _requestId),
+        };
+        request.Vms.Add(context.Value(_vms).Distinct());
+        request.ExcludeDisks.Add(context.Value(_excludeDisks) ?? []);
+
+        var server = context.Server;
+        var response = await RepeatedCall.RunAsync(
+            token => server.Jobs.RunBackupAsync(request, server.Call(token)).ResponseAsync, context.Time, cancellationToken);
+        return await StartedJobs.FinishAsync(context, [.. response.Jobs], context.Value(_wait), cancellationToken);
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.CommandLine;
+using System.CommandLine.Invocation;
+
+namespace OvirtDistributed.Cli.Invocation;
+
+/// <summary>The entry point behind <c>Program</c>: from arguments to exit code.</summary>
+internal static class CliApplication
+{
+    /// <summary>Runs one invocation. Never throws.</summary>
+    /// <param name="args">The arguments.</param>
+    /// <param name="host">Streams, environment and clock.</param>
+    /// <param name="interrupted">Ends when the operator presses Ctrl-C.</param>
+    public static async Task<int> RunAsync(string[] args, CliHost host, CancellationToken interrupted)
+    {
+        var options = new GlobalOptions();
+        var runner = new CommandRunner(host, options);
+        var root = CommandTree.Build(runner, options);
+
+        // A name that begins with @ is a name, not a file of arguments.
+        var parse = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parse.Action is ParseErrorAction)
+        {
+            return UsageError(parse, runner);
+        }
+
+        var invocation = new InvocationConfiguration
+        {
+            Output = host.Out,
+            Error = host.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        };
+        try
+        {
+            return await parse.InvokeAsync(invocation, interrupted);
+        }
+        catch (Exception exception)
+        {
+            var failure = Failure.From(exception, null);
+            runner.CreateOutput(parse).Failure(failure);
+            return (int)failure.ExitCode;
+        }
+    }
+
+    private static int UsageError(ParseResult parse, CommandRunner runner)
+    {
+        var output = runner.CreateOutput(parse);
+        var message = string.Join(Environment.NewLine, parse.Errors.Select(error => error.Message).Distinct());
+        output.Failure(new Failure(ExitCode.Usage, "invalid_input", message));
+        if (!output.IsJson)
+        {
+            runner.Host.Error.WriteLine($"See: {CommandPath(parse)} --help");
+        }
+
+        return (int)ExitCode.Usage;
+    }
+
+    private static string CommandPath(ParseResult parse)
+    {
+        var names = new List<string>();
+        for (var result = parse.CommandResult; result is not null; result = result.Parent as System.CommandLine.Parsing.CommandResult)
+        {
+            names.Insert(0, result.Command is RootCommand ? "ovd" : result.Command.Name);
+        }
+
+        return string.Join(' ', names);
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.CommandLine;
+using System.CommandLine.Help;
+using OvirtDistributed.Cli.Backups;
+using OvirtDistributed.Cli.Completion;
+using OvirtDistributed.Cli.Jobs;
+using OvirtDistributed.Cli.Managers;
+using OvirtDistributed.Cli.Points;
+using OvirtDistributed.Cli.Repositories;
+using OvirtDistributed.Cli.Restore;
+using OvirtDistributed.Cli.Status;
+using OvirtDistributed.Cli.Vms;
+using OvirtDistributed.Cli.Workers;
+
+namespace OvirtDistributed.Cli.Invocation;
+
+/// <summary>All commands in their places.</summary>
+internal static class CommandTree
+{
+    public static RootCommand Build(CommandRunner runner, GlobalOptions options)
+    {
+        var root = new RootCommand("Backs up and restores the VMs of oVirt, OLVM and RHV managers, through the backup server.");
+        foreach (var option in options.All)
+        {
+            root.Add(option);
+        }
+
+        root.Add(new StatusCommand(runner));
+        root.Add(Group(
+            "manager",
+            "The oVirt managers that the backup server knows",
+            new ManagerAddCommand(runner),
+            new ManagerListCommand(runner),
+            new ManagerRemoveCommand(runner),
+            new ManagerInventoryCommand(runner)));
+        root.Add(Group("repository", "Where backups are stored", new RepositoryAddCommand(runner), new RepositoryListCommand(runner)));
+        root.Add(Group("worker", "The workers in the clusters", new WorkerListCommand(runner)));
+        root.Add(Group("queue", "The clusters' task queues", new QueueListCommand(runner)));
+        root.Add(Group("vm", "The managers' VMs and whether they are protected", new VmListCommand(runner)));
+        root.Add(Group("backup", "Make backups", new BackupRunCommand(runner)));
+        root.Add(Group(
+            "job",
+            "Running and past backups and restores",
+            new JobListCommand(runner),
+            new JobShowCommand(runner),
+            new JobWatchCommand(runner),
+            new JobLogsCommand(runner),
+            new JobCancelCommand(runner)));
+        root.Add(Group("point", "Restore points", new PointListCommand(runner), new PointShowCommand(runner)));
+        root.Add(Group("restore", "Restore VMs and disks", new RestoreVmCommand(runner), new RestoreDiskCommand(runner)));
+        root.Add(new CompletionCommand(runner));
+
+        foreach (var option in root.Options)
+        {
+            switch (option)
+            {
+                case HelpOption { Action: HelpAction help }:
+                    option.Action = new RootHelpAction(help);
+                    break;
+                case VersionOption:
+                    option.Action = new VersionAction();
+                    break;
+            }
+        }
+
+        return root;
+    }
+
+    private static Command Group(string name, string description, params Command[] commands)
+    {
+        var group = new Command(name, description);
+        foreach (var command in commands)
+        {
+            group.Add(command);
+        }
+
+        return group;
+    }
+}

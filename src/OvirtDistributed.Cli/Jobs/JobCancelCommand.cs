@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.CommandLine;
+using OvirtDistributed.Cli.Invocation;
+using OvirtDistributed.Cli.Output;
+using OvirtDistributed.Cli.Watching;
+using OvirtDistributed.Contracts.Admin.V1;
+
+namespace OvirtDistributed.Cli.Jobs;
+
+internal sealed class JobCancelCommand : ServerCommand
+{
+    private readonly Argument<string> _id = new("JOB") { Description = "Id, or its first characters" };
+    private readonly Option<bool> _wait = new("--wait") { Description = "Wait until the job has ended and cleaned up" };
+
+    public JobCancelCommand(CommandRunner runner)
+        : base(runner, "cancel", "Ask a running job to stop and clean up")
+    {
+        Add(_id);
+        Add(_wait);
+    }
+
+    public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
+    {
+        var server = context.Server;
+        var id = await JobIds.ResolveAsync(server, context.Value(_id), cancellationToken);
+        var job = (await server.Jobs.CancelJobAsync(new CancelJobRequest { Id = id }, server.Call(cancellationToken))).Job;
+        if (context.Value(_wait) && !JobText.HasEnded(job))
+        {
+            job = (await JobWait.RunAsync(context, [job], cancellationToken))[0];
+        }
+
+        if (context.Output.IsJson)
+        {
+            context.Output.Json(job);
+        }
+        else if (JobText.HasEnded(job))
+        {
+            context.Output.Line($"Job {ShortIds.Cut(job.Id)} has ended: {JobText.Outcome(job.Outcome).Text}.");
+        }
+        else
+        {
+            context.Output.Line($"Job {ShortIds.Cut(job.Id)} was asked to stop; it still cleans up. Follow it with: ovd job watch {ShortIds.Cut(job.Id)}");
+        }
+
+        return ExitCode.Ok;
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Cli.Invocation;
+using OvirtDistributed.Cli.Output;
+using OvirtDistributed.Contracts.Admin.V1;
+
+namespace OvirtDistributed.Cli.Jobs;
+
+/// <summary>The words for a job.</summary>
+internal static class JobText
+{
+    public static bool HasEnded(Job job) => job.Outcome is JobOutcome.Succeeded or JobOutcome.Warning or JobOutcome.Failed or JobOutcome.Cancelled;
+
+    public static string Kind(JobKind kind) => kind switch
+    {
+        JobKind.Backup => "backup",
+        JobKind.Restore => "restore",
+        _ => "job",
+    };
+
+    public static (string Text, Tone Tone) Outcome(JobOutcome outcome) => outcome switch
+    {
+        JobOutcome.Running => ("running", Tone.Plain),
+        JobOutcome.Succeeded => ("succeeded", Tone.Good),
+        JobOutcome.Warning => ("warning", Tone.Attention),
+        JobOutcome.Failed => ("failed", Tone.Bad),
+        JobOutcome.Cancelled => ("cancelled", Tone.Attention),
+        _ => ("unknown", Tone.Attention),
+    };
+
+    public static TimeSpan Duration(Job job, TimeProvider time)
+    {
+        if (job.Created is null)
+        {
+            return TimeSpan.Zero;
+        }
+
+        var end = job.Ended?.ToDateTimeOffset() ?? time.GetUtcNow();
+        return end - job.Created.ToDateTimeOffset();
+    }
+
+    /// <summary>Share that is done; null while the amount is not known.</summary>
+    public static double? Fraction(Progress? progress) =>
+        progress is { TotalBytes: > 0 } ? Math.Clamp((double)progress.ProcessedBytes / progress.TotalBytes, 0, 1) : null;
+
+    /// <summary>The exit code of a command that waited for these jobs: the worst of them.</summary>
+    public static ExitCode ExitCodeOf(IReadOnlyCollection<Job> jobs)
+    {
+        if (jobs.Any(job => job.Outcome is not (JobOutcome.Succeeded or JobOutcome.Warning)))
+        {
+            return ExitCode.JobFailed;
+        }
+
+        return jobs.Any(job => job.Outcome == JobOutcome.Warning) ? ExitCode.Warning : ExitCode.Ok;
+    }
+
+    /// <summary>How the job was done: "incremental", or "full (checkpoint is gone)".</summary>
+    public static string Mode(string mode, string reason) => reason.Length == 0 ? mode : $"{mode} ({reason})";
+}

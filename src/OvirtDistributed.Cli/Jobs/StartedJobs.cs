@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Cli.Invocation;
+using OvirtDistributed.Cli.Output;
+using OvirtDistributed.Cli.Watching;
+using OvirtDistributed.Contracts.Admin.V1;
+
+namespace OvirtDistributed.Cli.Jobs;
+
+/// <summary>What comes after starting jobs: name them, or wait for them.</summary>
+internal static class StartedJobs
+{
+    public static async Task<ExitCode> FinishAsync(
+        CommandContext context, IReadOnlyList<Job> jobs, bool wait, CancellationToken cancellationToken)
+    {
+        if (!wait)
+        {
+            Name(context, jobs);
+            return ExitCode.Ok;
+        }
+
+        var ended = await JobWait.RunAsync(context, jobs, cancellationToken);
+        if (context.Output.IsJson)
+        {
+            WriteJson(context, ended);
+        }
+        else
+        {
+            JobSummary.Write(context, ended);
+        }
+
+        return JobText.ExitCodeOf(ended);
+    }
+
+    private static void Name(CommandContext context, IReadOnlyList<Job> jobs)
+    {
+        if (context.Output.IsJson)
+        {
+            WriteJson(context, jobs);
+            return;
+        }
+
+        foreach (var job in jobs)
+        {
+            context.Output.Line($"Started {JobText.Kind(job.Kind)} of {Cell.Printable(job.VmName)}: job {job.Id}");
+        }
+
+        context.Output.Line($"Follow with: ovd job watch {string.Join(' ', jobs.Select(job => ShortIds.Cut(job.Id)))}");
+    }
+
+    private static void WriteJson(CommandContext context, IReadOnlyList<Job> jobs) =>
+        context.Output.Json(writer => JsonLists.Write(writer, "jobs", jobs));
+}

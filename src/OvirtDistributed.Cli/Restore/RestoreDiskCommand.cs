@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.CommandLine;
+using OvirtDistributed.Cli.Connection;
+using OvirtDistributed.Cli.Invocation;
+using OvirtDistributed.Cli.Output;
+using OvirtDistributed.Cli.Points;
+using OvirtDistributed.Contracts.Admin.V1;
+using OvirtDistributed.Contracts.Mover.V1;
+
+namespace OvirtDistributed.Cli.Restore;
+
+/// <summary>Restores a disk to a local file. The data comes from the Data Mover itself: the backup server only says where.</summary>
+internal sealed class RestoreDiskCommand : ServerCommand
+{
+    private readonly Argument<string> _point = new("POINT") { Description = "Id of the restore point, or its first characters" };
+    private readonly Argument<string?> _disk = new("DISK") { Description = "Id or alias; may be left out when there is one disk", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<string> _file = new("--to-file") { Description = "File to write: a raw image, sparse where the disk is zero", HelpName = "FILE", Required = true };
+    private readonly Option<bool> _force = new("--force") { Description = "Replace the file if there is one" };
+    private readonly Option<string> _mover = new("--mover")
+    {
+        Description = "Address of the Data Mover, where it is not reachable under the one the server knows",
+        HelpName = "URL",
+    };
+
+    public RestoreDiskCommand(CommandRunner runner)
+        : base(runner, "disk", "Restore one disk to a file on this machine")
+    {
+        Add(_point);
+        Add(_disk);
+        Add(_file);
+        Add(_force);
+        Add(_mover);
+    }
+
+    public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
+    {
+        var target = ImageTarget.Check(context.Text(_file), context.Value(_force));
+        var server = context.Server;
+        var point = await PointIds.ResolveAsync(server, context.Value(_point), cancellationToken);
+        var location = await server.Points.LocateDiskAsync(
+            new LocateDiskRequest { Point = point, Disk = context.Parse.GetValue(_disk) ?? "" }, server.Call(cancellationToken));
+
+        var started = context.Time.GetTimestamp();
+        var address = context.Text(_mover) is { Length: > 0 } given ? given : location.MoverAddress;
+        var result = await DownloadAsync(context, location, address, target, cancellationToken);
+        WriteResult(context, location, target, result, context.Time.GetElapsedTime(started));
+        return ExitCode.Ok;
+    }
+
+    private static async Task<DownloadResult> DownloadAsync(
+        CommandContext context, LocateDiskResponse location, string address, ImageTarget target, CancellationToken cancellationToken)
+    {
+        using var channels = MoverChannels.Open(address, context.Server.Tls);
+        var open = new OpenReadRequest { Repository = location.MoverRepository, PointId = location.PointId, DiskId = location.Disk.Id };
+        try
+        {
+            await using var session = await MoverReadSession.OpenAsync(channels, open, location.Root, context.Settings.Timeout, context.Time, cancellationToken);
+            return await new DiskDownload(session, DownloadView.For(context, location.Disk)).RunAsync(target, cancellationToken);
+        }
+        catch (Grpc.Core.RpcException failure) when (TransportFailure.Describe(failure, $"the Data Mover at {address}") is { } described)
+        {
+            throw new CliException(described.ExitCode, described.Code, described.Message);
+        }
+    }
+
+    private static void WriteResult(CommandContext context, LocateDiskResponse location, ImageTarget target, DownloadResult result, TimeSpan elapsed)
+    {
+        if (!context.Output.IsJson)
+        {
+            context.Output.Line(
+                $"Disk {Cell.Printable(location.Disk.Alias)} of restore point {location.PointId} is in {target.Path}: "
+                + $"{ByteText.Size(result.SizeBytes)}, of which {ByteText.Size(result.DataBytes)} data, in {TimeText.Length(elapsed)}; every digest holds.");
+            return;
+        }
+
+        context.Output.Json(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteString("file", target.Path);
+            writer.WriteString("point_id", location.PointId);
+            writer.WriteString("disk_id", location.Disk.Id);
+            writer.WriteString("disk_alias", location.Disk.Alias);
+            writer.WriteNumber("size_bytes", result.SizeBytes);
+            writer.WriteNumber("data_bytes", result.DataBytes);
+            writer.WriteString("root_digest", result.RootDigest);
+            writer.WriteNumber("elapsed", Math.Round(elapsed.TotalSeconds, 3));
+            writer.WriteEndObject();
+        });
+    }
+}

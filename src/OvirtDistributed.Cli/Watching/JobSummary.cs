@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Cli.Invocation;
+using OvirtDistributed.Cli.Jobs;
+using OvirtDistributed.Cli.Output;
+using OvirtDistributed.Contracts.Admin.V1;
+
+namespace OvirtDistributed.Cli.Watching;
+
+/// <summary>What came of jobs that were waited for.</summary>
+internal static class JobSummary
+{
+    public static void Write(CommandContext context, IReadOnlyList<Job> jobs)
+    {
+        context.Output.Line();
+        foreach (var job in jobs)
+        {
+            WriteJob(context, job);
+        }
+    }
+
+    private static void WriteJob(CommandContext context, Job job)
+    {
+        var (outcome, tone) = JobText.Outcome(job.Outcome);
+        var line = new StyledLine()
+            .Add(Cell.Printable(job.VmName), Tone.Heading)
+            .Add($": {JobText.Kind(job.Kind)} ")
+            .Add(outcome, tone)
+            .Add($" after {TimeText.Length(JobText.Duration(job, context.Time))}");
+        if (job.Mode.Length > 0)
+        {
+            line.Add($", {Cell.Printable(JobText.Mode(job.Mode, job.ModeReason))}");
+        }
+
+        context.Output.Line(line);
+        WriteResult(context.Output, job);
+        foreach (var text in new[] { job.Message }.Concat(job.Notes).Where(text => text.Length > 0))
+        {
+            context.Output.Line(new StyledLine().Add("  " + Cell.Printable(text), tone));
+        }
+
+        if (job.Outcome is JobOutcome.Failed or JobOutcome.Cancelled)
+        {
+            context.Output.Line($"  See: ovd job logs {ShortIds.Cut(job.Id)}");
+        }
+    }
+
+    private static void WriteResult(OutputWriter output, Job job)
+    {
+        if (job.Outcome is not (JobOutcome.Succeeded or JobOutcome.Warning))
+        {
+            return;
+        }
+
+        if (job.Kind == JobKind.Backup && job.PointId.Length > 0)
+        {
+            output.Line($"  restore point {Cell.Printable(job.PointId)}");
+        }
+        else if (job.NewVmId.Length > 0)
+        {
+            output.Line($"  new VM {Cell.Printable(job.NewVmId)}");
+        }
+
+        if (job.Progress is { } progress)
+        {
+            output.Line("  " + string.Join(", ", Amounts(job.Kind, progress)));
+        }
+    }
+
+    private static IEnumerable<string> Amounts(JobKind kind, Progress progress)
+    {
+        yield return $"read {ByteText.Size(progress.ReadBytes)}";
+        if (kind == JobKind.Restore)
+        {
+            yield return $"written {ByteText.Size(progress.WrittenBytes)}";
+        }
+        else
+        {
+            yield return $"deduplicated {ByteText.Size(progress.DeduplicatedBytes)}";
+            yield return $"sent {ByteText.Size(progress.SentBytes)}";
+            yield return $"stored {ByteText.Size(progress.StoredBytes)}";
+        }
+
+        if (ProgressText.AverageRate(progress) is { Length: > 0 } rate)
+        {
+            yield return rate;
+        }
+
+        if (progress.Bottleneck.Length > 0)
+        {
+            yield return $"bottleneck {Cell.Printable(progress.Bottleneck)}";
+        }
+    }
+}
