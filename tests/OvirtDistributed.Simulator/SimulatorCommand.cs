@@ -2,6 +2,7 @@
 
 using System.CommandLine;
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 
 namespace OvirtDistributed.Simulator;
 
@@ -23,11 +24,13 @@ internal static class SimulatorCommand
     private static readonly Option<bool> PrintEnv = new("--print-env") { Description = "Print the connection as shell variables, and nothing else, when ready." };
     private static readonly Option<string?> CaFile = new("--ca-file") { Description = "Also write the CA certificate to this file." };
 
+    private static readonly Option<bool> Verbose = new("--verbose") { Description = "Log refused requests too." };
+
     public static RootCommand Create()
     {
         var root = new RootCommand("A simulated oVirt manager with hosts and storage, for tests and demonstrations.")
         {
-            Port, Listen, Name, Preset, Seed, Data, Users, HostAddresses, ControlSocket, ImageIoPort, Realistic, Hybrid, PrintEnv, CaFile,
+            Port, Listen, Name, Preset, Seed, Data, Users, HostAddresses, ControlSocket, ImageIoPort, Realistic, Hybrid, PrintEnv, CaFile, Verbose,
         };
         root.SetAction(RunAsync);
         return root;
@@ -40,8 +43,11 @@ internal static class SimulatorCommand
             var preset = parsed.GetValue(Preset)!;
             var model = SimulatorModel.Preset(preset)
                 ?? throw new ArgumentException($"--preset: there is no '{preset}'; known: empty, small, two-clusters, sdk-examples.");
+            using var loggers = LoggerFactory.Create(b => b
+                .AddSimpleConsole(o => o.SingleLine = true)
+                .SetMinimumLevel(parsed.GetValue(Verbose) ? LogLevel.Information : LogLevel.Warning));
             await using var host = await SimulatorHost.StartAsync(
-                Options(parsed), model with { Seed = parsed.GetValue(Seed) }, cancellationToken);
+                Options(parsed) with { Loggers = loggers }, model with { Seed = parsed.GetValue(Seed) }, cancellationToken);
             if (parsed.GetValue(CaFile) is { } file)
             {
                 await File.WriteAllTextAsync(file, host.CaPem, cancellationToken);

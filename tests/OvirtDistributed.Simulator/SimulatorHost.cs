@@ -48,7 +48,7 @@ public sealed class SimulatorHost : IAsyncDisposable
 
     /// <summary>Starts a simulator; it answers requests when the task completes.</summary>
     public static Task<SimulatorHost> StartAsync(SimulatorOptions options, SimulatorModel model, CancellationToken cancellationToken) =>
-        StartAsync(options, model, DefaultParts.Create(), cancellationToken);
+        StartAsync(options, model, DefaultParts.Create(options.Loggers), cancellationToken);
 
     internal static async Task<SimulatorHost> StartAsync(
         SimulatorOptions options, SimulatorModel model, SimulatorParts parts, CancellationToken cancellationToken)
@@ -125,7 +125,9 @@ public sealed class SimulatorHost : IAsyncDisposable
         SimulatorOptions options, EngineContext engine, CertificateAuthority authority, X509Certificate2 certificate)
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders().AddSimpleConsole().SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.ClearProviders();
+        // The server's own messages go where the simulator's go, and stay the property of whoever gave the factory.
+        builder.Services.AddSingleton<ILoggerFactory>(new SharedLoggers(options.Loggers));
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(5));
         builder.Services.AddResponseCompression(o =>
         {
@@ -147,11 +149,23 @@ public sealed class SimulatorHost : IAsyncDisposable
         var router = Routes(commands);
         var sessions = new SessionStore(options);
         var gate = new FaultGate(engine.Faults, options.TimeProvider);
-        var api = new ApiEndpoint(commands, router, new ApiAuthentication(sessions), gate, web.Services.GetRequiredService<ILogger<ApiEndpoint>>());
+        var api = new ApiEndpoint(commands, router, new ApiAuthentication(sessions), gate, options.Loggers.CreateLogger<ApiEndpoint>());
         var front = new FrontDoor(
             api, new SsoEndpoints(sessions), new PkiEndpoint(authority), new AdminEndpoint(new SimulatorEngine(engine), router, sessions), gate);
         web.Run(front.HandleAsync);
         return web;
+    }
+
+    private sealed class SharedLoggers(ILoggerFactory inner) : ILoggerFactory
+    {
+        public void AddProvider(ILoggerProvider provider) => inner.AddProvider(provider);
+
+        public ILogger CreateLogger(string categoryName) => inner.CreateLogger(categoryName);
+
+        public void Dispose()
+        {
+            // The web host disposes what it resolves; this factory is shared.
+        }
     }
 
     private static ApiRouter Routes(EngineCommands commands)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
 namespace OvirtDistributed.Simulator;
 
 /// <summary>How a simulator is run. Everything has a default that suits a test on one machine.</summary>
@@ -49,6 +52,9 @@ public sealed record SimulatorOptions
     public Version? HybridBackupFrom { get; init; }
 
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Where the simulator's messages go; nowhere by default. The caller disposes it.</summary>
+    public ILoggerFactory Loggers { get; init; } = NullLoggerFactory.Instance;
 }
 
 /// <summary>The rhythm of the engine's background work.</summary>
