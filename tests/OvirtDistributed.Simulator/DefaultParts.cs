@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Net;
-using Microsoft.Extensions.Logging.Abstractions;
 using OvirtDistributed.Simulator.ImageIo;
 using OvirtDistributed.Simulator.Storage;
 
@@ -14,7 +13,7 @@ internal static class DefaultParts
 
     private static Task<IDiskStorage> StartStorageAsync(SimulatorOptions options, string directory, CancellationToken cancellationToken) =>
         Task.FromResult<IDiskStorage>(
-            DiskStorage.Open(directory, new DiskStorageOptions(), NullLoggerFactory.Instance, options.TimeProvider));
+            DiskStorage.Open(directory, new DiskStorageOptions(), options.Loggers, options.TimeProvider));
 
     private static async Task<IImageIoDaemon> StartDaemonAsync(DaemonRequest request, CancellationToken cancellationToken) =>
         await ImageIoDaemon.StartAsync(

@@ -48,7 +48,7 @@ public sealed class SimulatorHost : IAsyncDisposable
 
     /// <summary>Starts a simulator; it answers requests when the task completes.</summary>
     public static Task<SimulatorHost> StartAsync(SimulatorOptions options, SimulatorModel model, CancellationToken cancellationToken) =>
-        StartAsync(options, model, DefaultParts.Create(options.Loggers), cancellationToken);
+        StartAsync(options, model, DefaultParts.Create(), cancellationToken);
 
     internal static async Task<SimulatorHost> StartAsync(
         SimulatorOptions options, SimulatorModel model, SimulatorParts parts, CancellationToken cancellationToken)
