@@ -35,8 +35,11 @@ public readonly struct ChunkDigest : IEquatable<ChunkDigest>, IComparable<ChunkD
     /// <summary>True for <see cref="Zero"/>.</summary>
     public bool IsZero => (_a | _b | _c | _d) == 0;
 
-    /// <summary>The first 16 bytes as a number that sorts like the bytes: the key of the index.</summary>
-    internal UInt128 Prefix => new(Order(_a), Order(_b));
+    /// <summary>The first 8 bytes as a number that sorts like the bytes: with <see cref="KeyLow"/> the key of the index.</summary>
+    internal ulong KeyHigh => Order(_a);
+
+    /// <summary>The next 8 bytes.</summary>
+    internal ulong KeyLow => Order(_b);
 
     public static bool operator ==(ChunkDigest left, ChunkDigest right) => left.Equals(right);
 

@@ -1,20 +1,86 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Runtime.CompilerServices;
 using OvirtDistributed.Repository.Digests;
 using OvirtDistributed.Repository.Maps;
 
 namespace OvirtDistributed.Repository.Reading;
 
 /// <summary>Reads a disk image from its root. Every byte handed out was proven by digests up to the root (invariant 5).</summary>
-public sealed partial class DiskImageReader
+/// <remarks>Safe for concurrent reads; each has buffers of its own.</remarks>
+public sealed class DiskImageReader
 {
-    public DiskImageReader(DiskRoot root, IFrameSource source, ChunkHasher hasher, DiskImageReaderOptions options) => throw new NotSupportedException("not landed yet");
+    private readonly DiskRoot _root;
+    private readonly IFrameSource _source;
+    private readonly ChunkHasher _hasher;
+    private readonly DiskImageReaderOptions _options;
+
+    /// <exception cref="RepositoryException">Root or options are out of range.</exception>
+    public DiskImageReader(DiskRoot root, IFrameSource source, ChunkHasher hasher, DiskImageReaderOptions options)
+    {
+        root.Validate();
+        if (options.SegmentBytes is < 4096 or > 64 << 20 || options.ReadAhead is < 1 or > 256)
+        {
+            throw RepositoryException.Invalid($"reader options: segment {options.SegmentBytes} (4 KiB to 64 MiB), read-ahead {options.ReadAhead} (1 to 256)");
+        }
+
+        _root = root;
+        _source = source;
+        _hasher = hasher;
+        _options = options;
+    }
 
     /// <summary>Hands out a range in ascending order and without gaps: data and zero extents that together cover it exactly.</summary>
     /// <param name="range">Within the disk.</param>
     /// <param name="cancellationToken">Ends the read.</param>
     /// <remarks>The consumer disposes each extent; as long as it holds <see cref="DiskImageReaderOptions.ReadAhead"/> of them the reader waits.</remarks>
-    public IAsyncEnumerable<ImageExtent> ReadAsync(DiskRange range, CancellationToken cancellationToken) => throw new NotSupportedException("not landed yet");
+    public async IAsyncEnumerable<ImageExtent> ReadAsync(DiskRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var run = new ImageReadRun(_source, _hasher, _options, cancellationToken);
+        run.Start(token => WalkAsync(range, token));
+        await foreach (var extent in run.ExtentsAsync())
+        {
+            yield return extent;
+        }
+    }
 
     /// <summary>The layout of a range, from the map alone: data and zero ranges, ascending, neighbours of one sort joined.</summary>
-    public IAsyncEnumerable<ImageRange> ListRangesAsync(DiskRange range, CancellationToken cancellationToken) => throw new NotSupportedException("not landed yet");
+    public async IAsyncEnumerable<ImageRange> ListRangesAsync(DiskRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var last = default(ImageRange);
+        await foreach (var piece in WalkAsync(range, cancellationToken))
+        {
+            if (last.Length > 0 && last.IsZero == piece.IsZero)
+            {
+                last = last with { Length = last.Length + piece.Length };
+                continue;
+            }
+
+            if (last.Length > 0)
+            {
+                yield return last;
+            }
+
+            last = new ImageRange(piece.Offset, piece.Length, piece.IsZero);
+        }
+
+        if (last.Length > 0)
+        {
+            yield return last;
+        }
+    }
+
+    /// <summary>The map entries of a range, clipped to it, ascending and without gaps.</summary>
+    private async IAsyncEnumerable<ImagePiece> WalkAsync(DiskRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (range.Offset < 0 || range.Length < 0 || range.Offset > _root.DiskSize - range.Length)
+        {
+            throw RepositoryException.Invalid($"disk range {range.Offset}+{range.Length}: outside the disk of {_root.DiskSize} bytes");
+        }
+
+        using var walker = new MapWalker(_root, _source, _hasher);
+        await foreach (var piece in walker.WalkAsync(range, cancellationToken))
+        {
+            yield return piece;
+        }
+    }
 }

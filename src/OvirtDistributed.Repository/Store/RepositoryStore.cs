@@ -1,27 +1,85 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
+using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using OvirtDistributed.Repository.Digests;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Storage;
+using OvirtDistributed.Repository.Store.Packs;
+using OvirtDistributed.Repository.Store.Sessions;
 
 namespace OvirtDistributed.Repository.Store;
 
 /// <summary>An open repository: the only one that writes to its storage (invariant 14). Safe for concurrent use.</summary>
 public sealed partial class RepositoryStore : IAsyncDisposable
 {
-    private RepositoryStore()
+    private readonly IStorageBackend _storage;
+    private readonly IAsyncDisposable _lock;
+    private readonly ILogger _logger;
+    private readonly RecoveredState _state;
+    private readonly Quarantine _quarantine;
+    private readonly PackReaders _readers;
+    private readonly SessionContext _context;
+    private readonly KeyedLock _locks = new();
+    private readonly ConcurrentDictionary<Guid, WriteSession> _writeSessions = [];
+    private readonly ConcurrentDictionary<string, WriteSession> _taskSessions = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<Guid, ReadSession> _readSessions = [];
+    private readonly CancellationTokenSource _closing = new();
+    private readonly Channel<bool> _mergeWanted = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Task _background;
+    private int _disposed;
+
+    private RepositoryStore(
+        IStorageBackend storage,
+        IAsyncDisposable held,
+        RepositoryParameters parameters,
+        ChunkHasher hasher,
+        RecoveredState state,
+        RepositoryStoreOptions options,
+        TimeProvider timeProvider,
+        ILogger logger)
     {
+        _storage = storage;
+        _lock = held;
+        _logger = logger;
+        _state = state;
+        Parameters = parameters;
+        _readers = new PackReaders(storage);
+        _quarantine = new Quarantine(storage, state.Packs, state.QuarantineSequence);
+        var packs = new PackContext
+        {
+            Storage = storage,
+            RepositoryId = parameters.RepositoryId,
+            PackSize = parameters.PackSize,
+            Options = options,
+            TimeProvider = timeProvider,
+            Hasher = hasher,
+            Packs = state.Packs,
+            Index = state.Index,
+        };
+        _context = new SessionContext
+        {
+            Packs = packs,
+            Pool = new PackPool(packs, state.Numbers),
+            Reader = new StoredFrameReader(state.Index, _readers),
+            Parameters = parameters,
+        };
+        _background = Task.WhenAll(Task.Run(ExpireSessionsAsync), Task.Run(MergeRunsAsync));
     }
 
     /// <summary>What writers and readers must know.</summary>
-    public RepositoryParameters Parameters => throw new NotSupportedException("not landed yet");
+    public RepositoryParameters Parameters { get; }
+
+    /// <summary>The digest function of this repository.</summary>
+    public ChunkHasher Hasher => _context.Packs.Hasher;
 
     /// <summary>What opening it repaired.</summary>
-    public RecoveryReport Recovery => throw new NotSupportedException("not landed yet");
+    public RecoveryReport Recovery => _state.Report;
 
     /// <summary>Makes an empty repository.</summary>
     /// <exception cref="RepositoryException"><see cref="RepositoryError.AlreadyExists"/>: there is one; nothing was changed.</exception>
     public static Task CreateAsync(IStorageBackend storage, RepositoryParameters parameters, CancellationToken cancellationToken) =>
-        throw new NotSupportedException("not landed yet");
+        RepositoryFile.CreateAsync(storage, parameters, cancellationToken);
 
     /// <summary>Opens a repository and repairs what a crash left.</summary>
     /// <param name="storage">Stays the caller's to dispose, after the store.</param>
@@ -33,62 +91,135 @@ public sealed partial class RepositoryStore : IAsyncDisposable
     /// <see cref="RepositoryError.NotARepository"/>, <see cref="RepositoryError.NewerFormat"/>, <see cref="RepositoryError.Locked"/>,
     /// <see cref="RepositoryError.Damaged"/> when repo.json itself is.
     /// </exception>
-    public static Task<RepositoryStore> OpenAsync(
+    public static async Task<RepositoryStore> OpenAsync(
         IStorageBackend storage,
         RepositoryStoreOptions options,
         TimeProvider timeProvider,
         ILogger<RepositoryStore> logger,
-        CancellationToken cancellationToken) => throw new NotSupportedException("not landed yet");
+        CancellationToken cancellationToken)
+    {
+        var parameters = await RepositoryFile.ReadAsync(storage, cancellationToken);
+        var held = await RepositoryFile.LockAsync(storage, timeProvider, cancellationToken);
+        try
+        {
+            var hasher = ChunkHasher.Unkeyed;
+            var state = await new Recovery(storage, parameters, hasher, options, logger).RunAsync(cancellationToken);
+            var store = new RepositoryStore(storage, held, parameters, hasher, state, options, timeProvider, logger);
+            foreach (var problem in state.Report.Problems)
+            {
+                Log.ProblemFound(logger, problem);
+            }
 
-    /// <summary>Opens a session for one attempt at one disk. An open session of the task with the same or a lower token ends.</summary>
-    /// <exception cref="RepositoryException">
-    /// <see cref="RepositoryError.Fenced"/>; <see cref="RepositoryError.NotFound"/> when the base point or its disk is not there.
-    /// </exception>
-    public Task<WriteSession> OpenWriteSessionAsync(WriteSessionRequest request, CancellationToken cancellationToken) => throw new NotSupportedException("not landed yet");
-
-    /// <summary>The open session of this id, or null.</summary>
-    public WriteSession? FindWriteSession(Guid sessionId) => throw new NotSupportedException("not landed yet");
-
-    /// <summary>Opens a session that reads one point.</summary>
-    /// <exception cref="RepositoryException"><see cref="RepositoryError.NotFound"/>.</exception>
-    public Task<ReadSession> OpenReadSessionAsync(string pointId, CancellationToken cancellationToken) => throw new NotSupportedException("not landed yet");
-
-    /// <summary>The open session of this id, or null.</summary>
-    public ReadSession? FindReadSession(Guid sessionId) => throw new NotSupportedException("not landed yet");
-
-    /// <summary>
-    /// Refuses, from now on and for ever, every token of the task below <paramref name="token"/> (invariant 7). Durable on return,
-    /// idempotent; open sessions with lower tokens have ended and will change nothing any more.
-    /// </summary>
-    public Task FenceAsync(string taskId, long token, CancellationToken cancellationToken) => throw new NotSupportedException("not landed yet");
-
-    /// <summary>Makes a restore point: one atomic step, idempotent by job id (invariants 1 and 10).</summary>
-    /// <exception cref="RepositoryException">
-    /// <see cref="RepositoryError.MissingFrames"/> lists what is reachable from the roots and in no live pack; send it and commit again.
-    /// </exception>
-    public Task<CommitResult> CommitAsync(CommitRequest request, CancellationToken cancellationToken) => throw new NotSupportedException("not landed yet");
+            Log.Opened(logger, parameters.RepositoryId, storage.Description, state.Points.Count, state.Packs.Count, state.Packs.TotalBytes);
+            return store;
+        }
+        catch
+        {
+            await held.DisposeAsync();
+            throw;
+        }
+    }
 
     /// <summary>The points, oldest first, of one manager and VM where given.</summary>
-    public IReadOnlyList<PointInfo> ListPoints(string? managerId = null, string? vmId = null) => throw new NotSupportedException("not landed yet");
+    public IReadOnlyList<PointInfo> ListPoints(string? managerId = null, string? vmId = null) => _state.Points.List(managerId, vmId);
 
     /// <summary>The point of this id, or null.</summary>
-    public PointInfo? FindPoint(string pointId) => throw new NotSupportedException("not landed yet");
+    public PointInfo? FindPoint(string pointId) => _state.Points.Find(pointId);
 
     /// <summary>The point a job made, or null.</summary>
-    public PointInfo? FindPointOfJob(string jobId) => throw new NotSupportedException("not landed yet");
+    public PointInfo? FindPointOfJob(string jobId) => _state.Points.FindOfJob(jobId);
 
     /// <summary>Reads and proves a manifest.</summary>
     /// <exception cref="RepositoryException"><see cref="RepositoryError.NotFound"/>, <see cref="RepositoryError.Damaged"/>.</exception>
-    public Task<VmManifest> ReadManifestAsync(string pointId, CancellationToken cancellationToken) => throw new NotSupportedException("not landed yet");
+    public async Task<VmManifest> ReadManifestAsync(string pointId, CancellationToken cancellationToken)
+    {
+        var point = _state.Points.Find(pointId) ?? throw PointNotFound(pointId);
+        var content = await RepositoryFile.ReadTextAsync(_storage, point.Path, cancellationToken) ?? throw PointNotFound(pointId);
+        var manifest = ManifestCodec.Read(point.Path, content);
+        if (manifest.PointId != point.PointId || manifest.VmId != point.VmId || manifest.ManagerId != point.ManagerId || manifest.JobId != point.JobId)
+        {
+            throw RepositoryException.Damaged($"{point.Path}: it holds point {manifest.PointId} of VM {manifest.VmId}, job {manifest.JobId}");
+        }
 
-    /// <summary>Reads every frame of a point, or of all points, and proves its content. What is damaged is remembered (see <see cref="FrameDamage"/>).</summary>
-    /// <param name="pointId">One point, or null for all.</param>
-    /// <param name="progress">Content bytes done so far; may be null.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    public Task<VerifyReport> VerifyAsync(string? pointId, IProgress<long>? progress, CancellationToken cancellationToken) => throw new NotSupportedException("not landed yet");
+        return manifest;
+    }
 
-    public RepositoryStatistics GetStatistics() => throw new NotSupportedException("not landed yet");
+    /// <summary>Figures, from memory and without reading packs.</summary>
+    public RepositoryStatistics GetStatistics()
+    {
+        var (runs, entries, plain, stored) = _state.Index.Totals();
+        var capacity = _storage.GetCapacity();
+        return new RepositoryStatistics
+        {
+            Points = _state.Points.Count,
+            Packs = _state.Packs.Count,
+            PackBytes = _state.Packs.TotalBytes,
+            Frames = entries,
+            StoredBytes = stored,
+            PlainBytes = plain,
+            IndexRuns = runs,
+            WriteSessions = _writeSessions.Count,
+            ReadSessions = _readSessions.Count,
+            DamagedFrames = _state.Packs.QuarantinedCount,
+            FreeBytes = capacity?.FreeBytes,
+            TotalBytes = capacity?.TotalBytes,
+        };
+    }
 
-    /// <summary>Ends all sessions, flushes, seals nothing that need not be, and gives the lock back.</summary>
-    public ValueTask DisposeAsync() => throw new NotSupportedException("not landed yet");
+    /// <summary>Ends all sessions, seals open packs, writes the index and gives the lock back. What fails of it the next opening makes good.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        await _closing.CancelAsync();
+        await _background.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var session in _writeSessions.Values)
+        {
+            await session.EndAsync(RepositoryError.SessionEnded, "the repository was closed");
+        }
+
+        foreach (var session in _readSessions.Values)
+        {
+            await session.EndAsync(RepositoryError.SessionEnded, "the repository was closed");
+        }
+
+        await _context.Pool.DisposeAsync();
+        try
+        {
+            await _state.Index.WriteTableAsync(CancellationToken.None);
+        }
+        catch (RepositoryException exception)
+        {
+            Log.MergeFailed(_logger, exception.Message);
+        }
+
+        await _state.Index.DisposeAsync();
+        _readers.Dispose();
+        _quarantine.Dispose();
+        _state.Numbers.Dispose();
+        await _lock.DisposeAsync();
+        _closing.Dispose();
+    }
+
+    private static RepositoryException PointNotFound(string pointId) => new(RepositoryError.NotFound, $"point {pointId}: not in this repository");
+
+    private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_disposed != 0, this);
+
+    private async Task MergeRunsAsync()
+    {
+        await foreach (var _ in _mergeWanted.Reader.ReadAllAsync(_closing.Token))
+        {
+            try
+            {
+                await _state.Index.MergeAsync(_closing.Token);
+            }
+            catch (RepositoryException exception)
+            {
+                Log.MergeFailed(_logger, exception.Message);
+            }
+        }
+    }
 }

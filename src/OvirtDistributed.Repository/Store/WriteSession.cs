@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Reading;
+using OvirtDistributed.Repository.Store.Index;
+using OvirtDistributed.Repository.Store.Packs;
+using OvirtDistributed.Repository.Store.Sessions;
 
 namespace OvirtDistributed.Repository.Store;
 
@@ -10,50 +15,414 @@ namespace OvirtDistributed.Repository.Store;
 /// Any call fails with <see cref="RepositoryError.Fenced"/> once a higher token was seen, and with <see cref="RepositoryError.SessionEnded"/>
 /// after the session was disposed or expired. Ending a session loses nothing that was acknowledged: a later attempt goes on from it.
 /// </remarks>
-public sealed partial class WriteSession : IFrameSource, IAsyncDisposable
+public sealed class WriteSession : IFrameSource, IAsyncDisposable
 {
+    private readonly SessionContext _context;
+    private readonly WriteSessionRequest _request;
+    private readonly SessionJournal _journal;
+    private readonly Action<WriteSession> _onEnd;
+    private readonly SessionLife _life;
+    private readonly HashSet<FrameStream> _streams = [];
+    private readonly HashSet<uint> _pins = [];
+    private readonly Lock _gate = new();
+
+    // Appends to the pack; journal records. In this order where both are taken.
+    private readonly SemaphoreSlim _writing = new(1, 1);
+    private readonly SemaphoreSlim _journaling = new(1, 1);
+    private PackWriter? _writer;
+    private TaskCompletionSource? _closed;
+
+    internal WriteSession(
+        SessionContext context,
+        WriteSessionRequest request,
+        WriteSessionStart start,
+        Action<WriteSession> onEnd)
+    {
+        _context = context;
+        _request = request;
+        _journal = start.Journal;
+        _onEnd = onEnd;
+        _life = new SessionLife(context.TimeProvider, $"write session of task {request.TaskId}, token {request.FencingToken}");
+        Base = start.Base;
+        CompletedPages = start.Pages;
+        DamagedRanges = start.DamagedRanges;
+    }
+
     /// <summary>Names the session within this process.</summary>
-    public Guid Id => throw new NotSupportedException("not landed yet");
+    public Guid Id { get; } = Guid.NewGuid();
 
-    public string TaskId => throw new NotSupportedException("not landed yet");
+    public string TaskId => _request.TaskId;
 
-    public long FencingToken => throw new NotSupportedException("not landed yet");
+    public long FencingToken => _request.FencingToken;
+
+    /// <summary>Size of the disk in bytes.</summary>
+    public long DiskSize => _request.DiskSize;
 
     /// <summary>The base disk, when the request named one.</summary>
-    public DiskRoot? Base => throw new NotSupportedException("not landed yet");
+    public DiskRoot? Base { get; }
 
     /// <summary>Ranges of the base that cannot be read: the worker reads them whatever the manager calls dirty, and sends them without asking.</summary>
-    public IReadOnlyList<DiskRange> DamagedRanges => throw new NotSupportedException("not landed yet");
+    public IReadOnlyList<DiskRange> DamagedRanges { get; }
 
     /// <summary>Pages an earlier attempt with the same engine backup and base completed.</summary>
-    public IReadOnlyList<PageDigest> CompletedPages => throw new NotSupportedException("not landed yet");
+    public IReadOnlyList<PageDigest> CompletedPages { get; }
 
     /// <summary>Ends when the session does: fenced, expired, disposed or the store closed.</summary>
-    public CancellationToken Ended => throw new NotSupportedException("not landed yet");
+    public CancellationToken Ended => _life.Ended;
+
+    internal string? BasePointId => _request.BasePointId;
+
+    internal TimeSpan Idle => _life.Idle;
 
     /// <summary>Which digests need not be sent (invariant 6). The packs of hits stay until the session ends.</summary>
     /// <param name="digests">Any number.</param>
     /// <param name="bitmap">One bit per digest, the lowest bit of a byte first: set means present. (count + 7) / 8 bytes.</param>
     /// <returns>Digests present.</returns>
-    public int Have(ReadOnlySpan<ChunkDigest> digests, Span<byte> bitmap) => throw new NotSupportedException("not landed yet");
+    public int Have(ReadOnlySpan<ChunkDigest> digests, Span<byte> bitmap)
+    {
+        _life.Use();
+        bitmap[..((digests.Length + 7) / 8)].Clear();
+        var entries = ArrayPool<IndexEntry>.Shared.Rent(digests.Length);
+        try
+        {
+            var found = entries.AsSpan(0, digests.Length);
+            var count = _context.Packs.Index.Find(digests, found);
+            lock (_gate)
+            {
+                for (var i = 0; i < found.Length; i++)
+                {
+                    if (!found[i].IsNone)
+                    {
+                        bitmap[i >> 3] |= (byte)(1 << (i & 7));
+                        _pins.Add(found[i].Pack);
+                    }
+                }
+            }
+
+            return count;
+        }
+        finally
+        {
+            ArrayPool<IndexEntry>.Shared.Return(entries);
+        }
+    }
 
     /// <summary>Opens a stream of frames, one for each connection.</summary>
-    public FrameStream OpenFrameStream() => throw new NotSupportedException("not landed yet");
+    public FrameStream OpenFrameStream()
+    {
+        _life.Use();
+        var check = new FrameCheck(_context.Packs.Hasher, _context.Packs.Options.VerifyChunkDigests, _context.Parameters.Chunker.MaximumSize);
+        var stream = new FrameStream(this, check);
+        lock (_gate)
+        {
+            _streams.Add(stream);
+        }
+
+        return stream;
+    }
 
     /// <summary>
     /// Journals finished pages for later attempts (invariant 8): flushes what this session appended, checks that each page and all its
     /// chunks are durable, writes the journal. Durable on return, idempotent. Batches of some seconds keep the flushes few.
     /// </summary>
     /// <exception cref="RepositoryException"><see cref="RepositoryError.MissingFrames"/> lists what is not there; no page of the batch was accepted.</exception>
-    public Task CompletePagesAsync(ReadOnlyMemory<PageDigest> pages, CancellationToken cancellationToken) => throw new NotSupportedException("not landed yet");
+    public async Task CompletePagesAsync(ReadOnlyMemory<PageDigest> pages, CancellationToken cancellationToken)
+    {
+        _life.Use();
+        await FlushAsync(cancellationToken);
+        using (var auditor = new MapAuditor(_context.Packs.Index, _context.Reader, _context.Packs.Hasher))
+        {
+            await auditor.CheckPagesAsync(pages, DiskSize, cancellationToken);
+            auditor.Missing.ThrowIfAny($"pages of task {TaskId}");
+        }
+
+        await JournalAsync(() => _journal.AppendPagesAsync(pages, CancellationToken.None), cancellationToken);
+    }
 
     /// <summary>Journals the root of the finished disk. Durable on return, idempotent. The commit proves all below it.</summary>
     /// <exception cref="RepositoryException">The root does not fit the disk's size, or its top node is missing.</exception>
-    public Task CompleteDiskAsync(DiskRoot root, CancellationToken cancellationToken) => throw new NotSupportedException("not landed yet");
+    public async Task CompleteDiskAsync(DiskRoot root, CancellationToken cancellationToken)
+    {
+        _life.Use();
+        root.Validate();
+        if (root.DiskSize != DiskSize)
+        {
+            throw RepositoryException.Invalid($"disk root {root.Digest}: for {root.DiskSize} bytes, the session's disk has {DiskSize}");
+        }
+
+        await FlushAsync(cancellationToken);
+        if (!root.Digest.IsZero && !_context.Packs.Index.TryFind(root.Digest, out _))
+        {
+            throw RepositoryException.Missing($"disk root of task {TaskId}: {root.Digest} is in no live pack", [root.Digest], 1);
+        }
+
+        await JournalAsync(() => _journal.AppendRootAsync(root, CancellationToken.None), cancellationToken);
+    }
 
     /// <summary>Map pages and nodes, for building on the base. Chunks are refused: a writer may not read data.</summary>
-    public Task<FrameBatch> FetchAsync(ReadOnlyMemory<ChunkDigest> digests, CancellationToken cancellationToken) => throw new NotSupportedException("not landed yet");
+    public Task<FrameBatch> FetchAsync(ReadOnlyMemory<ChunkDigest> digests, CancellationToken cancellationToken)
+    {
+        _life.Use();
+        return _context.Reader.FetchAsync(digests, static kind => kind is FrameKind.MapPage or FrameKind.MapNode, cancellationToken);
+    }
 
     /// <summary>Ends the session and its streams.</summary>
-    public ValueTask DisposeAsync() => throw new NotSupportedException("not landed yet");
+    public async ValueTask DisposeAsync() => await EndAsync(RepositoryError.SessionEnded, "it was closed");
+
+    /// <summary>Ends the session. On return it changes nothing any more, however it was ended first.</summary>
+    internal async Task EndAsync(RepositoryError error, string why)
+    {
+        var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (Interlocked.CompareExchange(ref _closed, closed, null) is { } other)
+        {
+            await other.Task;
+            return;
+        }
+
+        try
+        {
+            _life.TryEnd(error, why);
+            await _life.SignalAsync();
+            await CloseAsync();
+        }
+        finally
+        {
+            _onEnd(this);
+            closed.SetResult();
+        }
+    }
+
+    internal void ThrowIfEnded() => _life.Use();
+
+    internal void Remove(FrameStream stream)
+    {
+        lock (_gate)
+        {
+            _streams.Remove(stream);
+        }
+    }
+
+    /// <summary>Whether garbage collection must leave a pack alone for this session.</summary>
+    internal bool IsPinned(uint pack)
+    {
+        lock (_gate)
+        {
+            return _pins.Contains(pack);
+        }
+    }
+
+    /// <summary>Appends the frames the repository does not have; the others are skipped and their packs pinned.</summary>
+    internal async ValueTask StoreAsync(byte[] buffer, List<FramePart> parts, CancellationToken cancellationToken)
+    {
+        await _writing.WaitAsync(cancellationToken);
+        try
+        {
+            _life.Use();
+            var skip = ArrayPool<bool>.Shared.Rent(parts.Count);
+            try
+            {
+                FindStored(parts, skip);
+                await AppendAsync(buffer, parts, skip, cancellationToken);
+            }
+            finally
+            {
+                ArrayPool<bool>.Shared.Return(skip);
+            }
+        }
+        finally
+        {
+            _writing.Release();
+        }
+
+        await HoldBackAsync(cancellationToken);
+    }
+
+    /// <summary>Has the listener told when everything appended so far is durable.</summary>
+    internal async ValueTask MarkAsync(FrameStream stream, DurableAck mark, CancellationToken cancellationToken)
+    {
+        await _writing.WaitAsync(cancellationToken);
+        try
+        {
+            if (_writer is null)
+            {
+                ((IDurableListener)stream).OnDurable(mark);
+            }
+            else
+            {
+                _writer.Mark(stream, mark);
+            }
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    internal async Task FlushAsync(CancellationToken cancellationToken)
+    {
+        PackWriter? writer;
+        await _writing.WaitAsync(cancellationToken);
+        try
+        {
+            writer = _writer;
+        }
+        finally
+        {
+            _writing.Release();
+        }
+
+        if (writer is not null)
+        {
+            await writer.FlushAsync(cancellationToken);
+        }
+    }
+
+    private async Task JournalAsync(Func<ValueTask> append, CancellationToken cancellationToken)
+    {
+        await _journaling.WaitAsync(cancellationToken);
+        try
+        {
+            // Invariant 7: ending a session waits for this lock, so nothing is journaled after a fence has returned.
+            _life.Use();
+            await append();
+            await _journal.FlushAsync(CancellationToken.None);
+        }
+        catch (RepositoryException exception) when (_life.Reason is null && exception.Error is RepositoryError.Unavailable or RepositoryError.NoSpace)
+        {
+            // Invariant 13: what the journal holds now is not known. The next session begins a new one from what reads back.
+            _life.TryEnd(exception.Error, $"its journal failed: {exception.Message}");
+            throw;
+        }
+        finally
+        {
+            _journaling.Release();
+        }
+    }
+
+    private void FindStored(List<FramePart> parts, bool[] skip)
+    {
+        Span<ChunkDigest> digests = stackalloc ChunkDigest[32];
+        Span<IndexEntry> found = stackalloc IndexEntry[32];
+        for (var start = 0; start < parts.Count; start += digests.Length)
+        {
+            var count = Math.Min(digests.Length, parts.Count - start);
+            for (var i = 0; i < count; i++)
+            {
+                digests[i] = parts[start + i].Header.Digest;
+            }
+
+            _context.Packs.Index.Find(digests[..count], found[..count]);
+            for (var i = 0; i < count; i++)
+            {
+                skip[start + i] = !found[i].IsNone || (_writer?.IsPending(digests[i]) ?? false);
+                if (!found[i].IsNone)
+                {
+                    Pin(found[i].Pack);
+                }
+            }
+        }
+    }
+
+    private void Pin(uint pack)
+    {
+        lock (_gate)
+        {
+            _pins.Add(pack);
+        }
+    }
+
+    private async ValueTask AppendAsync(byte[] buffer, List<FramePart> parts, bool[] skip, CancellationToken cancellationToken)
+    {
+        for (var first = 0; first < parts.Count;)
+        {
+            if (skip[first])
+            {
+                first++;
+                continue;
+            }
+
+            var writer = await WriterForAsync(parts[first].Length, cancellationToken);
+            var next = first + 1;
+            while (next < parts.Count && !skip[next] && writer.HasRoom(parts[next].End - parts[first].Start, next - first + 1))
+            {
+                next++;
+            }
+
+            await writer.AppendAsync(buffer, parts, first, next - first, cancellationToken);
+            first = next;
+        }
+    }
+
+    private async ValueTask<PackWriter> WriterForAsync(int length, CancellationToken cancellationToken)
+    {
+        if (_writer is not null && (_writer.HasFailed || !_writer.HasRoom(length, 1)))
+        {
+            var full = _writer;
+            _writer = null;
+            await _context.Pool.RetireAsync(full, cancellationToken);
+        }
+
+        while (_writer is null)
+        {
+            var writer = await _context.Pool.AcquireAsync(cancellationToken);
+            if (!writer.HasRoom(length, 1))
+            {
+                await _context.Pool.RetireAsync(writer, cancellationToken);
+                continue;
+            }
+
+            _writer = writer;
+            Pin(writer.Number);
+            await NotePackAsync(writer.Number);
+        }
+
+        return _writer;
+    }
+
+    private async ValueTask NotePackAsync(uint number)
+    {
+        await _journaling.WaitAsync(CancellationToken.None);
+        try
+        {
+            await _journal.AppendPackAsync(number, CancellationToken.None);
+        }
+        finally
+        {
+            _journaling.Release();
+        }
+    }
+
+    private async ValueTask HoldBackAsync(CancellationToken cancellationToken)
+    {
+        if (_writer is { } writer && writer.UnflushedBytes > 2L * _context.Packs.Options.FlushBytes)
+        {
+            await writer.FlushAsync(cancellationToken);
+        }
+    }
+
+    private async Task CloseAsync()
+    {
+        FrameStream[] streams;
+        lock (_gate)
+        {
+            streams = [.. _streams];
+        }
+
+        foreach (var stream in streams)
+        {
+            stream.OnFailed(_life.Reason!);
+        }
+
+        await _writing.WaitAsync(CancellationToken.None);
+        if (_writer is { } writer)
+        {
+            _writer = null;
+            _context.Pool.Return(writer);
+        }
+
+        _writing.Release();
+        await _journaling.WaitAsync(CancellationToken.None);
+        await _journal.DisposeAsync();
+        _journaling.Release();
+    }
 }

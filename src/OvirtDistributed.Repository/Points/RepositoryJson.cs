@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text.Json.Serialization;
+using OvirtDistributed.Repository.Store;
+
+namespace OvirtDistributed.Repository.Points;
+
+/// <summary>The JSON of all text objects. Unknown members are ignored (fields are only ever added), missing required ones are an error.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    WriteIndented = true,
+    UseStringEnumConverter = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true,
+    Converters = [typeof(DigestConverter), typeof(BytesConverter)])]
+[JsonSerializable(typeof(VmManifest))]
+[JsonSerializable(typeof(RepositoryParameters))]
+[JsonSerializable(typeof(PackNumbers))]
+[JsonSerializable(typeof(FenceRecord))]
+[JsonSerializable(typeof(JournalBegin))]
+[JsonSerializable(typeof(QuarantineRecord))]
+internal sealed partial class RepositoryJson : JsonSerializerContext;

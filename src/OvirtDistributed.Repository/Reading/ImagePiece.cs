@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+using OvirtDistributed.Repository.Digests;
+
+namespace OvirtDistributed.Repository.Reading;
+
+/// <summary>A piece of a disk and where its bytes are; zeros with the reserved digest.</summary>
+internal readonly record struct ImagePiece(long Offset, long Length, ChunkDigest Digest, int ChunkOffset)
+{
+    public bool IsZero => Digest.IsZero;
+}

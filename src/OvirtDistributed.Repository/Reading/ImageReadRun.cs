@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Frames;
+
+namespace OvirtDistributed.Repository.Reading;
+
+/// <summary>One read of a range: plans segments, fetches and decodes some of them ahead, hands them out in order.</summary>
+internal sealed class ImageReadRun : IAsyncDisposable
+{
+    // Bounds what one segment of small fragments can fetch.
+    private const int MaxChunksPerSegment = 64;
+
+    private readonly IFrameSource _source;
+    private readonly ChunkHasher _hasher;
+    private readonly DiskImageReaderOptions _options;
+    private readonly CancellationToken _callerToken;
+    private readonly CancellationTokenSource _stop;
+    private readonly SemaphoreSlim _slots;
+    private readonly Channel<Task<ImageExtent>> _extents;
+    private readonly ConcurrentBag<FrameDecoder> _decoders = [];
+    private Task _producer = Task.CompletedTask;
+
+    public ImageReadRun(IFrameSource source, ChunkHasher hasher, DiskImageReaderOptions options, CancellationToken cancellationToken)
+    {
+        _source = source;
+        _hasher = hasher;
+        _options = options;
+        _callerToken = cancellationToken;
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _slots = new SemaphoreSlim(options.ReadAhead, options.ReadAhead);
+
+        // Bounded by the slots: there is at most one zero extent between two of data.
+        _extents = Channel.CreateUnbounded<Task<ImageExtent>>();
+    }
+
+    public void Start(Func<CancellationToken, IAsyncEnumerable<ImagePiece>> walk)
+    {
+        var token = _stop.Token;
+        _producer = Task.Run(() => ProduceAsync(walk(token), token), CancellationToken.None);
+    }
+
+    public async IAsyncEnumerable<ImageExtent> ExtentsAsync()
+    {
+        while (await _extents.Reader.WaitToReadAsync(_callerToken))
+        {
+            while (_extents.Reader.TryRead(out var extent))
+            {
+                yield return await extent;
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _producer.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        while (_extents.Reader.TryRead(out var extent))
+        {
+            await extent.ContinueWith(
+                static done =>
+                {
+                    if (done.IsCompletedSuccessfully)
+                    {
+                        done.GetAwaiter().GetResult().Dispose();
+                    }
+                },
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
+        }
+
+        foreach (var decoder in _decoders)
+        {
+            decoder.Dispose();
+        }
+
+        _stop.Dispose();
+    }
+
+    private async Task ProduceAsync(IAsyncEnumerable<ImagePiece> pieces, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var segment = new Segment();
+            var zero = default(ImageRange);
+            await foreach (var piece in pieces.WithCancellation(cancellationToken))
+            {
+                if (piece.IsZero)
+                {
+                    segment = await EmitAsync(segment, cancellationToken);
+                    zero = zero.Length == 0 ? new ImageRange(piece.Offset, piece.Length, IsZero: true) : zero with { Length = zero.Length + piece.Length };
+                    continue;
+                }
+
+                zero = EmitZero(zero);
+                segment = await AddAsync(segment, piece, cancellationToken);
+            }
+
+            EmitZero(zero);
+            await EmitAsync(segment, cancellationToken);
+            _extents.Writer.Complete();
+        }
+        catch (Exception exception)
+        {
+            // Reaches the consumer in its turn, behind the extents that were whole.
+            _extents.Writer.Complete(exception);
+        }
+    }
+
+    private async Task<Segment> AddAsync(Segment segment, ImagePiece piece, CancellationToken cancellationToken)
+    {
+        while (piece.Length > 0)
+        {
+            if (segment.Length > 0 && (segment.Length + piece.Length > _options.SegmentBytes || segment.Chunks.Count >= MaxChunksPerSegment))
+            {
+                segment = await EmitAsync(segment, cancellationToken);
+            }
+
+            var length = (int)Math.Min(piece.Length, _options.SegmentBytes - segment.Length);
+            segment.Add(piece with { Length = length });
+            piece = new ImagePiece(piece.Offset + length, piece.Length - length, piece.Digest, piece.ChunkOffset + length);
+        }
+
+        return segment;
+    }
+
+    private async Task<Segment> EmitAsync(Segment segment, CancellationToken cancellationToken)
+    {
+        if (segment.Length == 0)
+        {
+            return segment;
+        }
+
+        await _slots.WaitAsync(cancellationToken);
+        _extents.Writer.TryWrite(Task.Run(() => LoadAsync(segment, cancellationToken), CancellationToken.None));
+        return new Segment();
+    }
+
+    private ImageRange EmitZero(ImageRange zero)
+    {
+        if (zero.Length > 0)
+        {
+            _extents.Writer.TryWrite(Task.FromResult(new ImageExtent(zero.Offset, zero.Length)));
+        }
+
+        return default;
+    }
+
+    private async Task<ImageExtent> LoadAsync(Segment segment, CancellationToken cancellationToken)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(segment.Length);
+        try
+        {
+            using var frames = await _source.FetchAsync(segment.Chunks.ToArray(), cancellationToken);
+            if (!_decoders.TryTake(out var decoder))
+            {
+                decoder = new FrameDecoder(_hasher);
+            }
+
+            try
+            {
+                Decode(segment, frames, decoder, buffer);
+            }
+            finally
+            {
+                _decoders.Add(decoder);
+            }
+
+            return new ImageExtent(segment.Offset, segment.Length, buffer, _slots);
+        }
+        catch
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            _slots.Release();
+            throw;
+        }
+    }
+
+    private static void Decode(Segment segment, FrameBatch frames, FrameDecoder decoder, byte[] buffer)
+    {
+        byte[]? scratch = null;
+        var scratchHolds = -1;
+        foreach (var part in segment.Parts)
+        {
+            var frame = frames[part.Chunk].Span;
+            var digest = segment.Chunks[part.Chunk];
+            var plainLength = FrameHeader.Read(frame).PlainLength;
+            var target = buffer.AsSpan(part.Target, part.Length);
+            if (part.ChunkOffset == 0 && part.Length == plainLength)
+            {
+                decoder.Decode(frame, digest, FrameKind.Chunk, target);
+                continue;
+            }
+
+            if (part.ChunkOffset + (long)part.Length > plainLength)
+            {
+                throw RepositoryException.Damaged($"chunk {digest}: it has {plainLength} bytes, the map uses {part.ChunkOffset}+{part.Length}");
+            }
+
+            if (scratchHolds != part.Chunk)
+            {
+                scratch = Grow(scratch, plainLength);
+                decoder.Decode(frame, digest, FrameKind.Chunk, scratch);
+                scratchHolds = part.Chunk;
+            }
+
+            scratch.AsSpan(part.ChunkOffset, part.Length).CopyTo(target);
+        }
+
+        if (scratch is not null)
+        {
+            ArrayPool<byte>.Shared.Return(scratch);
+        }
+    }
+
+    private static byte[] Grow(byte[]? scratch, int length)
+    {
+        if (scratch is not null && scratch.Length >= length)
+        {
+            return scratch;
+        }
+
+        if (scratch is not null)
+        {
+            ArrayPool<byte>.Shared.Return(scratch);
+        }
+
+        return ArrayPool<byte>.Shared.Rent(length);
+    }
+
+    /// <summary>Pieces that lie one behind the other, and the chunks they come from, each once.</summary>
+    private sealed class Segment
+    {
+        private readonly Dictionary<ChunkDigest, int> _numbers = [];
+
+        public long Offset { get; private set; }
+
+        public int Length { get; private set; }
+
+        public List<ChunkDigest> Chunks { get; } = [];
+
+        public List<Part> Parts { get; } = [];
+
+        public void Add(ImagePiece piece)
+        {
+            if (Length == 0)
+            {
+                Offset = piece.Offset;
+            }
+
+            if (!_numbers.TryGetValue(piece.Digest, out var number))
+            {
+                number = Chunks.Count;
+                _numbers.Add(piece.Digest, number);
+                Chunks.Add(piece.Digest);
+            }
+
+            Parts.Add(new Part(number, piece.ChunkOffset, Length, (int)piece.Length));
+            Length += (int)piece.Length;
+        }
+    }
+
+    private readonly record struct Part(int Chunk, int ChunkOffset, int Target, int Length);
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+using Microsoft.Extensions.Logging;
+
+namespace OvirtDistributed.Repository.Store.Index;
+
+internal sealed partial class DigestIndex
+{
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Debug, "Merged {Count} index runs into {Run} with {Entries} entries")]
+        public static partial void RunsMerged(ILogger logger, int count, long entries, string run);
+    }
+}

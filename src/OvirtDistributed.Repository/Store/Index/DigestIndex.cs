@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+using Microsoft.Extensions.Logging;
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Storage;
+
+namespace OvirtDistributed.Repository.Store.Index;
+
+/// <summary>Where every durable frame is: memory table, then runs, newest first (DESIGN.md, index run). Safe for concurrent use.</summary>
+internal sealed partial class DigestIndex : IAsyncDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly IStorageBackend _storage;
+    private readonly Func<IndexEntry, bool> _isUsable;
+    private readonly RepositoryStoreOptions _options;
+    private readonly ILogger _logger;
+
+    // One table write or merge at a time.
+    private readonly SemaphoreSlim _maintenance = new(1, 1);
+    private MemoryTable _table = new();
+    private MemoryTable? _frozen;
+
+    // Oldest first.
+    private IndexRun[] _runs;
+    private long _nextSequence;
+
+    /// <param name="storage">Where the runs are.</param>
+    /// <param name="runs">The runs that are valid, oldest first; owned from now on.</param>
+    /// <param name="isUsable">Whether an entry's pack is live and its place not quarantined (invariant 6).</param>
+    /// <param name="options">Bounds.</param>
+    /// <param name="logger">For what went wrong aside.</param>
+    /// <param name="highestSequence">The highest sequence number ever seen in a name, valid or not.</param>
+    public DigestIndex(
+        IStorageBackend storage,
+        IReadOnlyList<IndexRun> runs,
+        Func<IndexEntry, bool> isUsable,
+        RepositoryStoreOptions options,
+        ILogger logger,
+        long highestSequence)
+    {
+        _storage = storage;
+        _runs = [.. runs];
+        _isUsable = isUsable;
+        _options = options;
+        _logger = logger;
+        _nextSequence = highestSequence + 1;
+    }
+
+    /// <summary>Runs, entries, plain and stored bytes.</summary>
+    public (int Runs, long Entries, long Plain, long Stored) Totals()
+    {
+        lock (_gate)
+        {
+            var (entries, plain, stored) = (0L, 0L, 0L);
+            foreach (var run in _runs)
+            {
+                entries += run.Count;
+                plain += run.Format.PlainBytes;
+                stored += run.Format.StoredBytes;
+            }
+
+            foreach (var entry in _table.ToSortedArray().Concat(_frozen?.ToSortedArray() ?? []))
+            {
+                entries++;
+                plain += entry.PlainLength;
+                stored += entry.FrameLength;
+            }
+
+            return (_runs.Length, entries, plain, stored);
+        }
+    }
+
+    /// <summary>Enters frames that have become durable, and which bytes of their pack they are all of.</summary>
+    public void Add(ReadOnlySpan<IndexEntry> entries, PackCoverage coverage)
+    {
+        lock (_gate)
+        {
+            foreach (ref readonly var entry in entries)
+            {
+                _table.Put(entry);
+            }
+
+            PackCoverage.Add(_table.Coverage, coverage);
+        }
+    }
+
+    /// <summary>Looks digests up.</summary>
+    /// <param name="digests">What to find.</param>
+    /// <param name="found">For each the newest usable entry, or <see cref="IndexEntry.IsNone"/>.</param>
+    /// <returns>How many were found.</returns>
+    public int Find(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> found)
+    {
+        var runs = FindInMemory(digests, found);
+        try
+        {
+            var count = 0;
+            for (var i = 0; i < digests.Length; i++)
+            {
+                if (found[i].IsNone)
+                {
+                    FindInRuns(runs, digests[i], out found[i]);
+                }
+
+                count += found[i].IsNone ? 0 : 1;
+            }
+
+            return count;
+        }
+        finally
+        {
+            foreach (var run in runs)
+            {
+                run.Release();
+            }
+        }
+    }
+
+    public bool TryFind(in ChunkDigest digest, out IndexEntry entry)
+    {
+        Span<IndexEntry> found = [default];
+        Find([digest], found);
+        entry = found[0];
+        return !entry.IsNone;
+    }
+
+    /// <summary>Writes the memory table out when it has grown to its bound.</summary>
+    public async Task WriteTableIfFullAsync(CancellationToken cancellationToken)
+    {
+        bool full;
+        lock (_gate)
+        {
+            full = _table.Count >= _options.MemoryTableEntries;
+        }
+
+        if (full)
+        {
+            await WriteTableAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Makes a run of what is in memory; after it, all that was entered before the call is in runs (write order, step 5).</summary>
+    public async Task WriteTableAsync(CancellationToken cancellationToken)
+    {
+        await _maintenance.WaitAsync(cancellationToken);
+        try
+        {
+            // A table whose write failed before comes first: runs are in the order of their entries.
+            while (Freeze() is { } table)
+            {
+                var coverage = PackCoverage.Normalise([.. table.Coverage]);
+                var writer = new RunWriter([new ArrayCursor(table.ToSortedArray())], _isUsable);
+                await writer.WriteAsync(_storage, _nextSequence, _nextSequence, coverage, cancellationToken);
+                var run = await IndexRun.OpenAsync(_storage, RunFormat.NameOf(_nextSequence, _nextSequence), cancellationToken);
+                _nextSequence++;
+                lock (_gate)
+                {
+                    _runs = [.. _runs, run];
+                    _frozen = null;
+                }
+            }
+        }
+        finally
+        {
+            _maintenance.Release();
+        }
+    }
+
+    /// <summary>Merges the newest runs while there are too many of one size. A failure leaves the runs as they are.</summary>
+    public async Task MergeAsync(CancellationToken cancellationToken)
+    {
+        await _maintenance.WaitAsync(cancellationToken);
+        try
+        {
+            for (var count = MergeCount(); count > 1; count = MergeCount())
+            {
+                await MergeNewestAsync(count, cancellationToken);
+            }
+        }
+        finally
+        {
+            _maintenance.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _maintenance.WaitAsync(CancellationToken.None);
+        lock (_gate)
+        {
+            foreach (var run in _runs)
+            {
+                run.Release();
+            }
+
+            _runs = [];
+        }
+
+        _maintenance.Dispose();
+    }
+
+    private IndexRun[] FindInMemory(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> found)
+    {
+        lock (_gate)
+        {
+            for (var i = 0; i < digests.Length; i++)
+            {
+                var hit = _table.TryFind(digests[i], out var entry) && _isUsable(entry);
+                hit = hit || (_frozen is not null && _frozen.TryFind(digests[i], out entry) && _isUsable(entry));
+                found[i] = hit ? entry : default;
+            }
+
+            foreach (var run in _runs)
+            {
+                run.TryAcquire();
+            }
+
+            return _runs;
+        }
+    }
+
+    private void FindInRuns(IndexRun[] runs, in ChunkDigest digest, out IndexEntry entry)
+    {
+        for (var i = runs.Length - 1; i >= 0; i--)
+        {
+            if (runs[i].TryFind(digest, out entry) && _isUsable(entry))
+            {
+                return;
+            }
+        }
+
+        entry = default;
+    }
+
+    private MemoryTable? Freeze()
+    {
+        lock (_gate)
+        {
+            if (_frozen is null && !_table.IsEmpty)
+            {
+                _frozen = _table;
+                _table = new MemoryTable();
+            }
+
+            return _frozen;
+        }
+    }
+
+    // The newest runs up to a tier are merged when there are as many as allowed: their number grows with the logarithm of the entries.
+    private int MergeCount()
+    {
+        lock (_gate)
+        {
+            var count = 0;
+            for (var tier = 0; tier < 16; tier++)
+            {
+                while (count < _runs.Length && TierOf(_runs[^(count + 1)]) <= tier)
+                {
+                    count++;
+                }
+
+                if (count >= _options.RunsPerTier)
+                {
+                    return count;
+                }
+            }
+
+            return 0;
+        }
+    }
+
+    private int TierOf(IndexRun run) => (int)Math.Max(0, Math.Log(Math.Max(run.Count, 1) / 4096.0, _options.RunsPerTier));
+
+    private async Task MergeNewestAsync(int count, CancellationToken cancellationToken)
+    {
+        IndexRun[] merged;
+        lock (_gate)
+        {
+            merged = _runs[^count..];
+        }
+
+        var coverage = new List<PackCoverage>();
+        foreach (var run in merged)
+        {
+            run.Prove();
+            coverage.AddRange(run.ReadCoverage());
+        }
+
+        var (low, high) = (merged[0].Format.Low, merged[^1].Format.High);
+        var writer = new RunWriter([.. merged.Select(run => new RunCursor(run))], _isUsable);
+        await writer.WriteAsync(_storage, low, high, PackCoverage.Normalise(coverage), cancellationToken);
+        var result = await IndexRun.OpenAsync(_storage, RunFormat.NameOf(low, high), cancellationToken);
+        lock (_gate)
+        {
+            _runs = [.. _runs[..^count], result];
+        }
+
+        foreach (var run in merged)
+        {
+            run.Release();
+            await _storage.DeleteAsync(run.Name, cancellationToken);
+        }
+
+        Log.RunsMerged(_logger, count, result.Count, result.Name);
+    }
+}

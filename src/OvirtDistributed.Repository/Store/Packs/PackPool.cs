@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace OvirtDistributed.Repository.Store.Packs;
+
+/// <summary>The open packs: each belongs to one owner while it writes, and waits for the next one in between.</summary>
+internal sealed class PackPool : IAsyncDisposable
+{
+    private readonly PackContext _context;
+    private readonly PackNumberAllocator _numbers;
+    private readonly Lock _gate = new();
+    private readonly Stack<PackWriter> _idle = new();
+    private readonly HashSet<PackWriter> _all = [];
+
+    public PackPool(PackContext context, PackNumberAllocator numbers)
+    {
+        _context = context;
+        _numbers = numbers;
+    }
+
+    /// <summary>An open pack for one owner, who gives it back or retires it.</summary>
+    /// <exception cref="RepositoryException"><see cref="RepositoryError.NoSpace"/> below the reserve.</exception>
+    public async Task<PackWriter> AcquireAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            while (_idle.TryPop(out var idle))
+            {
+                if (!idle.HasFailed)
+                {
+                    return idle;
+                }
+            }
+        }
+
+        RequireSpace();
+        var number = await _numbers.NextAsync(cancellationToken);
+        var writer = await CreateAsync(number, cancellationToken);
+        lock (_gate)
+        {
+            _all.Add(writer);
+        }
+
+        return writer;
+    }
+
+    /// <summary>Gives a pack back, to be written on by someone else.</summary>
+    public void Return(PackWriter writer)
+    {
+        lock (_gate)
+        {
+            _idle.Push(writer);
+        }
+    }
+
+    /// <summary>Seals a full pack, or just closes a failed one.</summary>
+    public async Task RetireAsync(PackWriter writer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (!writer.HasFailed)
+            {
+                await writer.SealAsync(cancellationToken);
+            }
+        }
+        finally
+        {
+            await CloseAsync(writer);
+        }
+    }
+
+    /// <summary>Makes durable whatever anyone has appended.</summary>
+    public async Task FlushAllAsync(CancellationToken cancellationToken)
+    {
+        PackWriter[] writers;
+        lock (_gate)
+        {
+            writers = [.. _all];
+        }
+
+        foreach (var writer in writers)
+        {
+            if (!writer.HasFailed && writer.UnflushedBytes > 0)
+            {
+                await writer.FlushAsync(cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Seals what holds frames and closes all. A pack that cannot be sealed stays as it is: the next opening does it.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        PackWriter[] writers;
+        lock (_gate)
+        {
+            writers = [.. _all];
+            _idle.Clear();
+        }
+
+        foreach (var writer in writers)
+        {
+            try
+            {
+                await RetireAsync(writer, CancellationToken.None);
+            }
+            catch (RepositoryException)
+            {
+                // Its durable frames are found by the scan of the next opening (invariant 4).
+            }
+        }
+    }
+
+    private async Task CloseAsync(PackWriter writer)
+    {
+        lock (_gate)
+        {
+            _all.Remove(writer);
+        }
+
+        await writer.DisposeAsync();
+    }
+
+    private async Task<PackWriter> CreateAsync(uint number, CancellationToken cancellationToken)
+    {
+        var appender = await _context.Storage.OpenAppendAsync(PackFormat.NameOf(number), create: true, cancellationToken);
+        try
+        {
+            await appender.AppendAsync(PackFormat.WriteHeader(number, _context.RepositoryId, _context.TimeProvider.GetUtcNow()), cancellationToken);
+        }
+        catch
+        {
+            await appender.DisposeAsync();
+            throw;
+        }
+
+        _context.Packs.Set(number, appender.Length);
+        return new PackWriter(_context, number, appender);
+    }
+
+    private void RequireSpace()
+    {
+        if (_context.Storage.GetCapacity() is { } capacity && capacity.FreeBytes < _context.Options.ReserveBytes)
+        {
+            throw new RepositoryException(
+                RepositoryError.NoSpace,
+                $"{_context.Storage.Description}: {capacity.FreeBytes >> 20} MiB free, {_context.Options.ReserveBytes >> 20} MiB are kept in reserve; free space or enlarge it");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
+using OvirtDistributed.Repository.Store.Index;
+
+namespace OvirtDistributed.Repository.Store.Packs;
+
+/// <summary>The live packs and the places in them that are quarantined. Safe for concurrent use.</summary>
+internal sealed class PackTable
+{
+    private readonly ConcurrentDictionary<uint, long> _live = [];
+    private readonly ConcurrentDictionary<(uint Pack, uint Offset), byte> _quarantined = [];
+
+    public int Count => _live.Count;
+
+    public int QuarantinedCount => _quarantined.Count;
+
+    public long TotalBytes
+    {
+        get
+        {
+            var total = 0L;
+            foreach (var pack in _live)
+            {
+                total += pack.Value;
+            }
+
+            return total;
+        }
+    }
+
+    /// <summary>The numbers of the live packs, ascending.</summary>
+    public List<uint> Numbers()
+    {
+        var numbers = _live.Keys.ToList();
+        numbers.Sort();
+        return numbers;
+    }
+
+    public void Set(uint pack, long length) => _live[pack] = length;
+
+    public void Remove(uint pack) => _live.TryRemove(pack, out _);
+
+    public bool IsLive(uint pack) => _live.ContainsKey(pack);
+
+    public void Quarantine(uint pack, uint offset) => _quarantined[(pack, offset)] = 0;
+
+    /// <summary>Invariant 6: the frame's pack is live and its place is not quarantined.</summary>
+    public bool IsUsable(IndexEntry entry) =>
+        _live.ContainsKey(entry.Pack) && (_quarantined.IsEmpty || !_quarantined.ContainsKey((entry.Pack, entry.Offset)));
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Frames;
+using OvirtDistributed.Repository.Reading;
+using OvirtDistributed.Repository.Store.Index;
+
+namespace OvirtDistributed.Repository.Store.Packs;
+
+/// <summary>Reads frames from packs: few large reads, in the order of the packs. Safe for concurrent use.</summary>
+internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers) : IFrameSource
+{
+    // A gap this small costs less than another read.
+    private const int MaxGap = 64 << 10;
+    private const int MaxRead = 4 << 20;
+
+    public Task<FrameBatch> FetchAsync(ReadOnlyMemory<ChunkDigest> digests, CancellationToken cancellationToken) =>
+        FetchAsync(digests, kindAllowed: null, cancellationToken);
+
+    /// <summary>Fetches frames, of some kinds only.</summary>
+    public async Task<FrameBatch> FetchAsync(ReadOnlyMemory<ChunkDigest> digests, Func<FrameKind, bool>? kindAllowed, CancellationToken cancellationToken)
+    {
+        if (digests.Length > IFrameSource.MaxBatch)
+        {
+            throw RepositoryException.Invalid($"fetch: {digests.Length} digests, at most {IFrameSource.MaxBatch}");
+        }
+
+        var entries = ArrayPool<IndexEntry>.Shared.Rent(digests.Length);
+        var order = new int[digests.Length];
+        var batch = new FrameBatch(digests.Length);
+        try
+        {
+            Locate(digests.Span, entries.AsSpan(0, digests.Length), kindAllowed);
+            for (var i = 0; i < order.Length; i++)
+            {
+                order[i] = i;
+            }
+
+            Array.Sort(order, (a, b) => Compare(entries[a], entries[b]));
+            await ReadAllAsync(digests, entries, order, batch, cancellationToken);
+            return batch;
+        }
+        catch
+        {
+            batch.Dispose();
+            throw;
+        }
+        finally
+        {
+            ArrayPool<IndexEntry>.Shared.Return(entries);
+        }
+    }
+
+    /// <summary>Reads one frame from one place, unchecked; null when the pack ends before it.</summary>
+    public async Task<byte[]?> ReadAtAsync(IndexEntry entry, CancellationToken cancellationToken)
+    {
+        var reader = await readers.RentAsync(entry.Pack, cancellationToken);
+        try
+        {
+            var frame = new byte[entry.FrameLength];
+            return await reader.ReadAsync(entry.Offset, frame, cancellationToken) == frame.Length ? frame : null;
+        }
+        finally
+        {
+            readers.Return(entry.Pack);
+        }
+    }
+
+    private static int Compare(in IndexEntry a, in IndexEntry b) => a.Pack != b.Pack ? a.Pack.CompareTo(b.Pack) : a.Offset.CompareTo(b.Offset);
+
+    private void Locate(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> entries, Func<FrameKind, bool>? kindAllowed)
+    {
+        if (index.Find(digests, entries) == digests.Length)
+        {
+            foreach (ref readonly var entry in entries)
+            {
+                if (kindAllowed is not null && !kindAllowed(entry.Kind))
+                {
+                    throw RepositoryException.Invalid($"fetch: frames of kind {entry.Kind} may not be read here");
+                }
+            }
+
+            return;
+        }
+
+        var missing = new List<ChunkDigest>();
+        for (var i = 0; i < digests.Length; i++)
+        {
+            if (entries[i].IsNone)
+            {
+                missing.Add(digests[i]);
+            }
+        }
+
+        throw RepositoryException.Missing($"{missing.Count} frames are in no live pack, the first is {missing[0]}", missing, missing.Count);
+    }
+
+    private async Task ReadAllAsync(ReadOnlyMemory<ChunkDigest> digests, IndexEntry[] entries, int[] order, FrameBatch batch, CancellationToken cancellationToken)
+    {
+        for (var first = 0; first < order.Length;)
+        {
+            var start = entries[order[first]];
+            var end = start.End;
+            var next = first + 1;
+            for (; next < order.Length; next++)
+            {
+                var entry = entries[order[next]];
+                if (entry.Pack != start.Pack || entry.Offset > end + MaxGap || Math.Max(end, entry.End) - start.Offset > MaxRead)
+                {
+                    break;
+                }
+
+                end = Math.Max(end, entry.End);
+            }
+
+            var memory = batch.Allocate((int)(end - start.Offset));
+            await ReadRangeAsync(start, memory, cancellationToken);
+            for (var i = first; i < next; i++)
+            {
+                var entry = entries[order[i]];
+                var frame = memory.Slice((int)(entry.Offset - start.Offset), entry.FrameLength);
+                Check(digests.Span[order[i]], entry, frame.Span);
+                batch[order[i]] = frame;
+            }
+
+            first = next;
+        }
+    }
+
+    private async Task ReadRangeAsync(IndexEntry start, Memory<byte> memory, CancellationToken cancellationToken)
+    {
+        var reader = await readers.RentAsync(start.Pack, cancellationToken);
+        try
+        {
+            var read = await reader.ReadAsync(start.Offset, memory, cancellationToken);
+            if (read < memory.Length)
+            {
+                throw RepositoryException.Damaged($"{PackFormat.NameOf(start.Pack)}: it ends at {start.Offset + read}, {memory.Length - read} bytes before its frames do");
+            }
+        }
+        finally
+        {
+            readers.Return(start.Pack);
+        }
+    }
+
+    private static void Check(in ChunkDigest digest, in IndexEntry entry, ReadOnlySpan<byte> frame)
+    {
+        try
+        {
+            var header = FrameDecoder.CheckIntegrity(frame);
+            if (header.Digest != digest)
+            {
+                throw RepositoryException.Damaged($"digest {header.Digest} where {digest} should be");
+            }
+        }
+        catch (RepositoryException exception) when (exception.Error == RepositoryError.Damaged)
+        {
+            throw RepositoryException.Damaged($"{PackFormat.NameOf(entry.Pack)} at {entry.Offset}: {exception.Message}", exception);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+using OvirtDistributed.Repository.Points;
+
+namespace OvirtDistributed.Repository.Store;
+
+/// <summary>The committed points, by their names; which of them open sessions need. Safe for concurrent use.</summary>
+internal sealed class PointCatalog
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, PointInfo> _byId = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PointInfo> _byJob = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _pins = new(StringComparer.Ordinal);
+
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _byId.Count;
+            }
+        }
+    }
+
+    public void Add(PointInfo point)
+    {
+        lock (_gate)
+        {
+            _byId[point.PointId] = point;
+            _byJob[point.JobId] = point;
+        }
+    }
+
+    public PointInfo? Find(string pointId)
+    {
+        lock (_gate)
+        {
+            return _byId.GetValueOrDefault(pointId);
+        }
+    }
+
+    public PointInfo? FindOfJob(string jobId)
+    {
+        lock (_gate)
+        {
+            return _byJob.GetValueOrDefault(jobId);
+        }
+    }
+
+    public List<PointInfo> List(string? managerId, string? vmId)
+    {
+        lock (_gate)
+        {
+            var points = new List<PointInfo>();
+            foreach (var point in _byId.Values)
+            {
+                if ((managerId is null || point.ManagerId == managerId) && (vmId is null || point.VmId == vmId))
+                {
+                    points.Add(point);
+                }
+            }
+
+            points.Sort(static (a, b) => a.Created != b.Created ? a.Created.CompareTo(b.Created) : string.CompareOrdinal(a.PointId, b.PointId));
+            return points;
+        }
+    }
+
+    /// <summary>Keeps a point from being removed; null when there is none. Ended by <see cref="Unpin"/>.</summary>
+    public PointInfo? Pin(string pointId)
+    {
+        lock (_gate)
+        {
+            var point = _byId.GetValueOrDefault(pointId);
+            if (point is not null)
+            {
+                _pins[pointId] = _pins.GetValueOrDefault(pointId) + 1;
+            }
+
+            return point;
+        }
+    }
+
+    public void Unpin(string pointId)
+    {
+        lock (_gate)
+        {
+            if (--_pins[pointId] == 0)
+            {
+                _pins.Remove(pointId);
+            }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+using Microsoft.Extensions.Logging;
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Points;
+using OvirtDistributed.Repository.Storage;
+using OvirtDistributed.Repository.Store.Index;
+using OvirtDistributed.Repository.Store.Packs;
+
+namespace OvirtDistributed.Repository.Store;
+
+/// <summary>Brings index, packs and points to a known state when a repository is opened (DESIGN.md, what a crash leaves).</summary>
+internal sealed class Recovery
+{
+    private readonly IStorageBackend _storage;
+    private readonly RepositoryParameters _parameters;
+    private readonly RepositoryStoreOptions _options;
+    private readonly ILogger _logger;
+    private readonly PackTable _packs = new();
+    private readonly List<string> _problems = [];
+    private readonly ChunkHasher _hasher;
+    private long _highestSequence;
+    private uint _highestPack;
+    private RecoveryReport _report = new();
+
+    public Recovery(IStorageBackend storage, RepositoryParameters parameters, ChunkHasher hasher, RepositoryStoreOptions options, ILogger logger)
+    {
+        _storage = storage;
+        _parameters = parameters;
+        _hasher = hasher;
+        _options = options;
+        _logger = logger;
+    }
+
+    public async Task<RecoveredState> RunAsync(CancellationToken cancellationToken)
+    {
+        var lengths = await ListPacksAsync(cancellationToken);
+        var quarantineSequence = await LoadQuarantineAsync(cancellationToken);
+        var runs = await OpenRunsAsync(cancellationToken);
+        var index = new DigestIndex(_storage, runs, _packs.IsUsable, _options, _logger, _highestSequence);
+        await CatchUpAsync(index, Covered(runs), lengths, cancellationToken);
+        var points = await LoadPointsAsync(cancellationToken);
+        var numbers = new PackNumberAllocator(_storage, await NextPackNumberAsync(cancellationToken));
+        return new RecoveredState(index, _packs, points, numbers, quarantineSequence, _report with { Problems = _problems });
+    }
+
+    private async Task<Dictionary<uint, long>> ListPacksAsync(CancellationToken cancellationToken)
+    {
+        var lengths = new Dictionary<uint, long>();
+        await foreach (var item in _storage.ListAsync(PackFormat.Folder, cancellationToken))
+        {
+            var number = PackFormat.ParseName(item.Name);
+            if (number != 0)
+            {
+                lengths[number] = item.Length;
+                _packs.Set(number, item.Length);
+                _highestPack = Math.Max(_highestPack, number);
+            }
+            else if (item.Name != PackFormat.NumbersName)
+            {
+                _problems.Add($"{item.Name}: it is no pack; left alone");
+            }
+        }
+
+        return lengths;
+    }
+
+    private async Task<uint> NextPackNumberAsync(CancellationToken cancellationToken)
+    {
+        var next = _highestPack + 1;
+        var content = await RepositoryFile.ReadTextAsync(_storage, PackFormat.NumbersName, cancellationToken);
+        if (content is null)
+        {
+            return next;
+        }
+
+        try
+        {
+            var numbers = TextEnvelope.Read(PackFormat.NumbersName, content, PackFormat.NumbersFormat, RepositoryJson.Default.PackNumbers);
+            return Math.Max(next, numbers.Next);
+        }
+        catch (RepositoryException exception) when (exception.Error == RepositoryError.Damaged)
+        {
+            // Far beyond anything a lost reservation can hold.
+            _problems.Add($"{exception.Message}; pack numbers go on from {next + 65536}");
+            return next + 65536;
+        }
+    }
+
+    private async Task<long> LoadQuarantineAsync(CancellationToken cancellationToken)
+    {
+        var highest = 0L;
+        await foreach (var item in _storage.ListAsync(Quarantine.Folder, cancellationToken))
+        {
+            highest = Math.Max(highest, Quarantine.ParseName(item.Name));
+            var content = await RepositoryFile.ReadTextAsync(_storage, item.Name, cancellationToken) ?? [];
+            try
+            {
+                Quarantine.Apply(Quarantine.Read(item.Name, content), _packs);
+            }
+            catch (RepositoryException exception) when (exception.Error == RepositoryError.Damaged)
+            {
+                _problems.Add($"{exception.Message}; verify the repository again");
+            }
+        }
+
+        return highest;
+    }
+
+    private async Task<List<IndexRun>> OpenRunsAsync(CancellationToken cancellationToken)
+    {
+        var ranges = new List<(long Low, long High)>();
+        await foreach (var item in _storage.ListAsync(RunFormat.Folder, cancellationToken))
+        {
+            if (RunFormat.ParseName(item.Name) is { } range)
+            {
+                ranges.Add(range);
+                _highestSequence = Math.Max(_highestSequence, range.High);
+            }
+        }
+
+        // Widest first, so that a merged run is known before the left-overs inside it.
+        ranges.Sort(static (a, b) => a.Low != b.Low ? a.Low.CompareTo(b.Low) : b.High.CompareTo(a.High));
+        var runs = new List<IndexRun>();
+        foreach (var (low, high) in ranges)
+        {
+            await OpenRunAsync(low, high, runs, cancellationToken);
+        }
+
+        return runs;
+    }
+
+    private async Task OpenRunAsync(long low, long high, List<IndexRun> runs, CancellationToken cancellationToken)
+    {
+        var name = RunFormat.NameOf(low, high);
+        if (runs.Count > 0 && high <= runs[^1].Format.High)
+        {
+            await _storage.DeleteAsync(name, cancellationToken);
+            return;
+        }
+
+        try
+        {
+            runs.Add(await IndexRun.OpenAsync(_storage, name, cancellationToken));
+        }
+        catch (RepositoryException exception) when (exception.Error == RepositoryError.Damaged)
+        {
+            // A cache: what it covered is read from the packs again (invariant 4).
+            RepositoryStore.Log.RunDamaged(_logger, exception.Message);
+            _report = _report with { DamagedRuns = _report.DamagedRuns + 1 };
+            await _storage.DeleteAsync(name, cancellationToken);
+        }
+    }
+
+    /// <summary>Up to where each pack is covered without a gap.</summary>
+    private Dictionary<uint, uint> Covered(List<IndexRun> runs)
+    {
+        var all = new List<PackCoverage>();
+        foreach (var run in runs)
+        {
+            all.AddRange(run.ReadCoverage());
+        }
+
+        var covered = new Dictionary<uint, uint>();
+        foreach (var item in PackCoverage.Normalise(all))
+        {
+            _highestPack = Math.Max(_highestPack, item.Pack);
+            if (item.From <= PackFormat.HeaderLength)
+            {
+                covered[item.Pack] = item.To;
+            }
+        }
+
+        return covered;
+    }
+
+    private async Task CatchUpAsync(DigestIndex index, Dictionary<uint, uint> covered, Dictionary<uint, long> lengths, CancellationToken cancellationToken)
+    {
+        foreach (var (number, length) in lengths.OrderBy(pack => pack.Key))
+        {
+            if (covered.GetValueOrDefault(number) == length)
+            {
+                continue;
+            }
+
+            try
+            {
+                await CatchUpPackAsync(index, number, cancellationToken);
+                await index.WriteTableIfFullAsync(cancellationToken);
+            }
+            catch (RepositoryException exception) when (exception.Error == RepositoryError.Damaged)
+            {
+                _packs.Remove(number);
+                _problems.Add(exception.Message);
+            }
+        }
+
+        if (_report.ReindexedPacks > 0)
+        {
+            await index.WriteTableAsync(cancellationToken);
+        }
+    }
+
+    private async Task CatchUpPackAsync(DigestIndex index, uint number, CancellationToken cancellationToken)
+    {
+        var name = PackFormat.NameOf(number);
+        using var reader = await _storage.OpenReadAsync(name, cancellationToken) ?? throw RepositoryException.Damaged($"{name}: it is gone");
+        var header = new byte[PackFormat.HeaderLength];
+        var read = await reader.ReadAsync(0, header, cancellationToken);
+        var fault = PackFormat.CheckHeader(header.AsSpan(0, read), number, _parameters.RepositoryId);
+        if (fault is not null && reader.Length > PackFormat.HeaderLength)
+        {
+            // The frames prove themselves, the header only says whose they are: use them, tell the operator.
+            _problems.Add($"{name}: {fault}; its frames are used where they hold");
+        }
+
+        if (await PackScanner.TryReadFooterAsync(reader, number, cancellationToken) is { } frames)
+        {
+            Enter(index, number, frames, reader.Length);
+            return;
+        }
+
+        var scan = await PackScanner.ScanAsync(reader, _hasher, cancellationToken);
+        if (scan.Frames.Count == 0)
+        {
+            await RemoveEmptyAsync(number, reader.Length, cancellationToken);
+            return;
+        }
+
+        _report = _report with { UnsealedPacks = _report.UnsealedPacks + 1, UnreadableBytes = _report.UnreadableBytes + scan.UnreadableBytes };
+        RepositoryStore.Log.PackScanned(_logger, name, scan.Frames.Count, scan.UnreadableBytes);
+        var length = await SealAsync(name, number, scan.Frames, cancellationToken);
+        _packs.Set(number, length);
+        Enter(index, number, scan.Frames, length);
+    }
+
+    private async Task RemoveEmptyAsync(uint number, long length, CancellationToken cancellationToken)
+    {
+        _packs.Remove(number);
+        if (length > PackFormat.HeaderLength + FrameTolerance)
+        {
+            // Much data and not one frame that holds: this is damage, not an unfinished append. Keep it for whoever looks.
+            _problems.Add($"{PackFormat.NameOf(number)}: none of its {length} bytes are a whole frame; left alone");
+            return;
+        }
+
+        await _storage.DeleteAsync(PackFormat.NameOf(number), cancellationToken);
+        _report = _report with { EmptyPacksRemoved = _report.EmptyPacksRemoved + 1 };
+    }
+
+    // An append that never finished can be as long as a group of frames between two flushes.
+    private long FrameTolerance => Math.Min(4L * _options.FlushBytes, _parameters.PackSize);
+
+    private async Task<long> SealAsync(string name, uint number, List<PackFrame> frames, CancellationToken cancellationToken)
+    {
+        await using var appender = await _storage.OpenAppendAsync(name, create: false, cancellationToken);
+        await appender.AppendAsync(PackFormat.WriteEnd(number, frames, appender.Length), cancellationToken);
+        await appender.FlushAsync(cancellationToken);
+        return appender.Length;
+    }
+
+    private void Enter(DigestIndex index, uint number, List<PackFrame> frames, long length)
+    {
+        var entries = frames.ConvertAll(frame => new IndexEntry(frame.Digest, number, frame.Offset, frame.StoredLength, frame.PlainLength, frame.Kind));
+        index.Add(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(entries), new PackCoverage(number, PackFormat.HeaderLength, (uint)length));
+        _report = _report with { ReindexedPacks = _report.ReindexedPacks + 1, ReindexedFrames = _report.ReindexedFrames + entries.Count };
+    }
+
+    private async Task<PointCatalog> LoadPointsAsync(CancellationToken cancellationToken)
+    {
+        var points = new PointCatalog();
+        await foreach (var item in _storage.ListAsync(PointNames.Folder, cancellationToken))
+        {
+            if (PointNames.Parse(item.Name) is { } point)
+            {
+                points.Add(point);
+            }
+            else
+            {
+                _problems.Add($"{item.Name}: it is no point; left alone");
+            }
+        }
+
+        return points;
+    }
+}
+
+/// <summary>What a recovery hands over to the store.</summary>
+internal sealed record RecoveredState(
+    DigestIndex Index, PackTable Packs, PointCatalog Points, PackNumberAllocator Numbers, long QuarantineSequence, RecoveryReport Report);

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Globalization;
+using OvirtDistributed.Repository.Points;
+using OvirtDistributed.Repository.Storage;
+
+namespace OvirtDistributed.Repository.Store;
+
+/// <summary>repo.json, the object that makes a location a repository.</summary>
+internal static class RepositoryFile
+{
+    public const string Name = "repo.json";
+    public const string LockName = "locks/store.lock";
+    private const string Format = "repository";
+    private const int MaxTextLength = 64 << 20;
+
+    public static async Task CreateAsync(IStorageBackend storage, RepositoryParameters parameters, CancellationToken cancellationToken)
+    {
+        parameters.Validate();
+        var content = TextEnvelope.Write(Format, parameters, RepositoryJson.Default.RepositoryParameters);
+        if (!await storage.PutAsync(Name, content, StoragePutMode.CreateOnly, cancellationToken))
+        {
+            throw new RepositoryException(RepositoryError.AlreadyExists, $"{storage.Description}: there is a repository already; nothing was changed");
+        }
+    }
+
+    public static async Task<RepositoryParameters> ReadAsync(IStorageBackend storage, CancellationToken cancellationToken)
+    {
+        var content = await ReadTextAsync(storage, Name, cancellationToken)
+            ?? throw new RepositoryException(RepositoryError.NotARepository, $"{storage.Description}: no repository here ({Name} is missing); create one, or check the path and that it is mounted");
+        var parameters = TextEnvelope.Read($"{storage.Description}/{Name}", content, Format, RepositoryJson.Default.RepositoryParameters);
+        try
+        {
+            parameters.Validate();
+        }
+        catch (RepositoryException exception)
+        {
+            throw RepositoryException.Damaged($"{storage.Description}/{Name}: {exception.Message}", exception);
+        }
+
+        return parameters;
+    }
+
+    /// <summary>Takes the lock of the one process that may write (invariant 14).</summary>
+    public static async Task<IAsyncDisposable> LockAsync(IStorageBackend storage, TimeProvider timeProvider, CancellationToken cancellationToken)
+    {
+        var now = timeProvider.GetUtcNow().ToString("u", CultureInfo.InvariantCulture);
+        var owner = $"{Environment.MachineName}, process {Environment.ProcessId}, since {now}";
+        if (await storage.TryLockAsync(LockName, owner, cancellationToken) is { } held)
+        {
+            return held;
+        }
+
+        var other = await ReadTextAsync(storage, LockName, cancellationToken) ?? [];
+        var text = System.Text.Encoding.UTF8.GetString(other).Trim();
+        throw new RepositoryException(
+            RepositoryError.Locked, $"{storage.Description}: another process has the repository open ({(text.Length == 0 ? "unknown" : text)}); stop it first");
+    }
+
+    /// <summary>The bytes of a small object, or null.</summary>
+    public static async Task<byte[]?> ReadTextAsync(IStorageBackend storage, string name, CancellationToken cancellationToken)
+    {
+        using var reader = await storage.OpenReadAsync(name, cancellationToken);
+        if (reader is null)
+        {
+            return null;
+        }
+
+        if (reader.Length > MaxTextLength)
+        {
+            throw RepositoryException.Damaged($"{name}: {reader.Length} bytes, far too long for what it is");
+        }
+
+        var content = new byte[reader.Length];
+        var read = await reader.ReadAsync(0, content, cancellationToken);
+        return content[..read];
+    }
+}

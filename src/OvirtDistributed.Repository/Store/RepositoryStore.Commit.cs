@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Frames;
+using OvirtDistributed.Repository.Maps;
+using OvirtDistributed.Repository.Points;
+using OvirtDistributed.Repository.Storage;
+using OvirtDistributed.Repository.Store.Packs;
+using OvirtDistributed.Repository.Store.Sessions;
+
+namespace OvirtDistributed.Repository.Store;
+
+/// <content>The commit of a point.</content>
+public sealed partial class RepositoryStore
+{
+    /// <summary>Makes a restore point: one atomic step, idempotent by job id (invariants 1 and 10).</summary>
+    /// <exception cref="RepositoryException">
+    /// <see cref="RepositoryError.MissingFrames"/> lists what is reachable from the roots and in no live pack; send it and commit again.
+    /// <see cref="RepositoryError.AlreadyExists"/> when the point id belongs to another job.
+    /// </exception>
+    public async Task<CommitResult> CommitAsync(CommitRequest request, CancellationToken cancellationToken)
+    {
+        ThrowIfClosed();
+        var manifest = request.Manifest;
+        var point = PointNames.InfoOf(manifest);
+        Validate(manifest);
+        using var held = await _locks.EnterAsync("job " + manifest.JobId, cancellationToken);
+        if (_state.Points.FindOfJob(manifest.JobId) is { } existing)
+        {
+            await RemoveJournalsAsync(manifest, cancellationToken);
+            return new CommitResult(existing, AlreadyCommitted: true, PagesChecked: 0);
+        }
+
+        if (_state.Points.Find(manifest.PointId) is { } other)
+        {
+            throw new RepositoryException(RepositoryError.AlreadyExists, $"point {manifest.PointId}: made by job {other.JobId}; choose another id");
+        }
+
+        await StoreMetadataAsync(request.MetadataFrames, cancellationToken);
+        await _context.Pool.FlushAllAsync(cancellationToken);
+        var pages = await ProveAsync(manifest, cancellationToken);
+        await _state.Index.WriteTableAsync(cancellationToken);
+        await WritePointAsync(point, manifest);
+        _mergeWanted.Writer.TryWrite(true);
+        Log.PointCommitted(_logger, point.PointId, point.VmId, point.JobId, pages);
+        await RemoveJournalsAsync(manifest, cancellationToken);
+        return new CommitResult(point, AlreadyCommitted: false, pages);
+    }
+
+    private static void Validate(VmManifest manifest)
+    {
+        var ids = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var disk in manifest.Disks)
+        {
+            disk.Root.Validate();
+            if (string.IsNullOrEmpty(disk.DiskId) || !ids.Add(disk.DiskId))
+            {
+                throw RepositoryException.Invalid($"manifest of job {manifest.JobId}: disk id '{disk.DiskId}' is empty or there twice");
+            }
+
+            if (disk.TaskId is not null)
+            {
+                StorageNames.RequireId(disk.TaskId, $"task id of disk {disk.DiskId}");
+            }
+        }
+    }
+
+    private async Task StoreMetadataAsync(IReadOnlyList<ReadOnlyMemory<byte>> frames, CancellationToken cancellationToken)
+    {
+        if (frames.Count == 0)
+        {
+            return;
+        }
+
+        using var check = new FrameCheck(Hasher, verifyChunks: true, Parameters.Chunker.MaximumSize);
+        var writer = await _context.Pool.AcquireAsync(cancellationToken);
+        try
+        {
+            foreach (var frame in frames)
+            {
+                var header = FrameHeader.Read(frame.Span);
+                if (header.Kind != FrameKind.Metadata || header.FrameLength != frame.Length)
+                {
+                    throw RepositoryException.Invalid($"metadata frame {header.Digest}: it is a {header.Kind} of {header.FrameLength} bytes in {frame.Length}");
+                }
+
+                check.Check(frame.Span, header);
+                if (_state.Index.TryFind(header.Digest, out _) || writer.IsPending(header.Digest))
+                {
+                    continue;
+                }
+
+                if (!writer.HasRoom(frame.Length, 1))
+                {
+                    var full = writer;
+                    writer = await _context.Pool.AcquireAsync(cancellationToken);
+                    await _context.Pool.RetireAsync(full, cancellationToken);
+                }
+
+                await writer.AppendAsync(frame, [new FramePart(0, header)], 0, 1, cancellationToken);
+            }
+
+            await writer.FlushAsync(cancellationToken);
+        }
+        finally
+        {
+            _context.Pool.Return(writer);
+        }
+    }
+
+    /// <summary>Write order, step 4: all that is reachable is in live packs.</summary>
+    private async Task<long> ProveAsync(VmManifest manifest, CancellationToken cancellationToken)
+    {
+        using var auditor = new MapAuditor(_state.Index, _context.Reader, Hasher);
+        foreach (var disk in manifest.Disks)
+        {
+            await auditor.CheckAsync(disk.Root, await FindTrustedAsync(disk, cancellationToken), cancellationToken);
+        }
+
+        foreach (var blob in manifest.Blobs)
+        {
+            if (!_state.Index.TryFind(blob.Digest, out var entry) || entry.Kind != FrameKind.Metadata)
+            {
+                auditor.Missing.Add(blob.Digest);
+            }
+        }
+
+        auditor.Missing.ThrowIfAny($"commit of job {manifest.JobId}");
+        return auditor.PagesChecked;
+    }
+
+    /// <summary>The map of the base point, when it is committed here and nothing is known to be damaged.</summary>
+    private async Task<DiskRoot?> FindTrustedAsync(ManifestDisk disk, CancellationToken cancellationToken)
+    {
+        if (disk.BasePointId is null || _state.Packs.QuarantinedCount > 0 || _state.Points.Find(disk.BasePointId) is null)
+        {
+            return null;
+        }
+
+        var manifest = await ReadManifestAsync(disk.BasePointId, cancellationToken);
+        foreach (var candidate in manifest.Disks)
+        {
+            if (candidate.DiskId == disk.DiskId)
+            {
+                return candidate.Root;
+            }
+        }
+
+        return null;
+    }
+
+    private async Task WritePointAsync(PointInfo point, VmManifest manifest)
+    {
+        // Once begun it is seen through: whether a cancelled write happened would not be known.
+        if (!await _storage.PutAsync(point.Path, ManifestCodec.Write(manifest), StoragePutMode.CreateOnly, CancellationToken.None))
+        {
+            throw new RepositoryException(RepositoryError.AlreadyExists, $"{point.Path}: it exists, though no such point was known; open the repository again");
+        }
+
+        _state.Points.Add(point);
+    }
+
+    /// <summary>Write order, step 7. The point stands whatever happens here; what stays is removed by the next session or commit of the task.</summary>
+    private async Task RemoveJournalsAsync(VmManifest manifest, CancellationToken cancellationToken)
+    {
+        foreach (var disk in manifest.Disks)
+        {
+            if (disk.TaskId is not { } task)
+            {
+                continue;
+            }
+
+            try
+            {
+                using var held = await _locks.EnterAsync(task, cancellationToken);
+                if (_taskSessions.TryGetValue(task, out var session))
+                {
+                    await session.EndAsync(RepositoryError.SessionEnded, $"its job {manifest.JobId} was committed");
+                }
+
+                foreach (var name in await SessionJournal.ListAsync(_storage, task, cancellationToken))
+                {
+                    await _storage.DeleteAsync(name, cancellationToken);
+                }
+            }
+            catch (Exception exception) when (exception is RepositoryException or OperationCanceledException)
+            {
+                Log.JournalNotRemoved(_logger, task, exception.Message);
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+using Microsoft.Extensions.Logging;
+
+namespace OvirtDistributed.Repository.Store;
+
+public sealed partial class RepositoryStore
+{
+    internal static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "An index run was damaged and is rebuilt from the packs: {Fault}")]
+        public static partial void RunDamaged(ILogger logger, string fault);
+
+        [LoggerMessage(LogLevel.Information, "Pack {Pack} was not sealed: {Frames} whole frames found, {UnreadableBytes} bytes were no frame")]
+        public static partial void PackScanned(ILogger logger, string pack, int frames, long unreadableBytes);
+
+        [LoggerMessage(LogLevel.Warning, "Opening the repository found a problem: {Problem}")]
+        public static partial void ProblemFound(ILogger logger, string problem);
+
+        [LoggerMessage(LogLevel.Information, "Opened repository {RepositoryId} at {Location}: {Points} points, {Packs} packs, {PackBytes} bytes")]
+        public static partial void Opened(ILogger logger, Guid repositoryId, string location, long points, long packs, long packBytes);
+
+        [LoggerMessage(LogLevel.Information, "Committed point {PointId} of VM {VmId} for job {JobId}; {PagesChecked} map pages checked")]
+        public static partial void PointCommitted(ILogger logger, string pointId, string vmId, string jobId, long pagesChecked);
+
+        [LoggerMessage(LogLevel.Information, "Task {TaskId} is fenced below token {Token}")]
+        public static partial void TaskFenced(ILogger logger, string taskId, long token);
+
+        [LoggerMessage(LogLevel.Information, "A session was idle for {Idle} and is ended: {Session}")]
+        public static partial void SessionExpired(ILogger logger, TimeSpan idle, string session);
+
+        [LoggerMessage(LogLevel.Warning, "Merging index runs failed and is tried again after the next commit: {Fault}")]
+        public static partial void MergeFailed(ILogger logger, string fault);
+
+        [LoggerMessage(LogLevel.Warning, "A journal of task {TaskId} could not be removed after the commit: {Fault}")]
+        public static partial void JournalNotRemoved(ILogger logger, string taskId, string fault);
+
+        [LoggerMessage(LogLevel.Error, "Stored data is damaged: {Kind} {Digest} in {Object} at {Offset}: {Reason}")]
+        public static partial void DamageFound(ILogger logger, string kind, string digest, string @object, long offset, string reason);
+    }
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Frames;
+using OvirtDistributed.Repository.Maps;
+using OvirtDistributed.Repository.Points;
+using OvirtDistributed.Repository.Storage;
+using OvirtDistributed.Repository.Store.Index;
+using OvirtDistributed.Repository.Store.Packs;
+using OvirtDistributed.Repository.Store.Sessions;
+
+namespace OvirtDistributed.Repository.Store;
+
+/// <summary>Proves stored content and collects what does not hold. One verification, one thread.</summary>
+internal sealed class Verifier
+{
+    private readonly RecoveredState _state;
+    private readonly SessionContext _context;
+    private readonly IStorageBackend _storage;
+    private readonly IProgress<long>? _progress;
+    private readonly HashSet<(uint Pack, uint Offset)> _places = [];
+    private readonly HashSet<ChunkDigest> _unplaced = [];
+
+    // Map pages and nodes that were found whole; points share most of theirs.
+    private readonly HashSet<(int Level, ChunkDigest Digest)> _known = [];
+    private long _frames;
+    private long _plainBytes;
+
+    public Verifier(RecoveredState state, SessionContext context, IStorageBackend storage, IProgress<long>? progress)
+    {
+        _state = state;
+        _context = context;
+        _storage = storage;
+        _progress = progress;
+    }
+
+    /// <summary>For the quarantine.</summary>
+    public List<QuarantineItem> Found { get; } = [];
+
+    public List<FrameDamage> Damages { get; } = [];
+
+    public VerifyReport Report(long points) => new() { Points = points, Frames = _frames, PlainBytes = _plainBytes, Damages = Damages };
+
+    /// <summary>Every frame of every pack.</summary>
+    public async Task VerifyPacksAsync(CancellationToken cancellationToken)
+    {
+        using var decoder = new FrameDecoder(_context.Packs.Hasher);
+        foreach (var number in _state.Packs.Numbers())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using var reader = await _storage.OpenReadAsync(PackFormat.NameOf(number), cancellationToken);
+            if (reader is null)
+            {
+                // Its frames are reported by the points that need them.
+                _state.Packs.Remove(number);
+                continue;
+            }
+
+            var frames = await PackScanner.TryReadFooterAsync(reader, number, cancellationToken)
+                ?? (await PackScanner.ScanAsync(reader, _context.Packs.Hasher, cancellationToken)).Frames;
+            foreach (var frame in frames)
+            {
+                var entry = new IndexEntry(frame.Digest, number, frame.Offset, frame.StoredLength, frame.PlainLength, frame.Kind);
+                await VerifyPlaceAsync(entry, frame.Digest, frame.Kind, decoder, take: null, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>The maps of a point, and where asked its chunks.</summary>
+    public async Task VerifyPointAsync(PointInfo point, VmManifest manifest, bool readChunks, CancellationToken cancellationToken)
+    {
+        using var decoder = new FrameDecoder(_context.Packs.Hasher);
+        foreach (var blob in manifest.Blobs)
+        {
+            await VerifyDigestAsync(blob.Digest, FrameKind.Metadata, point.Path, decoder, take: null, cancellationToken);
+        }
+
+        foreach (var disk in manifest.Disks)
+        {
+            var walk = new DiskWalk(point.Path, disk.Root.DiskSize, readChunks, decoder);
+            await VerifyNodeAsync(walk, disk.Root.Levels, 0, disk.Root.Digest, cancellationToken);
+        }
+    }
+
+    /// <summary>Notes something that is in no pack.</summary>
+    public void AddUnplaced(in ChunkDigest digest, FrameKind kind, string name, string reason)
+    {
+        if (digest.IsZero || _unplaced.Add(digest))
+        {
+            Damages.Add(new FrameDamage(digest, kind, name, -1, reason));
+        }
+    }
+
+    private async Task VerifyNodeAsync(DiskWalk walk, int level, long index, ChunkDigest digest, CancellationToken cancellationToken)
+    {
+        if (digest.IsZero || _known.Contains((level, digest)))
+        {
+            return;
+        }
+
+        if (level == 0)
+        {
+            await VerifyPageAsync(walk, digest, cancellationToken);
+            return;
+        }
+
+        var children = new ChunkDigest[MapGeometry.ChildCount(level, index, walk.DiskSize)];
+        var whole = await VerifyDigestAsync(
+            digest, FrameKind.MapNode, walk.PointName, walk.Decoder, plain => MapNode.Parse(plain.Span, level, children), cancellationToken);
+        for (var i = 0; whole && i < children.Length; i++)
+        {
+            await VerifyNodeAsync(walk, level - 1, (index * MapGeometry.FanOut) + i, children[i], cancellationToken);
+        }
+
+        _known.Add((level, digest));
+    }
+
+    private async Task VerifyPageAsync(DiskWalk walk, ChunkDigest digest, CancellationToken cancellationToken)
+    {
+        _known.Add((0, digest));
+        var entries = new List<MapEntry>();
+        if (!await VerifyDigestAsync(digest, FrameKind.MapPage, walk.PointName, walk.Decoder, plain => MapPage.Parse(plain.Span, entries), cancellationToken))
+        {
+            return;
+        }
+
+        var chunks = new HashSet<ChunkDigest>();
+        foreach (var entry in entries)
+        {
+            if (!entry.IsZero)
+            {
+                chunks.Add(entry.Digest);
+            }
+        }
+
+        foreach (var chunk in chunks)
+        {
+            if (walk.ReadChunks)
+            {
+                await VerifyDigestAsync(chunk, FrameKind.Chunk, walk.PointName, walk.Decoder, take: null, cancellationToken);
+            }
+            else if (!_state.Index.TryFind(chunk, out var entry) || _places.Contains((entry.Pack, entry.Offset)))
+            {
+                AddUnplaced(chunk, FrameKind.Chunk, walk.PointName, "it is in no pack");
+            }
+        }
+    }
+
+    private async Task<bool> VerifyDigestAsync(
+        ChunkDigest digest, FrameKind kind, string pointName, FrameDecoder decoder, Action<ReadOnlyMemory<byte>>? take, CancellationToken cancellationToken)
+    {
+        if (!_state.Index.TryFind(digest, out var entry))
+        {
+            AddUnplaced(digest, kind, pointName, "it is in no pack");
+            return false;
+        }
+
+        return await VerifyPlaceAsync(entry, digest, kind, decoder, take, cancellationToken);
+    }
+
+    private async Task<bool> VerifyPlaceAsync(
+        IndexEntry entry, ChunkDigest digest, FrameKind kind, FrameDecoder decoder, Action<ReadOnlyMemory<byte>>? take, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (_places.Contains((entry.Pack, entry.Offset)))
+        {
+            return false;
+        }
+
+        var plain = ArrayPool<byte>.Shared.Rent(FrameHeader.MaxPlainLength);
+        try
+        {
+            var frame = await _context.Reader.ReadAtAsync(entry, cancellationToken) ?? throw RepositoryException.Damaged("the pack ends before it does");
+            if (!FrameHeader.Read(frame).Flags.HasFlag(FrameFlags.Encrypted))
+            {
+                var length = decoder.Decode(frame, digest, kind, plain);
+                take?.Invoke(plain.AsMemory(0, length));
+                _plainBytes += length;
+            }
+
+            _frames++;
+            _progress?.Report(_plainBytes);
+            return true;
+        }
+        catch (RepositoryException exception) when (exception.Error is RepositoryError.Damaged or RepositoryError.InvalidArgument)
+        {
+            _places.Add((entry.Pack, entry.Offset));
+            Found.Add(new QuarantineItem { Digest = digest, Kind = kind, Pack = entry.Pack, Offset = entry.Offset, Reason = exception.Message });
+            Damages.Add(new FrameDamage(digest, kind, PackFormat.NameOf(entry.Pack), entry.Offset, exception.Message));
+            return false;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(plain);
+        }
+    }
+
+    private sealed record DiskWalk(string PointName, long DiskSize, bool ReadChunks, FrameDecoder Decoder);
+}
