@@ -23,6 +23,9 @@ internal sealed class Verifier
 
     // Map pages and nodes that were found whole; points share most of theirs.
     private readonly HashSet<(int Level, ChunkDigest Digest)> _known = [];
+
+    // Off while frames are read a second time: the maps of points after all packs.
+    private bool _countsFrames = true;
     private long _frames;
     private long _plainBytes;
 
@@ -70,6 +73,7 @@ internal sealed class Verifier
     public async Task VerifyPointAsync(PointInfo point, VmManifest manifest, bool readChunks, CancellationToken cancellationToken)
     {
         using var decoder = new FrameDecoder(_context.Packs.Hasher);
+        _countsFrames = readChunks;
         foreach (var blob in manifest.Blobs)
         {
             await VerifyDigestAsync(blob.Digest, FrameKind.Metadata, point.Path, decoder, take: null, cancellationToken);
@@ -175,10 +179,10 @@ internal sealed class Verifier
             {
                 var length = decoder.Decode(frame, digest, kind, plain);
                 take?.Invoke(plain.AsMemory(0, length));
-                _plainBytes += length;
+                _plainBytes += _countsFrames ? length : 0;
             }
 
-            _frames++;
+            _frames += _countsFrames ? 1 : 0;
             _progress?.Report(_plainBytes);
             return true;
         }

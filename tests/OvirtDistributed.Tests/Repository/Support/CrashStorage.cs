@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Runtime.CompilerServices;
+using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Storage;
+
+namespace OvirtDistributed.Tests.Repository.Support;
+
+/// <summary>
+/// Storage in memory that tells durable from written, counts its operations and can be killed at any of them:
+/// what was not flushed is then lost, kept or torn, as a power cut would leave it.
+/// </summary>
+internal sealed class CrashStorage : IStorageBackend
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, StoredObject> _objects = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _locks = new(StringComparer.Ordinal);
+    private int _operations;
+    private bool _dead;
+
+    /// <summary>The operation that does not come back; 0 for never.</summary>
+    public int KillAt { get; init; }
+
+    /// <summary>Whether that operation is carried out first.</summary>
+    public bool KillAfter { get; init; }
+
+    public int Operations => _operations;
+
+    public bool WasKilled => _dead;
+
+    public string KilledOperation { get; private set; } = "";
+
+    public StorageCapacity? Capacity { get; set; }
+
+    public string Description => "crash-storage";
+
+    public StorageCapacity? GetCapacity() => Capacity;
+
+    /// <summary>What the next process finds.</summary>
+    public CrashStorage Reboot(Tail tail, int killAt = 0, bool killAfter = false)
+    {
+        var next = new CrashStorage { KillAt = killAt, KillAfter = killAfter };
+        lock (_gate)
+        {
+            foreach (var (name, item) in _objects)
+            {
+                next._objects.Add(name, item.AfterCrash(tail));
+            }
+        }
+
+        return next;
+    }
+
+    public byte[] Read(string name)
+    {
+        lock (_gate)
+        {
+            return _objects[name].Bytes.ToArray();
+        }
+    }
+
+    public void Write(string name, byte[] content)
+    {
+        lock (_gate)
+        {
+            _objects[name] = new StoredObject(content);
+        }
+    }
+
+    public void Remove(string name)
+    {
+        lock (_gate)
+        {
+            _objects.Remove(name);
+        }
+    }
+
+    public List<string> Names(string folder)
+    {
+        lock (_gate)
+        {
+            return [.. _objects.Keys.Where(name => name.StartsWith(folder + "/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        }
+    }
+
+    public Task<StorageObject?> FindAsync(string name, CancellationToken cancellationToken) => Task.FromResult(Do<StorageObject?>(
+        $"find {name}", () => _objects.TryGetValue(name, out var item) ? new StorageObject(name, item.Bytes.Count) : null));
+
+    public async IAsyncEnumerable<StorageObject> ListAsync(string folder, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var found = Do($"list {folder}", () => _objects
+            .Where(item => item.Key.StartsWith(folder + "/", StringComparison.Ordinal))
+            .Select(item => new StorageObject(item.Key, item.Value.Bytes.Count)).ToList());
+        foreach (var item in found)
+        {
+            yield return item;
+        }
+
+        await Task.CompletedTask;
+    }
+
+    public Task<IStorageReader?> OpenReadAsync(string name, CancellationToken cancellationToken) => Task.FromResult(Do<IStorageReader?>(
+        $"open {name}", () => _objects.TryGetValue(name, out var item) ? new Reader(this, name, item) : null));
+
+    public Task<bool> PutAsync(string name, ReadOnlyMemory<byte> content, StoragePutMode mode, CancellationToken cancellationToken) =>
+        Task.FromResult(Do($"put {name}", () =>
+        {
+            if (mode == StoragePutMode.CreateOnly && _objects.ContainsKey(name))
+            {
+                return false;
+            }
+
+            _objects[name] = new StoredObject(content.ToArray());
+            return true;
+        }));
+
+    public Task<IStorageWriter> CreateWriterAsync(string name, CancellationToken cancellationToken) =>
+        Task.FromResult(Do<IStorageWriter>($"create {name}", () => new Writer(this, name)));
+
+    public Task<IStorageAppender> OpenAppendAsync(string name, bool create, CancellationToken cancellationToken) =>
+        Task.FromResult(Do<IStorageAppender>($"append-open {name}", () =>
+        {
+            if (create && _objects.ContainsKey(name))
+            {
+                throw new RepositoryException(RepositoryError.Unavailable, $"{name}: exists");
+            }
+
+            if (create)
+            {
+                _objects.Add(name, new StoredObject([]));
+            }
+
+            return new Appender(this, name, _objects[name]);
+        }));
+
+    public Task DeleteAsync(string name, CancellationToken cancellationToken) => Task.FromResult(Do($"delete {name}", () => _objects.Remove(name)));
+
+    public Task<IAsyncDisposable?> TryLockAsync(string name, string owner, CancellationToken cancellationToken) =>
+        Task.FromResult(Do<IAsyncDisposable?>($"lock {name}", () => _locks.Add(name) ? new HeldLock(this, name) : null));
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private T Do<T>(string what, Func<T> action)
+    {
+        lock (_gate)
+        {
+            if (_dead)
+            {
+                throw new RepositoryException(RepositoryError.Unavailable, "the process was killed");
+            }
+
+            if (++_operations != KillAt)
+            {
+                return action();
+            }
+
+            if (KillAfter)
+            {
+                action();
+            }
+
+            _dead = true;
+            KilledOperation = $"{_operations}: {(KillAfter ? "after" : "before")} {what}";
+            throw new RepositoryException(RepositoryError.Unavailable, $"killed at operation {KilledOperation}");
+        }
+    }
+
+    private sealed class StoredObject(byte[] content)
+    {
+        public List<byte> Bytes { get; } = [.. content];
+
+        public int Durable { get; set; } = content.Length;
+
+        public StoredObject AfterCrash(Tail tail)
+        {
+            var unflushed = Bytes.Count - Durable;
+            var kept = tail switch
+            {
+                Tail.Lost => 0,
+                Tail.Kept => unflushed,
+                _ => unflushed / 2,
+            };
+            var bytes = Bytes.Take(Durable + kept).ToArray();
+            if (tail == Tail.Torn && kept > 8)
+            {
+                // A hole in the middle of what was not flushed, as blocks written out of order leave it.
+                bytes.AsSpan(Durable + (kept / 4), kept / 4).Clear();
+            }
+
+            return new StoredObject(bytes);
+        }
+    }
+
+    private sealed class Reader(CrashStorage owner, string name, StoredObject item) : IStorageReader
+    {
+        public long Length
+        {
+            get
+            {
+                lock (owner._gate)
+                {
+                    return item.Bytes.Count;
+                }
+            }
+        }
+
+        public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken) =>
+            ValueTask.FromResult(owner.Do($"read {name}", () =>
+            {
+                var count = Math.Max(0, Math.Min(buffer.Length, item.Bytes.Count - (int)offset));
+                System.Runtime.InteropServices.CollectionsMarshal.AsSpan(item.Bytes).Slice(count == 0 ? 0 : (int)offset, count).CopyTo(buffer.Span);
+                return count;
+            }));
+
+        public IMappedObject? Map() => null;
+
+        public void Dispose()
+        {
+        }
+    }
+
+    private sealed class Appender(CrashStorage owner, string name, StoredObject item) : IStorageAppender
+    {
+        public long Length { get; private set; } = item.Bytes.Count;
+
+        public ValueTask AppendAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        {
+            owner.Do($"append {name}", () =>
+            {
+                item.Bytes.AddRange(content.Span);
+                return true;
+            });
+            Length += content.Length;
+            return ValueTask.CompletedTask;
+        }
+
+        public Task FlushAsync(CancellationToken cancellationToken) =>
+            Task.FromResult(owner.Do($"flush {name}", () => item.Durable = item.Bytes.Count));
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+
+    private sealed class Writer(CrashStorage owner, string name) : IStorageWriter
+    {
+        private readonly MemoryStream _content = new();
+
+        public ValueTask WriteAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        {
+            owner.Do($"write {name}", () =>
+            {
+                _content.Write(content.Span);
+                return true;
+            });
+            return ValueTask.CompletedTask;
+        }
+
+        public Task CommitAsync(CancellationToken cancellationToken) =>
+            Task.FromResult(owner.Do($"commit {name}", () => owner._objects[name] = new StoredObject(_content.ToArray())));
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+
+    private sealed class HeldLock(CrashStorage owner, string name) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            lock (owner._gate)
+            {
+                owner._locks.Remove(name);
+            }
+
+            return ValueTask.CompletedTask;
+        }
+    }
+}
+
+/// <summary>What a crash does to bytes that were written and not flushed.</summary>
+internal enum Tail
+{
+    Lost,
+    Kept,
+    Torn,
+}
