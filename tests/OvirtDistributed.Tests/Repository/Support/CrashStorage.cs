@@ -23,6 +23,9 @@ internal sealed class CrashStorage : IStorageBackend
     /// <summary>Whether that operation is carried out first.</summary>
     public bool KillAfter { get; init; }
 
+    /// <summary>Whether lookups, lists and reads count as operations.</summary>
+    public bool CountsReads { get; init; } = true;
+
     public int Operations => _operations;
 
     public bool WasKilled => _dead;
@@ -148,7 +151,9 @@ internal sealed class CrashStorage : IStorageBackend
                 throw new RepositoryException(RepositoryError.Unavailable, "the process was killed");
             }
 
-            if (++_operations != KillAt)
+            var isRead = what.StartsWith("read ", StringComparison.Ordinal) || what.StartsWith("list ", StringComparison.Ordinal)
+                || what.StartsWith("find ", StringComparison.Ordinal) || what.StartsWith("open ", StringComparison.Ordinal);
+            if ((isRead && !CountsReads) || ++_operations != KillAt)
             {
                 return action();
             }
