@@ -30,6 +30,9 @@ internal sealed class DiskEntry(string directory, DiskRecord record)
     /// <summary>The volume's name in the directory.</summary>
     public string PathOf(LayerRecord layer) => Path.Combine(Directory, VolumeName(layer.ImageId));
 
+    /// <summary>The volume's data file, which keeps its name when a merge gives its data another image id: qemu opens files again by name.</summary>
+    public string DataPathOf(LayerRecord layer) => Path.Combine(Directory, layer.File);
+
     public string ActivePath => PathOf(Record.Active);
 
     public static string VolumeName(Guid imageId) => imageId.ToString("D");
@@ -53,7 +56,7 @@ internal sealed class DiskEntry(string directory, DiskRecord record)
     public void RemoveVolume(LayerRecord layer)
     {
         File.Delete(PathOf(layer));
-        File.Delete(Path.Combine(Directory, layer.File));
+        File.Delete(DataPathOf(layer));
     }
 
     /// <exception cref="StorageException">Something else is using the disk.</exception>

@@ -127,7 +127,7 @@ public sealed partial class DiskStorage
             foreach (var overlay in overlays)
             {
                 var node = vm.NextName("n");
-                await vm.AddNodeAsync(node, overlay.Disk.PathOf(overlay.Layer), VolumeFormat.Cow, backing: null, readOnly: false);
+                await vm.AddNodeAsync(node, overlay.Disk.DataPathOf(overlay.Layer), VolumeFormat.Cow, backing: null, readOnly: false);
                 nodes.Add(node);
                 var active = vm.Disk(overlay.Disk.Id).Active;
                 if (overlay.GoesOn is { } name)

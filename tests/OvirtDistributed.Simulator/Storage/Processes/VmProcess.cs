@@ -99,7 +99,7 @@ internal sealed partial class VmProcess : IAsyncDisposable
             foreach (var layer in disk.Record.Layers)
             {
                 var node = NextName("n");
-                await AddNodeAsync(node, disk.PathOf(layer), layer.Format, live.Nodes.Count > 0 ? live.Active : null, readOnly: layer != disk.Record.Active);
+                await AddNodeAsync(node, disk.DataPathOf(layer), layer.Format, live.Nodes.Count > 0 ? live.Active : null, readOnly: layer != disk.Record.Active);
                 live.Nodes.Add(node);
             }
 
