@@ -2,6 +2,7 @@
 
 using OvirtDistributed.Simulator.Storage;
 using OvirtDistributed.Tests.Shared;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Simulator.Storage;
 

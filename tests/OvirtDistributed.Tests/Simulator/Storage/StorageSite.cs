@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using OvirtDistributed.Simulator.Storage;
 using OvirtDistributed.Simulator.Storage.Nbd;
 using OvirtDistributed.Tests.Shared;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Simulator.Storage;
 
