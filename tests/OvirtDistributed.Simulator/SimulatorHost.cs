@@ -127,6 +127,7 @@ public sealed class SimulatorHost : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         // The server's own messages go where the simulator's go, and stay the property of whoever gave the factory.
+        builder.Services.AddSingleton<Microsoft.Extensions.Hosting.IHostLifetime, NoLifetime>();
         builder.Services.AddSingleton<ILoggerFactory>(new SharedLoggers(options.Loggers));
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(5));
         builder.Services.AddResponseCompression(o =>

@@ -82,7 +82,7 @@ public sealed record SimulatorModel
                         new VmModel("myvm0", [new DiskModel(64 * MiB, "mydata", Incremental: true)]) { Running = true },
                         new VmModel("myagent", [new DiskModel(32 * MiB, "mydata", Incremental: true)]) { Running = true },
                         new VmModel("mystopped", [new DiskModel(64 * MiB, "mydata", Incremental: true)]),
-                    ]),
+                    ]) { HostNames = ["myhost"] },
                 ],
             },
         ],
@@ -119,7 +119,11 @@ public sealed record DataCenterModel(string Name)
 }
 
 /// <summary>A cluster with its compatibility level, number of hosts and VMs.</summary>
-public sealed record ClusterModel(string Name, Version Level, int Hosts, IReadOnlyList<VmModel> Vms);
+public sealed record ClusterModel(string Name, Version Level, int Hosts, IReadOnlyList<VmModel> Vms)
+{
+    /// <summary>Names of the hosts, in their order; a host without one is named after the cluster.</summary>
+    public IReadOnlyList<string> HostNames { get; init; } = [];
+}
 
 /// <summary>A storage domain; <paramref name="StorageType"/> is nfs, iscsi or fcp.</summary>
 public sealed record DomainModel(string Name, string StorageType);

@@ -109,7 +109,7 @@ internal sealed class ModelBuilder(EngineContext engine, SimulatorModel model)
         State.Clusters.Add(cluster.Id, cluster);
         for (var i = 1; i <= source.Hosts; i++)
         {
-            var name = $"{source.Name.ToLowerInvariant()}-host{i}";
+            var name = i <= source.HostNames.Count ? source.HostNames[i - 1] : $"{source.Name.ToLowerInvariant()}-host{i}";
             var host = new EngineHost
             {
                 Id = _ids.Id("host", name),

@@ -25,6 +25,12 @@ internal sealed class InventoryResource(EngineCommands commands, SearchSchemas s
         .Map("GET", "/datacenters", r => Listing.Search(r, "data_centers", State.DataCenters.Values, search.DataCenters, InventoryRender.DataCenter))
         .Map("POST", "/datacenters", AddDataCenter)
         .Map("GET", "/datacenters/*", r => ApiReply.Ok(InventoryRender.DataCenter(DataCenter(r))))
+        .Map("PUT", "/datacenters/*", r =>
+        {
+            DataCenter(r).Name = r.Body.Value("name") ?? DataCenter(r).Name;
+            DataCenter(r).Description = r.Body.Value("description") ?? DataCenter(r).Description;
+            return ApiReply.Ok(InventoryRender.DataCenter(DataCenter(r)));
+        })
         .Map("GET", "/datacenters/*/clusters", r => Listing.All(
             r, "clusters", State.Clusters.Values.Where(c => c.DataCenterId == DataCenter(r).Id), InventoryRender.Cluster))
         .Map("GET", "/datacenters/*/networks", r => Listing.All(
@@ -34,6 +40,7 @@ internal sealed class InventoryResource(EngineCommands commands, SearchSchemas s
         .Map("GET", "/clusters", r => Listing.Search(r, "clusters", State.Clusters.Values, search.Clusters, InventoryRender.Cluster))
         .Map("POST", "/clusters", AddCluster)
         .Map("GET", "/clusters/*", r => ApiReply.Ok(InventoryRender.Cluster(Cluster(r))))
+        .Map("PUT", "/clusters/*", UpdateCluster)
         .Map("GET", "/clusters/*/networks", r => Listing.All(
             r, "networks", State.Networks.Values.Where(n => n.DataCenterId == Cluster(r).DataCenterId), InventoryRender.Network))
         .Map("GET", "/clusters/*/affinitygroups", r => Listing.All(
@@ -112,6 +119,20 @@ internal sealed class InventoryResource(EngineCommands commands, SearchSchemas s
         };
         State.Clusters.Add(cluster.Id, cluster);
         return ApiReply.Created(InventoryRender.Cluster(cluster));
+    }
+
+    private ApiReply UpdateCluster(ApiRequest r)
+    {
+        var cluster = Cluster(r);
+        cluster.Name = r.Body.Value("name") ?? cluster.Name;
+        cluster.Description = r.Body.Value("description") ?? cluster.Description;
+        cluster.MacPoolId = r.Body.ReferenceId("mac_pool") ?? cluster.MacPoolId;
+        if (r.Body.Child("version") is { } version)
+        {
+            cluster.Version = new Version((int)(version.Number("major") ?? 4), (int)(version.Number("minor") ?? 7));
+        }
+
+        return ApiReply.Ok(InventoryRender.Cluster(cluster));
     }
 
     private ApiReply AddAffinityGroup(ApiRequest r)

@@ -17,7 +17,7 @@ namespace OvirtDistributed.Tests.Simulator.Api;
 /// <summary>A simulator over fake storage and daemons, and a plain HTTP client that trusts its CA.</summary>
 internal sealed class ApiFixture : IAsyncDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
     private readonly SimulatorHost _host;
 
     private ApiFixture(SimulatorHost host, FakeStorage storage, List<FakeDaemon> daemons, SimulatorOptions options)
