@@ -30,7 +30,8 @@ internal sealed class PrometheusReader : IDisposable
         await _turn.WaitAsync(cancellationToken);
         try
         {
-            Reader.Collect(timeoutMilliseconds: 10_000);
+            // Through the exporter: a pull reader ignores a collection that is asked of itself.
+            _ = _exporter.Collect?.Invoke(10_000);
             text = _exporter.TakeText();
         }
         finally
