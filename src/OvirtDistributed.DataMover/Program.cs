@@ -1,3 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-return 0;
+using OvirtDistributed.DataMover;
+using OvirtDistributed.Hosting.Errors;
+
+const int UnusableConfiguration = 2;
+
+try
+{
+    await using var application = DataMoverHost.Build(args);
+    await application.RunAsync();
+    return 0;
+}
+catch (OperatorException failure)
+{
+    await Console.Error.WriteLineAsync(failure.Message);
+    return UnusableConfiguration;
+}

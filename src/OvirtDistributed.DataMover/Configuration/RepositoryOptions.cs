@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.DataMover.Configuration;
+
+/// <summary>One repository this Data Mover serves. Configuration section <c>DataMover:Repositories:NAME</c>.</summary>
+public sealed class RepositoryOptions
+{
+    /// <summary>Absolute directory on a local or mounted file system that keeps the promises of fsync and atomic rename. No default.</summary>
+    public string? Path { get; set; }
+
+    /// <summary>
+    /// True: the content of every chunk that arrives is compared with its digest, so that a broken worker cannot spoil data others share;
+    /// costs about a core second per GiB. False: checksums only. Default true.
+    /// </summary>
+    public bool VerifyDigests { get; set; } = true;
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.Extensions.Logging;
+
+namespace OvirtDistributed.DataMover.Control;
+
+internal sealed partial class MoverControlEndpoint
+{
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "Task {TaskId} on {Repository} fenced below token {Token}, {Sessions} sessions ended")]
+        public static partial void TaskFenced(ILogger logger, string taskId, string repository, long token, int sessions);
+
+        [LoggerMessage(LogLevel.Information, "Task {TaskId} of aborted job {JobId} on {Repository} abandoned")]
+        public static partial void TaskAbandoned(ILogger logger, string taskId, string jobId, string repository);
+
+        [LoggerMessage(LogLevel.Information, "Point {PointId} of job {JobId} on {Repository}: {Outcome}, {Pages} pages checked")]
+        public static partial void PointCommitted(ILogger logger, string pointId, string jobId, string repository, string outcome, long pages);
+
+        [LoggerMessage(LogLevel.Warning, "Commit of job {JobId} on {Repository} refused: {Missing} frames are missing")]
+        public static partial void CommitLacksFrames(ILogger logger, string jobId, string repository, long missing);
+    }
+}

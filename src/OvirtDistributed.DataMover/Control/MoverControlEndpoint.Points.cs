@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Google.Protobuf;
+using Grpc.Core;
+using OvirtDistributed.Contracts.Mover.V1;
+using OvirtDistributed.DataMover.Sessions;
+using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Points;
+
+namespace OvirtDistributed.DataMover.Control;
+
+internal sealed partial class MoverControlEndpoint
+{
+    public override async Task ListPoints(ListPointsRequest request, IServerStreamWriter<ListPointsResponse> responses, ServerCallContext context)
+    {
+        var store = roster.Require(request.Repository).RequireStore();
+        var points = store.ListPoints(
+            request.ManagerId.Length > 0 ? request.ManagerId : null, request.VmId.Length > 0 ? request.VmId : null);
+        foreach (var point in points)
+        {
+            var answer = new ListPointsResponse { PointId = point.PointId };
+            try
+            {
+                answer.Manifest = Stored(await store.ReadManifestAsync(point.PointId, context.CancellationToken));
+            }
+            catch (RepositoryException failure) when (failure.Error is RepositoryError.Damaged or RepositoryError.NewerFormat)
+            {
+                answer.Problem = failure.Message; // one bad manifest must not hide the others
+            }
+            catch (RepositoryException failure) when (failure.Error == RepositoryError.NotFound)
+            {
+                continue; // removed since the list was made
+            }
+
+            await responses.WriteAsync(answer, context.CancellationToken);
+        }
+    }
+
+    public override async Task<GetPointResponse> GetPoint(GetPointRequest request, ServerCallContext context)
+    {
+        var store = roster.Require(request.Repository).RequireStore();
+        WireForms.Required(request.PointId, "point_id");
+        return new GetPointResponse { Manifest = Stored(await store.ReadManifestAsync(request.PointId, context.CancellationToken)) };
+    }
+
+    public override async Task<GetPointBlobResponse> GetPointBlob(GetPointBlobRequest request, ServerCallContext context)
+    {
+        var store = roster.Require(request.Repository).RequireStore();
+        WireForms.Required(request.PointId, "point_id");
+        await using var session = await store.OpenReadSessionAsync(request.PointId, context.CancellationToken);
+        var blob = session.Manifest.Blobs.FirstOrDefault(blob => blob.Name == request.Blob)
+            ?? throw new OperatorException(
+                FailureKind.NotFound,
+                $"blob '{request.Blob}' is not in restore point {request.PointId}: it has {string.Join(", ", session.Manifest.Blobs.Select(each => each.Name))}.");
+        var content = await session.ReadBlobAsync(blob, context.CancellationToken);
+        return new GetPointBlobResponse { Content = UnsafeByteOperations.UnsafeWrap(content), ContentType = blob.ContentType ?? "" };
+    }
+
+    public override async Task<VerifyPointResponse> VerifyPoint(VerifyPointRequest request, ServerCallContext context)
+    {
+        draining.ThrowIfDraining();
+        var store = roster.Require(request.Repository).RequireStore();
+        WireForms.Required(request.PointId, "point_id");
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, draining.Token);
+        try
+        {
+            var report = await store.VerifyAsync(request.PointId, progress: null, ends.Token);
+            var response = new VerifyPointResponse
+            {
+                Healthy = report.Damages.Count == 0,
+                CheckedObjects = report.Frames,
+                CheckedBytes = report.PlainBytes,
+            };
+            response.Damaged.AddRange(report.Damages.Select(damage => new DamagedObject
+            {
+                Object = damage.Digest.ToString(),
+                Problem = damage.Offset < 0 ? damage.Reason : $"{damage.Reason} ({damage.Object} at {damage.Offset})",
+            }));
+            return response;
+        }
+        catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
+        {
+            throw Draining.Failure();
+        }
+    }
+
+    private static ByteString Stored(VmManifest manifest) => UnsafeByteOperations.UnsafeWrap(ManifestCodec.Write(manifest));
+}

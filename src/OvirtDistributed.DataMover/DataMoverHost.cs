@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.DataMover.Backup;
+using OvirtDistributed.DataMover.Configuration;
+using OvirtDistributed.DataMover.Control;
+using OvirtDistributed.DataMover.Errors;
+using OvirtDistributed.DataMover.Repositories;
+using OvirtDistributed.DataMover.Restore;
+using OvirtDistributed.DataMover.Sessions;
+using OvirtDistributed.DataMover.Telemetry;
+using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Hosting.Listening;
+using OvirtDistributed.Hosting.Mover;
+using OvirtDistributed.Hosting.Telemetry;
+
+namespace OvirtDistributed.DataMover;
+
+/// <summary>Puts a Data Mover together: as a process of its own, or inside another one (lab, tests).</summary>
+public static class DataMoverHost
+{
+    public const string ServiceName = "ovd-datamover";
+
+    /// <summary>A Data Mover configured by settings file, environment and command line, not yet started.</summary>
+    /// <exception cref="OperatorException">The configuration cannot be used; the message lists every problem.</exception>
+    public static WebApplication Build(string[] args) => Build(WebApplication.CreateBuilder(args));
+
+    /// <summary>
+    /// A Data Mover from what <paramref name="builder"/> has been configured with (sections <c>DataMover</c>, <c>Listen</c>, <c>Tls</c>), not yet started.
+    /// A <see cref="TimeProvider"/> registered before is used. Addresses: <see cref="ServiceEndpoints.GrpcAddress"/> once it has started.
+    /// </summary>
+    /// <exception cref="OperatorException">The configuration cannot be used; the message lists every problem.</exception>
+    public static WebApplication Build(WebApplicationBuilder builder)
+    {
+        var settings = DataMoverSettings.Read(builder.Configuration);
+        builder.AddServiceDefaults(ServiceName);
+        builder.ListenOn(settings.Listen, settings.Tls);
+        AddDataMover(builder.Services, settings);
+
+        var application = builder.Build();
+        _ = application.Services.GetRequiredService<RepositoryGauges>(); // nobody asks for it: it reports once it is made
+        application.MapServiceDefaults();
+        application.MapGrpcService<BackupSessionEndpoint>();
+        application.MapGrpcService<ReadSessionEndpoint>();
+        application.MapGrpcService<MoverControlEndpoint>();
+        return application;
+    }
+
+    private static void AddDataMover(IServiceCollection services, DataMoverSettings settings)
+    {
+        if (settings.Tls is { } tls)
+        {
+            services.AddSingleton(_ => tls); // by factory: the container disposes it with the service
+        }
+
+        services.AddSingleton(settings.Options);
+        services.AddSingleton<MoverInstruments>();
+        services.AddSingleton<RepositoryRoster>();
+        services.AddSingleton<RepositoryGauges>();
+        services.AddSingleton<SessionTable>();
+        services.AddSingleton<StreamBudget>();
+        services.AddSingleton<JobLedger>();
+        services.AddSingleton<Draining>();
+
+        // gRPC makes a service per call unless it is registered; these have no state of a call.
+        services.AddSingleton<BackupSessionEndpoint>();
+        services.AddSingleton<ReadSessionEndpoint>();
+        services.AddSingleton<MoverControlEndpoint>();
+
+        services.AddGrpc(grpc => grpc.Interceptors.Add<RepositoryFailureInterceptor>());
+        services.AddBulkBuffers((long)settings.Options.Limits.BufferBudgetMiB << 20 >> 2);
+        services.AddHostedService<RepositoryOpener>();
+        services.AddReadiness<RepositoryReadiness>("repositories");
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.Options.Limits.DrainTimeout);
+    }
+}
