@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Restore;
+using Wire = OvirtDistributed.Contracts.Admin.V1;
+
+namespace OvirtDistributed.Server.Admin;
+
+internal sealed class JobAdminService(JobAdmission admission, JobQueries queries, JobSignal signal, TimeProvider time) : Wire.JobService.JobServiceBase
+{
+    // Progress comes from workers through any server; the signal only makes it quicker on this one.
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
+
+    public override async Task<Wire.RunBackupResponse> RunBackup(Wire.RunBackupRequest request, ServerCallContext context)
+    {
+        var ids = await admission.AdmitBackupAsync(
+            new BackupRequest([.. request.Vms], request.Manager, request.Repository, request.Full, request.Compression, [.. request.ExcludeDisks], request.RequestId),
+            context.CancellationToken);
+        return new Wire.RunBackupResponse { Jobs = { await queries.GetAsync(ids, context.CancellationToken) } };
+    }
+
+    public override async Task<Wire.RestoreVmResponse> RestoreVm(Wire.RestoreVmRequest request, ServerCallContext context)
+    {
+        var id = await admission.AdmitRestoreAsync(
+            new RestoreRequest
+            {
+                Point = request.Point,
+                Name = request.Name,
+                Manager = request.Manager,
+                Cluster = request.Cluster,
+                StorageDomain = request.StorageDomain,
+                Format = request.Format,
+                Allocation = request.Allocation,
+                Nics = NicsOf(request.Nics),
+                Networks = request.Networks,
+                Start = request.Start,
+                Verify = !request.NoVerify,
+                RequestId = request.RequestId,
+            },
+            context.CancellationToken);
+        return new Wire.RestoreVmResponse { Job = await queries.GetAsync(id, context.CancellationToken) };
+    }
+
+    public override async Task<Wire.ListJobsResponse> ListJobs(Wire.ListJobsRequest request, ServerCallContext context) =>
+        new() { Jobs = { await queries.ListAsync(request.Limit, request.RunningOnly, request.Vm, context.CancellationToken) } };
+
+    public override async Task<Wire.GetJobResponse> GetJob(Wire.GetJobRequest request, ServerCallContext context)
+    {
+        var id = await queries.ResolveAsync(request.Id, context.CancellationToken);
+        return new Wire.GetJobResponse { Job = await queries.GetAsync(id, context.CancellationToken) };
+    }
+
+    public override async Task<Wire.CancelJobResponse> CancelJob(Wire.CancelJobRequest request, ServerCallContext context)
+    {
+        var id = await queries.ResolveAsync(request.Id, context.CancellationToken);
+        if (await queries.RequestCancelAsync(id, context.CancellationToken))
+        {
+            signal.Wake(id);
+        }
+
+        return new Wire.CancelJobResponse { Job = await queries.GetAsync(id, context.CancellationToken) };
+    }
+
+    public override async Task WatchJob(Wire.WatchJobRequest request, IServerStreamWriter<Wire.WatchJobResponse> responseStream, ServerCallContext context)
+    {
+        var cancellationToken = context.CancellationToken;
+        var id = await queries.ResolveAsync(request.Id, cancellationToken);
+        Wire.Job? last = null;
+        while (true)
+        {
+            var change = signal.NextChange(id);
+            var job = await queries.GetAsync(id, cancellationToken);
+            if (!SameState(last, job))
+            {
+                await responseStream.WriteAsync(new Wire.WatchJobResponse { Job = job }, cancellationToken);
+                last = job;
+            }
+
+            if (job.Outcome != Wire.JobOutcome.Running)
+            {
+                return;
+            }
+
+            await Task.WhenAny(change, Task.Delay(WatchInterval, time, cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    public override async Task<Wire.ListJobLogsResponse> ListJobLogs(Wire.ListJobLogsRequest request, ServerCallContext context)
+    {
+        var id = await queries.ResolveAsync(request.Id, context.CancellationToken);
+        var lines = await queries.ListLogAsync(id, context.CancellationToken);
+        return new Wire.ListJobLogsResponse
+        {
+            Entries =
+            {
+                lines.Select(line => new Wire.JobLogEntry
+                {
+                    Time = line.Time.ToTimestamp(),
+                    Severity = JobMessages.Words(line.Severity.ToString()),
+                    Message = line.Message,
+                    TaskId = line.TaskId?.ToString("D") ?? "",
+                }),
+            },
+        };
+    }
+
+    /// <summary>Elapsed time alone is no change.</summary>
+    private static bool SameState(Wire.Job? last, Wire.Job job)
+    {
+        if (last is null)
+        {
+            return false;
+        }
+
+        var left = last.Clone();
+        var right = job.Clone();
+        foreach (var copy in new[] { left, right })
+        {
+            copy.Progress.Elapsed = null;
+            foreach (var task in copy.Tasks)
+            {
+                task.Progress.Elapsed = null;
+            }
+        }
+
+        return left.Equals(right);
+    }
+
+    private static NicChoice NicsOf(Wire.NicMode mode) => mode switch
+    {
+        Wire.NicMode.Unspecified or Wire.NicMode.NewMac => NicChoice.NewMac,
+        Wire.NicMode.KeepMac => NicChoice.KeepMac,
+        Wire.NicMode.Disconnected => NicChoice.Disconnected,
+        Wire.NicMode.None => NicChoice.None,
+        _ => throw OperatorException.Invalid("nics", mode.ToString(), "use new-mac, keep-mac, disconnected or none."),
+    };
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Inventory;
+using OvirtDistributed.Server.Managers;
+using Wire = OvirtDistributed.Contracts.Admin.V1;
+
+namespace OvirtDistributed.Server.Admin;
+
+internal sealed class ManagerAdminService(
+    IDbContextFactory<ServerDbContext> contexts, ManagerRegistry registry, InventoryMessages inventory) : Wire.ManagerService.ManagerServiceBase
+{
+    public override async Task<Wire.AddManagerResponse> AddManager(Wire.AddManagerRequest request, ServerCallContext context)
+    {
+        var added = await registry.AddAsync(
+            new ManagerRegistration(
+                request.Name, request.Url, request.User, request.Password, request.CaPem, request.CaFingerprint, request.TrustOnFirstUse, request.HostAddresses),
+            context.CancellationToken);
+        if (added.Id is not { } id)
+        {
+            return new Wire.AddManagerResponse { UnconfirmedCaFingerprint = added.UnconfirmedFingerprint };
+        }
+
+        var managers = await ListAsync(context.CancellationToken);
+        return new Wire.AddManagerResponse { Manager = managers.First(manager => manager.Id == id.ToString("D")) };
+    }
+
+    public override async Task<Wire.ListManagersResponse> ListManagers(Wire.ListManagersRequest request, ServerCallContext context) =>
+        new() { Managers = { await ListAsync(context.CancellationToken) } };
+
+    public override async Task<Wire.RemoveManagerResponse> RemoveManager(Wire.RemoveManagerRequest request, ServerCallContext context)
+    {
+        await registry.RemoveAsync(request.Manager, context.CancellationToken);
+        return new Wire.RemoveManagerResponse();
+    }
+
+    public override async Task<Wire.GetInventoryResponse> GetInventory(Wire.GetInventoryRequest request, ServerCallContext context)
+    {
+        var managers = await ChosenAsync(request.Manager, context.CancellationToken);
+        if (request.Refresh)
+        {
+            foreach (var manager in managers)
+            {
+                await registry.ReadInventoryAsync(manager.Id, context.CancellationToken);
+            }
+        }
+
+        var response = new Wire.GetInventoryResponse();
+        foreach (var manager in managers)
+        {
+            await inventory.AddAsync(response, manager, context.CancellationToken);
+        }
+
+        return response;
+    }
+
+    private async Task<IReadOnlyList<StoredManager>> ChosenAsync(string nameOrId, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var managers = await context.Managers.AsNoTracking().OrderBy(manager => manager.Name).ToListAsync(cancellationToken);
+        return nameOrId.Length == 0 ? managers : [NameLookup.Resolve(managers, "manager", "manager", nameOrId, row => row.Name, row => row.Id)];
+    }
+
+    private async Task<IReadOnlyList<Wire.Manager>> ListAsync(CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var managers = await context.Managers.AsNoTracking().OrderBy(manager => manager.Name).ToListAsync(cancellationToken);
+        var vms = await context.Inventory.Where(item => item.Kind == InventoryKind.Vm)
+            .GroupBy(item => item.ManagerId)
+            .Select(group => new { group.Key, Count = group.Count() })
+            .ToDictionaryAsync(group => group.Key, group => group.Count, cancellationToken);
+        return [.. managers.Select(manager => new Wire.Manager
+        {
+            Id = manager.Id.ToString("D"),
+            Name = manager.Name,
+            Url = manager.Url,
+            User = manager.UserName,
+            Product = manager.Product,
+            Version = manager.ProductVersion,
+            CaFingerprint = manager.CaFingerprint,
+            State = manager.Status switch
+            {
+                ManagerStatus.Connected => Wire.ManagerState.Connected,
+                ManagerStatus.Unauthorized => Wire.ManagerState.Unauthorized,
+                _ => Wire.ManagerState.Unreachable,
+            },
+            Problem = manager.Problem,
+            InventoryRead = manager.InventoryRead?.ToTimestamp(),
+            Vms = vms.GetValueOrDefault(manager.Id),
+        })];
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Hosting.Errors;
+
+namespace OvirtDistributed.Server.Admin;
+
+/// <summary>Finds the one thing an operator means by a name or an id, or says what it could have been.</summary>
+internal static class NameLookup
+{
+    private const int Suggestions = 5;
+
+    /// <param name="candidates">All there are.</param>
+    /// <param name="field">The request's field, for messages.</param>
+    /// <param name="what">The kind of thing, for messages.</param>
+    /// <param name="text">Name or id; empty is fine while there is one candidate.</param>
+    /// <param name="name">A candidate's name.</param>
+    /// <param name="id">A candidate's id.</param>
+    /// <exception cref="OperatorException">None, or several.</exception>
+    public static T Resolve<T>(IReadOnlyList<T> candidates, string field, string what, string text, Func<T, string> name, Func<T, Guid> id)
+    {
+        if (text.Length == 0)
+        {
+            return candidates.Count switch
+            {
+                1 => candidates[0],
+                0 => throw new OperatorException(FailureKind.NotFound, $"{field} is empty and no {what} is known yet: add one first."),
+                _ => throw OperatorException.Invalid(field, text, $"there are {candidates.Count}, name one of: {Names(candidates.Select(name))}."),
+            };
+        }
+
+        if (Guid.TryParse(text, out var wanted) && candidates.Where(candidate => id(candidate) == wanted).Take(1).ToList() is [var exact])
+        {
+            return exact;
+        }
+
+        // The exact spelling wins over the same name in other letters.
+        var named = candidates.Where(candidate => name(candidate) == text).ToList();
+        if (named.Count == 0)
+        {
+            named = [.. candidates.Where(candidate => string.Equals(name(candidate), text, StringComparison.OrdinalIgnoreCase))];
+        }
+
+        return named.Count switch
+        {
+            1 => named[0],
+            0 => throw new OperatorException(FailureKind.NotFound, $"{field} '{text}': there is no such {what}.{Near(text, candidates.Select(name))}"),
+            _ => throw OperatorException.Invalid(
+                field, text, $"{named.Count} have this name, use an id: {string.Join(", ", named.Select(candidate => $"{name(candidate)} ({id(candidate)})"))}."),
+        };
+    }
+
+    /// <summary>The candidate whose id starts with the text; ids are compared without hyphens.</summary>
+    /// <exception cref="OperatorException">None, or several.</exception>
+    public static T ResolvePrefix<T>(IReadOnlyList<T> candidates, string field, string what, string text, Func<T, string> id) => candidates switch
+    {
+        [var only] => only,
+        [] => throw new OperatorException(FailureKind.NotFound, $"{field} '{text}': there is no such {what}."),
+        _ => throw OperatorException.Invalid(field, text, $"several begin like this, write more of it: {Names(candidates.Select(id))}."),
+    };
+
+    /// <summary>" Did you mean …?", or nothing.</summary>
+    public static string Near(string text, IEnumerable<string> names)
+    {
+        var limit = Math.Max(2, text.Length / 3);
+        var near = names.Distinct()
+            .Select(name => (Name: name, Distance: Distance(text.ToUpperInvariant(), name.ToUpperInvariant())))
+            .Where(pair => pair.Distance <= limit || pair.Name.Contains(text, StringComparison.OrdinalIgnoreCase))
+            .OrderBy(pair => pair.Distance)
+            .ThenBy(pair => pair.Name, StringComparer.Ordinal)
+            .Take(Suggestions)
+            .Select(pair => pair.Name)
+            .ToList();
+        return near.Count == 0 ? "" : $" Did you mean: {string.Join(", ", near)}?";
+    }
+
+    private static string Names(IEnumerable<string> names) => string.Join(", ", names.Order(StringComparer.Ordinal).Take(20));
+
+    /// <summary>Levenshtein distance.</summary>
+    private static int Distance(string left, string right)
+    {
+        var previous = Enumerable.Range(0, right.Length + 1).ToArray();
+        var current = new int[right.Length + 1];
+        for (var i = 1; i <= left.Length; i++)
+        {
+            current[0] = i;
+            for (var j = 1; j <= right.Length; j++)
+            {
+                var substitution = previous[j - 1] + (left[i - 1] == right[j - 1] ? 0 : 1);
+                current[j] = Math.Min(Math.Min(current[j - 1], previous[j]) + 1, substitution);
+            }
+
+            (previous, current) = (current, previous);
+        }
+
+        return previous[right.Length];
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Catalog;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Repositories;
+using Wire = OvirtDistributed.Contracts.Admin.V1;
+
+namespace OvirtDistributed.Server.Admin;
+
+internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> contexts, IDataMover mover) : Wire.PointService.PointServiceBase
+{
+    public override async Task<Wire.ListPointsResponse> ListPoints(Wire.ListPointsRequest request, ServerCallContext context)
+    {
+        await using var database = await contexts.CreateDbContextAsync(context.CancellationToken);
+        var repositories = await database.Repositories.AsNoTracking().ToListAsync(context.CancellationToken);
+        var query = database.RestorePoints.AsNoTracking();
+        if (request.Repository.Length > 0)
+        {
+            var repository = NameLookup.Resolve(repositories, "repository", "repository", request.Repository, row => row.Name, row => row.Id).Id;
+            query = query.Where(point => point.RepositoryId == repository);
+        }
+
+        if (request.Vm.Length > 0)
+        {
+            var vmId = Guid.TryParse(request.Vm, out var id) ? id : Guid.Empty;
+            var name = request.Vm.Replace("\\", "\\\\").Replace("%", "\\%").Replace("_", "\\_");
+            query = query.Where(point => point.VmId == vmId || EF.Functions.ILike(point.VmName, name, "\\"));
+        }
+
+        var points = await query.OrderByDescending(point => point.Created).ToListAsync(context.CancellationToken);
+        var names = repositories.ToDictionary(row => row.Id, row => row.Name);
+        return new Wire.ListPointsResponse { Points = { points.Select(point => ToWire(point, names)) } };
+    }
+
+    public override async Task<Wire.GetPointResponse> GetPoint(Wire.GetPointRequest request, ServerCallContext context)
+    {
+        await using var database = await contexts.CreateDbContextAsync(context.CancellationToken);
+        var point = await PointLookup.ResolveAsync(database, "id", request.Id, context.CancellationToken);
+        var repository = await database.Repositories.AsNoTracking().FirstAsync(row => row.Id == point.RepositoryId, context.CancellationToken);
+        var message = ToWire(point, new Dictionary<Guid, string> { [repository.Id] = repository.Name });
+        try
+        {
+            var manifest = await mover.FindPointAsync(repository.Address(), point.Id, context.CancellationToken)
+                ?? throw new OperatorException(FailureKind.DataDamaged, $"Restore point {point.Id} is in the catalog but not in repository {repository.Name}.");
+            message.Ovf = PointCatalog.Read(manifest).Properties.GetValueOrDefault(PointFacts.Ovf, "");
+        }
+        catch (MoverException failure) when (failure.IsPassing)
+        {
+            // What the catalog knows is shown all the same.
+            message.Warnings.Add($"The OVF cannot be shown now: {failure.Message}");
+        }
+        catch (MoverException failure)
+        {
+            throw new OperatorException(FailureKind.DataDamaged, failure.Message, failure);
+        }
+
+        return new Wire.GetPointResponse { Point = message };
+    }
+
+    public override async Task<Wire.LocateDiskResponse> LocateDisk(Wire.LocateDiskRequest request, ServerCallContext context)
+    {
+        await using var database = await contexts.CreateDbContextAsync(context.CancellationToken);
+        var point = await PointLookup.ResolveAsync(database, "point", request.Point, context.CancellationToken);
+        var disk = NameLookup.Resolve(point.Disks, "disk", $"disk in restore point {point.Id}", request.Disk, row => row.Alias, row => row.Id);
+        var repository = await database.Repositories.AsNoTracking().FirstAsync(row => row.Id == point.RepositoryId, context.CancellationToken);
+        return new Wire.LocateDiskResponse
+        {
+            MoverAddress = repository.MoverAddress,
+            MoverRepository = repository.MoverRepository,
+            PointId = point.Id,
+            Disk = ToWire(disk),
+            Root = new Contracts.Mover.V1.DiskRoot { Digest = ByteString.CopyFrom(disk.RootDigest), Levels = disk.RootLevels, SizeBytes = disk.SizeBytes },
+        };
+    }
+
+    private static Wire.RestorePoint ToWire(RestorePoint point, Dictionary<Guid, string> repositories)
+    {
+        var message = new Wire.RestorePoint
+        {
+            Id = point.Id,
+            Manager = point.ManagerName,
+            VmId = point.VmId.ToString("D"),
+            VmName = point.VmName,
+            Created = point.Created.ToTimestamp(),
+            Repository = repositories.GetValueOrDefault(point.RepositoryId, ""),
+            Mode = point.Incremental ? "incremental" : "full",
+            ModeReason = point.ModeReason,
+            TransportMode = point.TransportMode,
+            Consistency = point.Consistency,
+            JobId = point.JobId?.ToString("D") ?? "",
+            TraceId = point.TraceId,
+            SizeBytes = point.SizeBytes,
+            StoredBytes = point.StoredBytes,
+            ReadBytes = point.ReadBytes,
+        };
+        message.Disks.AddRange(point.Disks.Select(ToWire));
+        message.Warnings.AddRange(point.Warnings);
+        return message;
+    }
+
+    private static Wire.PointDisk ToWire(RestorePointDisk disk) => new()
+    {
+        Id = disk.Id.ToString("D"),
+        Alias = disk.Alias,
+        SizeBytes = disk.SizeBytes,
+        Format = disk.Format,
+        Sparse = disk.Sparse,
+        Interface = disk.Interface,
+        Bootable = disk.Bootable,
+        RootDigest = Convert.ToHexStringLower(disk.RootDigest),
+        Mode = disk.Incremental ? "incremental" : "full",
+    };
+}

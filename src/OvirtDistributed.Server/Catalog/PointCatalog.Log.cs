@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Server.Catalog;
+
+internal sealed partial class PointCatalog
+{
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "A manifest in repository {Repository} cannot be read: {Problem}")]
+        public static partial void ManifestUnreadable(ILogger logger, string repository, string problem);
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Points;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Repositories;
+
+namespace OvirtDistributed.Server.Catalog;
+
+/// <summary>Keeps the table of restore points in step with the manifests of the repositories, which are the truth.</summary>
+internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> contexts, IDataMover mover, ILogger<PointCatalog> logger)
+{
+    /// <summary>Adds or replaces a point; saved with <paramref name="context"/>. Idempotent.</summary>
+    public async Task PutAsync(ServerDbContext context, Guid repositoryId, ReadOnlyMemory<byte> manifest, CancellationToken cancellationToken)
+    {
+        var point = ToPoint(repositoryId, Read(manifest));
+        if (await context.RestorePoints.FindAsync([repositoryId, point.Id], cancellationToken) is { } found)
+        {
+            context.Entry(found).CurrentValues.SetValues(point);
+        }
+        else
+        {
+            context.RestorePoints.Add(point);
+        }
+    }
+
+    /// <summary>Makes the table equal to what the repository holds.</summary>
+    public async Task<int> RebuildAsync(StoredRepository repository, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var known = (await context.RestorePoints.Where(point => point.RepositoryId == repository.Id).Select(point => point.Id).ToListAsync(cancellationToken))
+            .ToHashSet(StringComparer.Ordinal);
+        var listed = 0;
+        await foreach (var manifest in mover.ListPointsAsync(new MoverAddress(repository.MoverAddress, repository.MoverRepository), cancellationToken))
+        {
+            try
+            {
+                var point = ToPoint(repository.Id, Read(manifest));
+                if (!known.Remove(point.Id))
+                {
+                    context.RestorePoints.Add(point);
+                }
+
+                listed++;
+            }
+            catch (Exception failure) when (failure is RepositoryException or FormatException or JsonException)
+            {
+                // One manifest that cannot be read must not hide the others.
+                Log.ManifestUnreadable(logger, repository.Name, failure.Message);
+            }
+        }
+
+        await context.SaveChangesAsync(cancellationToken);
+        await context.RestorePoints.Where(point => point.RepositoryId == repository.Id && known.Contains(point.Id)).ExecuteDeleteAsync(cancellationToken);
+        return listed;
+    }
+
+    /// <exception cref="MoverException">The manifest is damaged.</exception>
+    public static VmManifest Read(ReadOnlyMemory<byte> manifest)
+    {
+        try
+        {
+            return ManifestCodec.Read("manifest", manifest.Span);
+        }
+        catch (RepositoryException failure)
+        {
+            throw new MoverException(MoverFailure.Damaged, $"The manifest of the restore point cannot be read: {failure.Message}", failure);
+        }
+    }
+
+    private static RestorePoint ToPoint(Guid repositoryId, VmManifest manifest) => new()
+    {
+        Id = manifest.PointId,
+        RepositoryId = repositoryId,
+        ManagerId = Guid.Parse(manifest.ManagerId),
+        ManagerName = manifest.Properties.GetValueOrDefault(PointFacts.ManagerName, ""),
+        VmId = Guid.Parse(manifest.VmId),
+        VmName = manifest.VmName,
+        ClusterId = Guid.TryParse(manifest.Properties.GetValueOrDefault(PointFacts.ClusterId), out var cluster) ? cluster : null,
+        Created = manifest.Created.ToUniversalTime(),
+        Incremental = manifest.Kind == PointKind.Incremental,
+        ModeReason = manifest.FallbackReason ?? manifest.Properties.GetValueOrDefault(PointFacts.ModeReason, ""),
+        TransportMode = manifest.TransportMode ?? "",
+        Consistency = NameOf(manifest.Consistency),
+        JobId = Guid.TryParse(manifest.JobId, out var job) ? job : null,
+        TraceId = manifest.TraceId ?? "",
+        CheckpointId = Guid.TryParse(manifest.CheckpointId, out var checkpoint) ? checkpoint : null,
+        SizeBytes = manifest.Disks.Sum(disk => disk.Root.DiskSize),
+        StoredBytes = manifest.Statistics.GetValueOrDefault(PointFacts.Stored),
+        ReadBytes = manifest.Statistics.GetValueOrDefault(PointFacts.Read),
+        Warnings = manifest.Properties.TryGetValue(PointFacts.Warnings, out var warnings)
+            ? JsonSerializer.Deserialize<string[]>(warnings, JsonColumn.Options) ?? []
+            : [],
+        Disks = [.. manifest.Disks.Select(ToDisk)],
+    };
+
+    private static RestorePointDisk ToDisk(ManifestDisk disk) => new()
+    {
+        Id = Guid.Parse(disk.DiskId),
+        Alias = disk.Alias,
+        SizeBytes = disk.Root.DiskSize,
+        Format = disk.Format ?? "cow",
+        Sparse = disk.Sparse ?? true,
+        Interface = disk.Interface ?? "virtio_scsi",
+        Bootable = disk.Bootable,
+        RootDigest = disk.Root.Digest.ToArray(),
+        RootLevels = disk.Root.Levels,
+        Incremental = disk.Kind == PointKind.Incremental,
+    };
+
+    private static string NameOf(PointConsistency consistency) => consistency switch
+    {
+        PointConsistency.CrashConsistent => PointConsistencyNames.Crash,
+        PointConsistency.FileSystemConsistent => PointConsistencyNames.FileSystem,
+        PointConsistency.PoweredOff => PointConsistencyNames.PoweredOff,
+        _ => PointConsistencyNames.Unknown,
+    };
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Server.Catalog;
+
+/// <summary>Names of the facts our manifests carry beside the format's own fields. Never renamed: older points keep them.</summary>
+internal static class PointFacts
+{
+    public const string ManagerName = "manager.name";
+    public const string ManagerUrl = "manager.url";
+    public const string Product = "manager.product";
+    public const string ProductVersion = "manager.version";
+    public const string Cluster = "cluster.name";
+    public const string ClusterId = "cluster.id";
+
+    /// <summary>The VM as the manager described it: JSON of <c>EngineVm</c>.</summary>
+    public const string Vm = "vm";
+    public const string Ovf = "ovf";
+    public const string ModeReason = "mode.reason";
+    public const string Warnings = "warnings";
+    public const string TraceParent = "trace.parent";
+
+    public const string Read = "read_bytes";
+    public const string Stored = "stored_bytes";
+    public const string Sent = "sent_bytes";
+    public const string Deduplicated = "deduplicated_bytes";
+    public const string Zero = "zero_bytes";
+    public const string Total = "total_bytes";
+}

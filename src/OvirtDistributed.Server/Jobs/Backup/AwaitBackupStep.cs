@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Text.Json;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Managers;
+
+namespace OvirtDistributed.Server.Jobs.Backup;
+
+/// <summary>Waits until the engine's backup is ready, reads what only then is known, and offers one task per disk.</summary>
+internal sealed class AwaitBackupStep(IEngineDirectory engines, TaskSettlement settlement, ServerOptions options) : IJobStep
+{
+    public JobKind Kind => JobKind.Backup;
+
+    public JobState State => JobState.AwaitingBackup;
+
+    public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var details = job.Backup!;
+        var backupId = details.EngineBackupId ?? throw new InvalidOperationException($"Job {job.Id} awaits a backup it never requested.");
+        var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
+        var backup = await engine.FindBackupAsync(job.VmId, backupId, cancellationToken);
+        switch (backup?.Phase)
+        {
+            case EngineBackupPhase.Ready:
+                await OfferTasksAsync(context, engine, backup, cancellationToken);
+                return StepResult.Next(JobEvent.BackupReady);
+            case EngineBackupPhase.Starting when context.InStep <= options.BackupReadyPatience:
+                return StepResult.WaitFor(options.PollInterval);
+            case EngineBackupPhase.Starting:
+                return StepResult.Fail($"The manager did not make the backup ready within {options.BackupReadyPatience}.");
+            default:
+                var failure = await engine.ExplainBackupFailureAsync(job.VmId, backupId, details.RequireConsistency, cancellationToken);
+                return BackupFallback.Decide(context, failure);
+        }
+    }
+
+    private async Task OfferTasksAsync(StepContext context, IEngine engine, EngineBackup backup, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var details = job.Backup!;
+        var vm = JsonSerializer.Deserialize<EngineVm>(
+            await context.Database.DocumentAsync(job.Id, JobDocument.Vm, cancellationToken), JsonColumn.Options)!;
+        var modes = await engine.ListBackupDisksAsync(job.VmId, backup.Id, cancellationToken);
+        var ovf = await engine.ReadOvfAsync(job.VmId, cancellationToken);
+        await context.Database.PutDocumentAsync(job.Id, JobDocument.Ovf, ovf, cancellationToken);
+        foreach (var disk in vm.Disks.Where(disk => details.Disks.Contains(disk.Id)))
+        {
+            if (modes.Count > 0 && !modes.ContainsKey(disk.Id))
+            {
+                var text = $"disk {disk.Alias} left out: the manager did not take it into the backup";
+                context.Warning(text);
+                job.Warn(text);
+                continue;
+            }
+
+            var task = TaskOf(job, disk, modes.GetValueOrDefault(disk.Id), context.Now);
+            job.Tasks.Add(task);
+            context.Database.Add(task);
+            settlement.Offer(context, task);
+        }
+
+        if (job.Tasks.Count == 0)
+        {
+            throw new JobFailureException($"The manager took none of the disks of VM {job.VmName} into the backup.");
+        }
+
+        job.Backup = details with
+        {
+            ToCheckpointId = backup.ToCheckpointId,
+            PointInTime = backup.Created ?? context.Now,
+            Consistency = ConsistencyOf(vm, backup, details),
+            Starts = details.Starts + 1,
+        };
+    }
+
+    /// <summary>Incremental needs both: dirty extents from the engine, and the disk in the base point.</summary>
+    private static DiskTask TaskOf(Job job, EngineDisk disk, bool? engineIncremental, DateTimeOffset now)
+    {
+        var details = job.Backup!;
+        var inBase = details.BaseDisks.Contains(disk.Id);
+        var incremental = details.Incremental && inBase && (engineIncremental ?? true);
+        var reason = incremental || !details.Incremental ? details.ModeReason
+            : !inBase ? "the disk is not in the last restore point"
+            : "the manager gives no dirty extents for this disk";
+        return new DiskTask
+        {
+            Id = Guid.NewGuid(),
+            JobId = job.Id,
+            DiskId = disk.Id,
+            DiskAlias = disk.Alias,
+            SizeBytes = disk.SizeBytes,
+            ClusterId = job.ClusterId,
+            Incremental = incremental,
+            ModeReason = reason,
+            Offered = now,
+        };
+    }
+
+    /// <summary>A backup through the engine's own snapshot does not pass the wish for consistency on, so nothing is known.</summary>
+    private static string ConsistencyOf(EngineVm vm, EngineBackup backup, BackupDetails details) =>
+        vm.Status == "down" ? PointConsistencyNames.PoweredOff
+        : backup.ThroughSnapshot ? PointConsistencyNames.Unknown
+        : details.RequireConsistency ? PointConsistencyNames.FileSystem
+        : PointConsistencyNames.Crash;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Server.Jobs.Backup;
+
+/// <summary>What a backup job was asked and what it found out on its way.</summary>
+internal sealed record BackupDetails
+{
+    public const string TransportMode = "cbt";
+
+    public bool FullRequested { get; init; }
+
+    public string Compression { get; init; } = "default";
+
+    /// <summary>Ids or aliases.</summary>
+    public IReadOnlyList<string> ExcludedDisks { get; init; } = [];
+
+    public IReadOnlyList<Guid> Disks { get; init; } = [];
+
+    public IReadOnlyList<SkippedDisk> Skipped { get; init; } = [];
+
+    public bool Incremental { get; init; }
+
+    /// <summary>Why it is full, or why an incremental fell back to full.</summary>
+    public string ModeReason { get; init; } = "";
+
+    public Guid? FromCheckpointId { get; init; }
+
+    public string? BasePointId { get; init; }
+
+    /// <summary>Disks the base point holds: only these can be read incrementally.</summary>
+    public IReadOnlyList<Guid> BaseDisks { get; init; } = [];
+
+    /// <summary>The next start asks the engine to fail when the guest cannot be frozen.</summary>
+    public bool RequireConsistency { get; init; }
+
+    public Guid? EngineBackupId { get; init; }
+
+    public Guid? ToCheckpointId { get; init; }
+
+    /// <summary>crash, file-system or unknown.</summary>
+    public string Consistency { get; init; } = "unknown";
+
+    /// <summary>The point in time that the backup holds.</summary>
+    public DateTimeOffset? PointInTime { get; init; }
+
+    /// <summary>The checkpoint turned out to be unusable: ours are deleted before the next start.</summary>
+    public bool CheckpointLost { get; init; }
+
+    /// <summary>Starts of an engine backup so far: bounds the falls back.</summary>
+    public int Starts { get; init; }
+}
+
+internal sealed record SkippedDisk(Guid DiskId, string Alias, string Reason, bool Expected);

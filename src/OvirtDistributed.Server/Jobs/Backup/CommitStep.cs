@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Server.Catalog;
+using OvirtDistributed.Server.Repositories;
+
+namespace OvirtDistributed.Server.Jobs.Backup;
+
+/// <summary>Builds the manifest and makes it a restore point: one atomic step at the Data Mover, idempotent by job.</summary>
+internal sealed class CommitStep(IDataMover mover, ManifestBuilder manifests, PointCatalog catalog) : IJobStep
+{
+    public JobKind Kind => JobKind.Backup;
+
+    public JobState State => JobState.Committing;
+
+    public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var repository = await context.Database.RepositoryOfAsync(job, cancellationToken);
+        var manifest = await manifests.BuildAsync(context, cancellationToken);
+        var point = await mover.CommitAsync(repository.Address(), job.Id, manifest, cancellationToken);
+
+        // The repository's own copy is what counts: a repeated commit answers the first one's point.
+        var stored = await mover.FindPointAsync(repository.Address(), point.PointId, cancellationToken)
+            ?? throw new MoverException(MoverFailure.Damaged, $"The Data Mover committed point {point.PointId} but does not find it.");
+        job.PointId = point.PointId;
+        await catalog.PutAsync(context.Database, repository.Id, stored, cancellationToken);
+        context.Info($"restore point {point.PointId} committed");
+        return StepResult.Next(JobEvent.Committed);
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Server.Catalog;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Inventory;
+using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Outbox;
+using OvirtDistributed.Server.Repositories;
+
+namespace OvirtDistributed.Server.Jobs.Backup;
+
+/// <summary>Reads the VM, chooses disks and decides between full and incremental.</summary>
+internal sealed class PrepareBackupStep(IEngineDirectory engines, IDataMover mover, IClusterQueues queues, InventoryCatalog inventory) : IJobStep
+{
+    public JobKind Kind => JobKind.Backup;
+
+    public JobState State => JobState.Preparing;
+
+    public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
+        var vm = await engine.FindVmAsync(job.VmId, cancellationToken);
+        if (vm is null)
+        {
+            return StepResult.Fail($"VM {job.VmName} ({job.VmId}) does not exist on the manager any more.");
+        }
+
+        if (vm.HostedEngine)
+        {
+            return StepResult.Fail($"VM {vm.Name} is the hosted engine, which the manager does not back up this way: use engine-backup.");
+        }
+
+        if (vm.Status is not ("up" or "down"))
+        {
+            // A VM that is migrating or starting settles by itself; a paused one does not.
+            return vm.Status is "paused" or "suspended"
+                ? StepResult.Fail($"VM {vm.Name} is {vm.Status}: the manager backs up a VM only while it is up or down.")
+                : throw new EngineException(EngineFailure.Locked, $"VM {vm.Name} is {vm.Status}; it can be backed up once it is up or down.");
+        }
+
+        var cluster = await inventory.FindAsync<EngineCluster>(job.ManagerId, InventoryKind.Cluster, vm.ClusterId, cancellationToken)
+            ?? throw new JobFailureException($"Cluster {vm.ClusterId} of VM {vm.Name} is not in the inventory: refresh it (ovd manager inventory --refresh).");
+        var plan = await PlanAsync(context, engine, vm, cluster, cancellationToken);
+        if (plan.Disks.Count == 0)
+        {
+            var reasons = string.Join("; ", plan.Skipped.Select(disk => $"{disk.Alias}: {disk.Reason}"));
+            return StepResult.Fail(reasons.Length == 0 ? $"VM {vm.Name} has no disks." : $"No disk of VM {vm.Name} can be backed up: {reasons}.");
+        }
+
+        if (plan.Disks.FirstOrDefault(disk => disk.Status == "locked") is { } locked)
+        {
+            throw new EngineException(EngineFailure.Locked, $"Disk {locked.Alias} of VM {vm.Name} is locked.");
+        }
+
+        await queues.DeclareAsync(vm.ClusterId, cancellationToken);
+        await WriteAsync(context, vm, plan, cancellationToken);
+        return StepResult.Next(JobEvent.Prepared);
+    }
+
+    private async Task<BackupPlan> PlanAsync(StepContext context, IEngine engine, EngineVm vm, EngineCluster cluster, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var latest = job.Backup!.FullRequested
+            ? null
+            : await context.Database.RestorePoints.AsNoTracking()
+                .Where(point => point.ManagerId == job.ManagerId && point.VmId == job.VmId && point.RepositoryId == job.RepositoryId)
+                .OrderByDescending(point => point.Created)
+                .FirstOrDefaultAsync(cancellationToken);
+        var exists = false;
+        IReadOnlyList<EngineCheckpoint> checkpoints = [];
+        if (latest is not null)
+        {
+            var repository = await context.Database.RepositoryOfAsync(job, cancellationToken);
+            exists = await mover.FindPointAsync(repository.Address(), latest.Id, cancellationToken) is not null;
+            checkpoints = await engine.ListCheckpointsAsync(vm.Id, cancellationToken);
+        }
+
+        return BackupPlan.Decide(vm, cluster, job.Backup!, latest, exists, checkpoints);
+    }
+
+    private static async Task WriteAsync(StepContext context, EngineVm vm, BackupPlan plan, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        job.VmName = vm.Name;
+        job.ClusterId = vm.ClusterId;
+        job.PointId ??= Guid.NewGuid().ToString("N");
+        job.Backup = job.Backup! with
+        {
+            Disks = [.. plan.Disks.Select(disk => disk.Id)],
+            Skipped = plan.Skipped,
+            Incremental = plan.Incremental,
+            ModeReason = plan.ModeReason,
+            FromCheckpointId = plan.FromCheckpointId,
+            BasePointId = plan.BasePoint?.Id,
+            BaseDisks = plan.BasePoint is null ? [] : [.. plan.BasePoint.Disks.Select(disk => disk.Id)],
+            RequireConsistency = vm.Status == "up",
+        };
+        await context.Database.PutDocumentAsync(job.Id, JobDocument.Vm, JsonSerializer.Serialize(vm, JsonColumn.Options), cancellationToken);
+        context.Info(plan.Incremental ? $"incremental on restore point {plan.BasePoint!.Id}" : $"full: {plan.ModeReason}");
+        if (plan.FellBack)
+        {
+            job.Note($"full instead of incremental: {plan.ModeReason}");
+        }
+
+        foreach (var disk in plan.Skipped)
+        {
+            var text = $"disk {disk.Alias} left out: {disk.Reason}";
+            context.Info(text);
+            if (disk.Expected)
+            {
+                job.Note(text);
+            }
+            else
+            {
+                job.Warn(text);
+            }
+        }
+    }
+}

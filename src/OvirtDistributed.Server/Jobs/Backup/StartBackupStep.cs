@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Server.Ledger;
+using OvirtDistributed.Server.Managers;
+
+namespace OvirtDistributed.Server.Jobs.Backup;
+
+/// <summary>Asks the engine for the backup. Its id is the ledger intent's, so a start whose answer was lost is found, never repeated under another id.</summary>
+internal sealed class StartBackupStep(IEngineDirectory engines, EngineLedger ledger, EngineCleanup cleanup, Installation installation, ServerOptions options) : IJobStep
+{
+    public JobKind Kind => JobKind.Backup;
+
+    public JobState State => JobState.StartingBackup;
+
+    public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var details = job.Backup!;
+        var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
+        var owner = LedgerOwner.OfJob(job.ManagerId, job.Id);
+        if (details.EngineBackupId is { } previous
+            && await ledger.FindOpenAsync(LedgerKind.Backup, owner, cancellationToken) is { } old && old.Id == previous
+            && await cleanup.EndBackupAsync(old, dropCheckpoint: true, cancellationToken) == CleanupResult.Waiting)
+        {
+            return StepResult.WaitFor(options.PollInterval);
+        }
+
+        if (details.CheckpointLost && !await DropCheckpointsAsync(context, engine, cancellationToken))
+        {
+            return StepResult.WaitFor(options.PollInterval);
+        }
+
+        var entry = await ledger.OpenAsync(LedgerKind.Backup, owner, job.VmId, cancellationToken);
+        if (await engine.FindBackupAsync(job.VmId, entry.Id, cancellationToken) is null)
+        {
+            try
+            {
+                await engine.StartBackupAsync(StartOf(job, entry), cancellationToken);
+            }
+            catch (EngineException failure) when (!failure.IsPassing)
+            {
+                if (await engine.FindBackupAsync(job.VmId, entry.Id, cancellationToken) is null)
+                {
+                    await ledger.CloseAsync(entry, failure.Message, cancellationToken);
+                    return BackupFallback.Decide(context, failure);
+                }
+            }
+        }
+
+        await ledger.ConfirmAsync(entry, entry.Id, cancellationToken);
+        job.Backup = details with { EngineBackupId = entry.Id };
+        return StepResult.Next(JobEvent.BackupRequested);
+    }
+
+    private EngineBackupStart StartOf(Job job, LedgerEntry entry)
+    {
+        var details = job.Backup!;
+        var description = $"Backup by OvirtDistributed {EngineMarker.Of(installation.InstanceId, job.RepositoryId, job.Id)}";
+        return new EngineBackupStart(
+            job.VmId, entry.Id, entry.Id, details.Disks, details.Incremental ? details.FromCheckpointId : null, details.RequireConsistency, description);
+    }
+
+    /// <summary>A damaged checkpoint spoils the next start even of a full backup: ours are removed first.</summary>
+    private async Task<bool> DropCheckpointsAsync(StepContext context, IEngine engine, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var ours = (await engine.ListCheckpointsAsync(job.VmId, cancellationToken))
+            .Where(checkpoint => EngineMarker.IsOfRepository(checkpoint.Description, installation.InstanceId, job.RepositoryId))
+            .ToList();
+        foreach (var checkpoint in ours)
+        {
+            try
+            {
+                await engine.DeleteCheckpointAsync(job.VmId, checkpoint.Id, job.Id, cancellationToken);
+            }
+            catch (EngineException failure) when (!failure.IsPassing)
+            {
+                // The full backup may work all the same, and will be refused clearly where it does not.
+                context.Warning($"checkpoint {checkpoint.Id} could not be deleted: {failure.Message}");
+                return true;
+            }
+        }
+
+        return ours.Count == 0;
+    }
+}

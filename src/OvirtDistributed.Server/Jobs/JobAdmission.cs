@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Diagnostics;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Admin;
+using OvirtDistributed.Server.Catalog;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Inventory;
+using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Jobs.Restore;
+using OvirtDistributed.Server.Managers;
+
+namespace OvirtDistributed.Server.Jobs;
+
+/// <summary>What an operator asks to back up.</summary>
+internal sealed record BackupRequest(
+    IReadOnlyList<string> Vms, string Manager, string Repository, bool Full, string Compression, IReadOnlyList<string> ExcludedDisks, string RequestId);
+
+/// <summary>What an operator asks to restore.</summary>
+internal sealed record RestoreRequest
+{
+    public required string Point { get; init; }
+
+    public required string Name { get; init; }
+
+    public string Manager { get; init; } = "";
+
+    public string Cluster { get; init; } = "";
+
+    public string StorageDomain { get; init; } = "";
+
+    public string Format { get; init; } = "";
+
+    public string Allocation { get; init; } = "";
+
+    public NicChoice Nics { get; init; } = NicChoice.NewMac;
+
+    public IReadOnlyDictionary<string, string> Networks { get; init; } = new Dictionary<string, string>();
+
+    public bool Start { get; init; }
+
+    public bool Verify { get; init; } = true;
+
+    public string RequestId { get; init; } = "";
+}
+
+/// <summary>Turns requests into jobs. Everything that can be wrong is said here, before anything was made. A request id makes its jobs once.</summary>
+internal sealed class JobAdmission(
+    IDbContextFactory<ServerDbContext> contexts, InventoryCatalog inventory, JobSignal signal, TimeProvider time)
+{
+    private const int MaxRequestIdLength = 200;
+
+    /// <summary>One job per VM.</summary>
+    /// <exception cref="OperatorException">The request cannot work.</exception>
+    public async Task<IReadOnlyList<Guid>> AdmitBackupAsync(BackupRequest request, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await FindHandledAsync(context, request.RequestId, cancellationToken) is { } handled)
+        {
+            return handled;
+        }
+
+        if (request.Vms.Count == 0)
+        {
+            throw OperatorException.Invalid("vms", "", "name at least one VM.");
+        }
+
+        if (request.Compression is not ("" or "fast" or "default" or "dense" or "none"))
+        {
+            throw OperatorException.Invalid("compression", request.Compression, "use fast, default, dense or none.");
+        }
+
+        var manager = await ResolveManagerAsync(context, request.Manager, cancellationToken);
+        var repositories = await context.Repositories.AsNoTracking().ToListAsync(cancellationToken);
+        var repository = NameLookup.Resolve(repositories, "repository", "repository", request.Repository, row => row.Name, row => row.Id);
+        var known = await inventory.ListAsync<EngineVm>(manager.Id, InventoryKind.Vm, cancellationToken);
+        var vms = request.Vms.Select(name => NameLookup.Resolve(known, "vms", "VM", name, vm => vm.Name, vm => vm.Id)).DistinctBy(vm => vm.Id).ToList();
+        vms.ForEach(vm => CheckExclusions(vm, request.ExcludedDisks, vms));
+        await RefuseSecondRunAsync(context, manager.Id, vms, cancellationToken);
+
+        var jobs = vms.Select(vm => NewJob(JobKind.Backup, manager.Id, vm.Id, vm.Name, repository.Id, vm.ClusterId, job =>
+            job.Backup = new BackupDetails
+            {
+                FullRequested = request.Full,
+                Compression = request.Compression.Length == 0 ? "default" : request.Compression,
+                ExcludedDisks = request.ExcludedDisks,
+            })).ToList();
+        return await SaveAsync(context, jobs, request.RequestId, cancellationToken);
+    }
+
+    /// <summary>One job.</summary>
+    /// <exception cref="OperatorException">The request cannot work.</exception>
+    public async Task<Guid> AdmitRestoreAsync(RestoreRequest request, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await FindHandledAsync(context, request.RequestId, cancellationToken) is { } handled)
+        {
+            return handled[0];
+        }
+
+        Check(request);
+        var point = await PointLookup.ResolveAsync(context, "point", request.Point, cancellationToken);
+        var manager = request.Manager.Length == 0
+            ? await context.Managers.AsNoTracking().FirstOrDefaultAsync(row => row.Id == point.ManagerId, cancellationToken)
+                ?? throw OperatorException.Invalid("manager", "", $"the restore point's own manager '{point.ManagerName}' is not known here, name the one to restore to.")
+            : await ResolveManagerAsync(context, request.Manager, cancellationToken);
+        var cluster = await ResolveClusterAsync(manager, point, request.Cluster, cancellationToken);
+        var domain = await ResolveStorageDomainAsync(manager, cluster, request.StorageDomain, cancellationToken);
+        var names = await context.Inventory.Where(item => item.ManagerId == manager.Id && item.Kind == InventoryKind.Vm).Select(item => item.Name)
+            .ToListAsync(cancellationToken);
+        if (names.Contains(request.Name, StringComparer.OrdinalIgnoreCase))
+        {
+            throw new OperatorException(FailureKind.AlreadyExists, $"name '{request.Name}': manager {manager.Name} has a VM of this name already, choose another.");
+        }
+
+        var details = new RestoreDetails
+        {
+            PointId = point.Id,
+            NewName = request.Name,
+            ClusterId = cluster.Id,
+            StorageDomainId = domain?.Id,
+            Format = request.Format,
+            Allocation = request.Allocation,
+            Nics = request.Nics,
+            VnicProfiles = await ResolveNetworksAsync(manager, cluster, request.Networks, cancellationToken),
+            Start = request.Start,
+            Verify = request.Verify,
+        };
+        var job = NewJob(JobKind.Restore, manager.Id, point.VmId, point.VmName, point.RepositoryId, cluster.Id, row => row.Restore = details);
+        job.PointId = point.Id;
+        return (await SaveAsync(context, [job], request.RequestId, cancellationToken))[0];
+    }
+
+    private static void Check(RestoreRequest request)
+    {
+        if (request.Name.Length is 0 or > 255 || !request.Name.All(letter => char.IsLetterOrDigit(letter) || letter is '-' or '_' or '.'))
+        {
+            throw OperatorException.Invalid("name", request.Name, "a VM's name has 1 to 255 letters, digits, '-', '_' or '.'.");
+        }
+
+        if (request.Format is not ("" or "cow" or "raw"))
+        {
+            throw OperatorException.Invalid("format", request.Format, "use cow or raw, or leave it empty to keep the disk's own.");
+        }
+
+        if (request.Allocation is not ("" or "sparse" or "preallocated"))
+        {
+            throw OperatorException.Invalid("allocation", request.Allocation, "use sparse or preallocated, or leave it empty to keep the disk's own.");
+        }
+    }
+
+    private static void CheckExclusions(EngineVm vm, IReadOnlyList<string> excluded, List<EngineVm> all)
+    {
+        foreach (var name in excluded)
+        {
+            var found = all.Any(candidate => candidate.Disks.Any(disk =>
+                string.Equals(disk.Alias, name, StringComparison.OrdinalIgnoreCase) || (Guid.TryParse(name, out var id) && disk.Id == id)));
+            if (!found)
+            {
+                throw OperatorException.Invalid("exclude_disks", name, $"no disk of {vm.Name} is called like this.{NameLookup.Near(name, all.SelectMany(candidate => candidate.Disks).Select(disk => disk.Alias))}");
+            }
+        }
+    }
+
+    private static async Task RefuseSecondRunAsync(ServerDbContext context, Guid managerId, List<EngineVm> vms, CancellationToken cancellationToken)
+    {
+        var ids = vms.Select(vm => vm.Id).ToList();
+        var running = await context.Jobs.AsNoTracking()
+            .Where(job => job.Kind == JobKind.Backup && job.Outcome == JobOutcome.Running && job.ManagerId == managerId && ids.Contains(job.VmId))
+            .Select(job => new { job.Id, job.VmName })
+            .FirstOrDefaultAsync(cancellationToken);
+        if (running is not null)
+        {
+            throw new OperatorException(
+                FailureKind.WrongState, $"VM {running.VmName} is being backed up already by job {running.Id}: the manager allows one backup of a VM at a time. Wait for it, or cancel it.");
+        }
+    }
+
+    private static async Task<StoredManager> ResolveManagerAsync(ServerDbContext context, string text, CancellationToken cancellationToken) =>
+        NameLookup.Resolve(await context.Managers.AsNoTracking().ToListAsync(cancellationToken), "manager", "manager", text, row => row.Name, row => row.Id);
+
+    private async Task<EngineCluster> ResolveClusterAsync(StoredManager manager, RestorePoint point, string text, CancellationToken cancellationToken)
+    {
+        var clusters = await inventory.ListAsync<EngineCluster>(manager.Id, InventoryKind.Cluster, cancellationToken);
+        if (text.Length == 0)
+        {
+            var vm = await inventory.FindAsync<EngineVm>(manager.Id, InventoryKind.Vm, point.VmId, cancellationToken);
+            text = point.ClusterId?.ToString("D") ?? vm?.ClusterId.ToString("D") ?? "";
+        }
+
+        return NameLookup.Resolve(clusters, "cluster", "cluster", text, cluster => cluster.Name, cluster => cluster.Id);
+    }
+
+    private async Task<EngineStorageDomain?> ResolveStorageDomainAsync(
+        StoredManager manager, EngineCluster cluster, string text, CancellationToken cancellationToken)
+    {
+        if (text.Length == 0)
+        {
+            return null;
+        }
+
+        var domains = (await inventory.ListAsync<EngineStorageDomain>(manager.Id, InventoryKind.StorageDomain, cancellationToken))
+            .Where(domain => domain.Type == "data" && (domain.DataCenterIds.Count == 0 || domain.DataCenterIds.Contains(cluster.DataCenterId)))
+            .ToList();
+        return NameLookup.Resolve(domains, "storage_domain", $"data domain for cluster {cluster.Name}", text, domain => domain.Name, domain => domain.Id);
+    }
+
+    private async Task<IReadOnlyDictionary<string, Guid>> ResolveNetworksAsync(
+        StoredManager manager, EngineCluster cluster, IReadOnlyDictionary<string, string> networks, CancellationToken cancellationToken)
+    {
+        if (networks.Count == 0)
+        {
+            return new Dictionary<string, Guid>();
+        }
+
+        var local = (await inventory.ListAsync<EngineNetwork>(manager.Id, InventoryKind.Network, cancellationToken))
+            .Where(network => network.DataCenterId == cluster.DataCenterId).Select(network => network.Id).ToHashSet();
+        var profiles = (await inventory.ListAsync<EngineVnicProfile>(manager.Id, InventoryKind.VnicProfile, cancellationToken))
+            .Where(profile => local.Contains(profile.NetworkId)).ToList();
+        return networks.ToDictionary(
+            pair => pair.Key,
+            pair => NameLookup.Resolve(profiles, $"networks[{pair.Key}]", "vNIC profile", pair.Value, profile => profile.Name, profile => profile.Id).Id);
+    }
+
+    private Job NewJob(JobKind kind, Guid managerId, Guid vmId, string vmName, Guid repositoryId, Guid clusterId, Action<Job> fill)
+    {
+        var now = time.GetUtcNow();
+        var job = new Job
+        {
+            Id = Guid.NewGuid(),
+            Kind = kind,
+            ManagerId = managerId,
+            VmId = vmId,
+            VmName = vmName,
+            RepositoryId = repositoryId,
+            ClusterId = clusterId,
+            TraceParent = TraceParent(),
+            Created = now,
+            StepEntered = now,
+            NextRun = now,
+        };
+        fill(job);
+        return job;
+    }
+
+    /// <summary>The caller's trace; a new one where the call is not traced, so that every job has one.</summary>
+    private static string TraceParent() => Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } id }
+        ? id
+        : $"00-{ActivityTraceId.CreateRandom()}-{ActivitySpanId.CreateRandom()}-00";
+
+    private static async Task<IReadOnlyList<Guid>?> FindHandledAsync(ServerDbContext context, string requestId, CancellationToken cancellationToken)
+    {
+        if (requestId.Length > MaxRequestIdLength)
+        {
+            throw OperatorException.Invalid("request_id", requestId, $"use at most {MaxRequestIdLength} characters.");
+        }
+
+        return requestId.Length == 0
+            ? null
+            : (await context.HandledRequests.AsNoTracking().FirstOrDefaultAsync(row => row.RequestId == requestId, cancellationToken))?.JobIds;
+    }
+
+    private async Task<IReadOnlyList<Guid>> SaveAsync(ServerDbContext context, List<Job> jobs, string requestId, CancellationToken cancellationToken)
+    {
+        var ids = jobs.Select(job => job.Id).ToList();
+        context.Jobs.AddRange(jobs);
+        if (requestId.Length > 0)
+        {
+            context.HandledRequests.Add(new HandledRequest { RequestId = requestId, JobIds = ids, Created = time.GetUtcNow() });
+        }
+
+        try
+        {
+            await context.SaveChangesAsync(cancellationToken);
+        }
+        catch (DbUpdateException failure) when (
+            requestId.Length > 0 && failure.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
+        {
+            // The same request came twice at the same time: the other one's jobs are the answer.
+            context.ChangeTracker.Clear();
+            return await FindHandledAsync(context, requestId, cancellationToken) ?? throw new InvalidOperationException($"Request {requestId} vanished.", failure);
+        }
+
+        ids.ForEach(signal.Wake);
+        return ids;
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Server.Jobs;
+
+/// <summary>What a step, an operator or the engine reported.</summary>
+internal enum JobEvent
+{
+    Prepared,
+    BackupRequested,
+    BackupReady,
+
+    /// <summary>The guest could not be frozen: start once more without asking for consistency.</summary>
+    ConsistencyRefused,
+
+    /// <summary>The checkpoint cannot be used: start once more as a full backup.</summary>
+    CheckpointLost,
+    TasksDone,
+    Committed,
+    BackupFinalized,
+
+    /// <summary>The point is committed but the engine's backup could not be ended: the reconciler goes on.</summary>
+    FinalizeFailed,
+    CheckpointsPruned,
+    VmCreated,
+    VmCompleted,
+    VmStarted,
+
+    /// <summary>The step cannot succeed any more.</summary>
+    StepFailed,
+    CancelRequested,
+
+    /// <summary>Everything was taken back, or is left to the reconciler.</summary>
+    Undone,
+
+    /// <summary>As <see cref="Undone"/>, of a job that ends because an operator asked.</summary>
+    UndoneAfterCancel,
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Server.Jobs;
+
+/// <summary>The step a job is at. Stored as text, so a new state never renumbers stored rows.</summary>
+internal enum JobState
+{
+    /// <summary>VM or restore point read, disks chosen, mode decided.</summary>
+    Preparing,
+
+    /// <summary>Backup: the engine is asked to start one.</summary>
+    StartingBackup,
+
+    /// <summary>Backup: the engine makes it ready.</summary>
+    AwaitingBackup,
+
+    /// <summary>Tasks are offered, leased and worked on.</summary>
+    Copying,
+
+    /// <summary>Backup: the manifest becomes a restore point.</summary>
+    Committing,
+
+    /// <summary>Backup: the engine's backup is ended.</summary>
+    Finalizing,
+
+    /// <summary>Backup: older checkpoints of ours are deleted.</summary>
+    PruningCheckpoints,
+
+    /// <summary>Restore: the VM is created, without disks and NICs.</summary>
+    CreatingVm,
+
+    /// <summary>Restore: NICs and disks join the VM.</summary>
+    CompletingVm,
+
+    /// <summary>Restore: the VM is powered on where asked.</summary>
+    StartingVm,
+
+    /// <summary>What the job made on the engine and at the Data Mover is taken back.</summary>
+    Undoing,
+
+    Succeeded,
+    Warning,
+    Failed,
+    Cancelled,
+}

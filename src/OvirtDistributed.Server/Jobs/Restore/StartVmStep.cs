@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Server.Ledger;
+using OvirtDistributed.Server.Managers;
+
+namespace OvirtDistributed.Server.Jobs.Restore;
+
+/// <summary>The restore is done: VM and disks are the operator's from here on, lose our mark, and the VM is powered on where asked.</summary>
+internal sealed class StartVmStep(IEngineDirectory engines, EngineLedger ledger, Installation installation, ServerOptions options) : IJobStep
+{
+    private static readonly TimeSpan LaunchPatience = TimeSpan.FromMinutes(2);
+
+    public JobKind Kind => JobKind.Restore;
+
+    public JobState State => JobState.StartingVm;
+
+    public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var details = job.Restore!;
+        var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
+
+        // First of all: nothing that was restored may be taken for a left-over any more.
+        foreach (var entry in await ledger.ListOpenAsync(job.Id, cancellationToken))
+        {
+            await ledger.CloseAsync(entry, "kept", cancellationToken);
+        }
+
+        await UnmarkAsync(context, engine, cancellationToken);
+        if (!details.Start)
+        {
+            return StepResult.Next(JobEvent.VmStarted);
+        }
+
+        var vm = await engine.FindVmAsync(details.NewVmId!.Value, cancellationToken);
+        switch (vm?.Status)
+        {
+            case null:
+                return StepResult.Fail($"The new VM {details.NewName} was deleted before it could be started.");
+            case "image_locked":
+                return StepResult.WaitFor(options.PollInterval);
+            case "down" when !details.StartRequested:
+                await engine.StartVmAsync(vm.Id, job.Id, cancellationToken);
+                job.Restore = details with { StartRequested = true };
+                return StepResult.WaitFor(options.PollInterval);
+            case "down" when context.InStep < LaunchPatience:
+                return StepResult.WaitFor(options.PollInterval);
+            case "down":
+                return StepResult.Fail($"The VM {details.NewName} is restored but did not stay up after its start.");
+            default:
+                return StepResult.Next(JobEvent.VmStarted);
+        }
+    }
+
+    private async Task UnmarkAsync(StepContext context, IEngine engine, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var marker = EngineMarker.Of(installation.InstanceId, job.RepositoryId, job.Id);
+        if (await engine.FindVmAsync(job.Restore!.NewVmId!.Value, cancellationToken) is not { } vm)
+        {
+            return;
+        }
+
+        if (vm.Description.Contains(marker, StringComparison.Ordinal))
+        {
+            await engine.DescribeVmAsync(vm.Id, vm.Description.Replace(marker, "", StringComparison.Ordinal).TrimEnd(), job.Id, cancellationToken);
+        }
+
+        foreach (var disk in vm.Disks.Where(disk => disk.Description.Contains(marker, StringComparison.Ordinal)))
+        {
+            await engine.DescribeDiskAsync(disk.Id, disk.Description.Replace(marker, "", StringComparison.Ordinal).TrimEnd(), job.Id, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Server.Jobs;
+
+/// <summary>What a step answers: an event for the state machine, or how long to wait before it is called again.</summary>
+internal readonly record struct StepResult(JobEvent? Event, TimeSpan Wait, string? Reason)
+{
+    public static StepResult Next(JobEvent jobEvent) => new(jobEvent, TimeSpan.Zero, null);
+
+    /// <summary>Look again later; not a failure.</summary>
+    public static StepResult WaitFor(TimeSpan pause) => new(null, pause, null);
+
+    /// <summary>The job cannot go on; the reason is for the operator.</summary>
+    public static StepResult Fail(string reason) => new(JobEvent.StepFailed, TimeSpan.Zero, reason);
+}

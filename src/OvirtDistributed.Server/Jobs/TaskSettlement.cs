@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Server.Leases;
+using OvirtDistributed.Server.Ledger;
+using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Outbox;
+using OvirtDistributed.Server.Repositories;
+
+namespace OvirtDistributed.Server.Jobs;
+
+/// <summary>
+/// Moves the tasks of a job on between a worker's word and the next attempt: closes what belonged to the attempt on the engine, fences it at the
+/// Data Mover, and offers again or gives up. Single steps; the copying and the undoing step call it until every task has ended.
+/// </summary>
+internal sealed class TaskSettlement(
+    TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, IEngineDirectory engines, IDataMover mover, PreparationLocks locks,
+    ServerInstruments instruments, ServerOptions options)
+{
+    /// <summary>One round over all tasks.</summary>
+    /// <param name="step">The job's step.</param>
+    /// <param name="stop">True when nothing may be offered any more.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public async Task SettleAsync(StepContext step, bool stop, CancellationToken cancellationToken)
+    {
+        var lost = await leases.ExpireAsync(step.Job.Id, cancellationToken);
+        if (lost > 0)
+        {
+            step.Warning($"{lost} attempt(s) lost: the worker was not heard of in time");
+            foreach (var task in step.Job.Tasks)
+            {
+                await step.Database.Entry(task).ReloadAsync(cancellationToken);
+            }
+        }
+
+        foreach (var task in step.Job.Tasks)
+        {
+            await SettleTaskAsync(step, task, stop, cancellationToken);
+        }
+    }
+
+    private async Task SettleTaskAsync(StepContext step, DiskTask task, bool stop, CancellationToken cancellationToken)
+    {
+        switch (task.State)
+        {
+            case TaskState.Offered when stop:
+                task.State = TaskState.Cancelled;
+                task.Message = "";
+                break;
+            case TaskState.Offered when step.Now - task.Offered > options.OfferAgainAfter:
+                Offer(step, task);
+                step.Warning($"disk {task.DiskAlias}: nobody took attempt {task.Attempt}, offered again. {task.Message}", task.Id);
+                break;
+            case TaskState.Closing:
+                await CloseAsync(step, task, cancellationToken);
+                break;
+            case TaskState.Recovering:
+                await RecoverAsync(step, task, stop, cancellationToken);
+                break;
+        }
+    }
+
+    /// <summary>Writes an offer of the present attempt; it is published after the step was saved.</summary>
+    public void Offer(StepContext step, DiskTask task)
+    {
+        task.Offered = step.Now;
+        step.Database.Outbox.Add(new OutboxOffer
+        {
+            TaskId = task.Id,
+            JobId = task.JobId,
+            ClusterId = task.ClusterId,
+            Attempt = task.Attempt,
+            Created = step.Now,
+            NotBefore = step.Now,
+        });
+    }
+
+    private async Task CloseAsync(StepContext step, DiskTask task, CancellationToken cancellationToken)
+    {
+        using var turn = await locks.EnterAsync(task.Id, cancellationToken);
+        var owner = OwnerOf(step.Job, task);
+        var transfer = await ledger.FindOpenAsync(LedgerKind.ImageTransfer, owner, cancellationToken);
+        var ended = transfer is null ? CleanupResult.Gone : await cleanup.EndTransferAsync(transfer, finish: true, cancellationToken);
+        if (ended == CleanupResult.Waiting)
+        {
+            return;
+        }
+
+        if (step.Job.Kind == JobKind.Restore && !await AcceptTargetAsync(step, task, owner, ended, cancellationToken))
+        {
+            return;
+        }
+
+        task.State = TaskState.Done;
+        task.Ended = step.Now;
+        task.Message = "";
+        instruments.OnAttemptEnded("succeeded");
+        step.Info($"disk {task.DiskAlias}: done by {task.WorkerId} in attempt {task.Attempt}", task.Id);
+    }
+
+    /// <summary>An upload counts only when the engine has verified it and the disk is ok.</summary>
+    private async Task<bool> AcceptTargetAsync(StepContext step, DiskTask task, LedgerOwner owner, CleanupResult ended, CancellationToken cancellationToken)
+    {
+        var entry = await ledger.FindOpenAsync(LedgerKind.Disk, owner, cancellationToken);
+        var engine = (await engines.OpenAsync(step.Job.ManagerId, cancellationToken)).Engine;
+        var disk = entry is null ? null : await engine.FindDiskAsync(entry.Id, cancellationToken);
+        if (disk is { Status: "locked" })
+        {
+            return false;
+        }
+
+        if (disk is { Status: "ok" } && ended != CleanupResult.Failed)
+        {
+            task.TargetDiskId = disk.Id;
+            return true;
+        }
+
+        task.State = TaskState.Recovering;
+        task.Message = "the manager did not accept the upload";
+        return false;
+    }
+
+    private async Task RecoverAsync(StepContext step, DiskTask task, bool stop, CancellationToken cancellationToken)
+    {
+        using var turn = await locks.EnterAsync(task.Id, cancellationToken);
+        if (!await ClosePathAsync(step, task, cancellationToken))
+        {
+            return;
+        }
+
+        // Durable before anything is offered: a worker that comes back from a pause finds the door shut.
+        var repository = await step.Database.RepositoryOfAsync(step.Job, cancellationToken);
+        try
+        {
+            await mover.FenceAsync(repository.Address(), task.Id, task.FencingToken + 1, cancellationToken);
+        }
+        catch (MoverException failure) when (failure.IsPassing && !stop)
+        {
+            task.Message = $"waits for the Data Mover to fence the old attempt: {failure.Message}";
+            return;
+        }
+
+        var attempt = await step.Database.Attempts.AsNoTracking()
+            .FirstOrDefaultAsync(row => row.TaskId == task.Id && row.Number == task.Attempt, cancellationToken);
+        instruments.OnAttemptEnded(attempt?.FailureCode ?? "lost");
+        Decide(step, task, attempt?.FailureCode, stop);
+    }
+
+    private void Decide(StepContext step, DiskTask task, string? failureCode, bool stop)
+    {
+        if (stop)
+        {
+            task.State = TaskState.Cancelled;
+            return;
+        }
+
+        var verdict = AttemptVerdict.Of(failureCode);
+        task.Faults += verdict.CostsAttempt ? 1 : 0;
+        if (verdict.Hopeless || task.Faults >= options.MaxAttempts)
+        {
+            task.State = TaskState.Failed;
+            task.Ended = step.Now;
+            task.Message = verdict.Hopeless
+                ? $"disk {task.DiskAlias}: {task.Message}"
+                : $"disk {task.DiskAlias}: {task.Faults} attempts failed, the last one with: {task.Message}";
+            step.Error(task.Message, task.Id);
+            return;
+        }
+
+        if (verdict.ReadFull && task.Incremental)
+        {
+            task.Incremental = false;
+            task.ModeReason = "the dirty extents could not be read";
+            step.Warning($"disk {task.DiskAlias}: {task.ModeReason}, it is read in full", task.Id);
+        }
+
+        step.Warning($"disk {task.DiskAlias}: attempt {task.Attempt} ended ({failureCode ?? "Lost"}: {task.Message}), offering the next", task.Id);
+        task.Attempt++;
+        task.State = TaskState.Offered;
+        task.WorkerId = null;
+        task.ProgressSequence = 0;
+        Offer(step, task);
+    }
+
+    /// <summary>Transfer first, then the disk it wrote to: the engine refuses the other order.</summary>
+    private async Task<bool> ClosePathAsync(StepContext step, DiskTask task, CancellationToken cancellationToken)
+    {
+        var owner = OwnerOf(step.Job, task);
+        if (await ledger.FindOpenAsync(LedgerKind.ImageTransfer, owner, cancellationToken) is { } transfer
+            && await cleanup.EndTransferAsync(transfer, finish: false, cancellationToken) == CleanupResult.Waiting)
+        {
+            return false;
+        }
+
+        return await ledger.FindOpenAsync(LedgerKind.Disk, owner, cancellationToken) is not { } disk
+            || await cleanup.RemoveDiskAsync(disk, cancellationToken) != CleanupResult.Waiting;
+    }
+
+    private static LedgerOwner OwnerOf(Job job, DiskTask task) => new(job.ManagerId, job.Id, task.Id, task.Attempt);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Server.Ledger;
+using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Repositories;
+
+namespace OvirtDistributed.Server.Jobs;
+
+/// <summary>Takes back what the job made, in the order the engine needs. What it cannot within its patience stays in the ledger for the reconciler.</summary>
+internal sealed class UndoStep(
+    JobKind kind, TaskSettlement settlement, EngineLedger ledger, EngineCleanup cleanup, IDataMover mover, ServerOptions options) : IJobStep
+{
+    public JobKind Kind => kind;
+
+    public JobState State => JobState.Undoing;
+
+    public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        var settled = false;
+        try
+        {
+            settled = await UndoAsync(context, cancellationToken);
+        }
+        catch (Exception failure) when (failure is EngineException or MoverException)
+        {
+            if (context.InStep <= options.UndoPatience)
+            {
+                throw;
+            }
+
+            context.Warning(failure.Message);
+        }
+
+        if (!settled && context.InStep <= options.UndoPatience)
+        {
+            return StepResult.WaitFor(options.PollInterval);
+        }
+
+        if (!settled)
+        {
+            context.Job.Note("something could not be removed from the manager yet; the reconciler goes on with it");
+            foreach (var task in context.Job.Tasks.Where(task => !task.IsEnded))
+            {
+                task.State = TaskState.Cancelled;
+            }
+        }
+
+        return StepResult.Next(context.Job is { CancelRequested: true, Message: "" } ? JobEvent.UndoneAfterCancel : JobEvent.Undone);
+    }
+
+    private async Task<bool> UndoAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        await settlement.SettleAsync(context, stop: true, cancellationToken);
+        if (job.Tasks.Any(task => !task.IsEnded))
+        {
+            return false;
+        }
+
+        foreach (var entry in (await ledger.ListOpenAsync(job.Id, cancellationToken)).OrderBy(entry => OrderOf(entry.Kind)))
+        {
+            if (await EndAsync(job, entry, cancellationToken) == CleanupResult.Waiting)
+            {
+                return false;
+            }
+        }
+
+        if (kind == JobKind.Backup)
+        {
+            var repository = await context.Database.RepositoryOfAsync(job, cancellationToken);
+            await mover.AbortJobAsync(repository.Address(), job.Id, [.. job.Tasks.Select(task => task.Id)], cancellationToken);
+        }
+
+        return true;
+    }
+
+    private Task<CleanupResult> EndAsync(Job job, LedgerEntry entry, CancellationToken cancellationToken) => entry.Kind switch
+    {
+        LedgerKind.ImageTransfer => cleanup.EndTransferAsync(entry, finish: false, cancellationToken),
+        LedgerKind.Backup => cleanup.EndBackupAsync(entry, dropCheckpoint: true, cancellationToken),
+        LedgerKind.Vm => cleanup.RemoveVmAsync(entry, job.Restore?.NewName ?? "", cancellationToken),
+        LedgerKind.Disk => cleanup.RemoveDiskAsync(entry, cancellationToken),
+        _ => throw new InvalidOperationException($"Ledger kind {entry.Kind} has no undo."),
+    };
+
+    /// <summary>Transfers before the backup they read from; the VM before its disks.</summary>
+    internal static int OrderOf(LedgerKind ledgerKind) => ledgerKind switch
+    {
+        LedgerKind.ImageTransfer => 0,
+        LedgerKind.Backup => 1,
+        LedgerKind.Vm => 2,
+        _ => 3,
+    };
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Ledger;
+using OvirtDistributed.Server.Managers;
+
+namespace OvirtDistributed.Server.Leases;
+
+/// <summary>
+/// Makes what belongs to one attempt on the engine: an image transfer, and for a restore the disk it writes to. Idempotent for the attempt:
+/// what an earlier call made is found through the ledger.
+/// </summary>
+internal sealed class AttemptPreparation(
+    IDbContextFactory<ServerDbContext> contexts, TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, IEngineDirectory engines,
+    PreparationLocks locks, Installation installation, TimeProvider time, ServerOptions options)
+{
+    private static readonly TimeSpan PreallocationPatience = TimeSpan.FromMinutes(30);
+
+    /// <returns>Null when the lease is not (any more) the caller's.</returns>
+    /// <exception cref="EngineException">The engine refused; the attempt cannot go on.</exception>
+    public async Task<AttemptOrder?> PrepareAsync(LeaseClaim claim, CancellationToken cancellationToken)
+    {
+        using var turn = await locks.EnterAsync(claim.TaskId, cancellationToken);
+        if (!await leases.IsHeldAsync(claim, cancellationToken))
+        {
+            return null;
+        }
+
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var job = await context.Jobs.AsNoTracking().Include(row => row.Tasks)
+            .FirstAsync(row => row.Tasks.Any(task => task.Id == claim.TaskId), cancellationToken);
+        var task = job.Tasks.First(row => row.Id == claim.TaskId);
+        var repository = await context.RepositoryOfAsync(job, cancellationToken);
+        var access = await engines.OpenAsync(job.ManagerId, cancellationToken);
+        var owner = new LedgerOwner(job.ManagerId, job.Id, task.Id, task.Attempt);
+
+        var diskId = job.Kind == JobKind.Backup ? task.DiskId : await PrepareDiskAsync(access.Engine, job, task, owner, cancellationToken);
+        var transfer = await PrepareTransferAsync(access.Engine, job, diskId, owner, cancellationToken);
+
+        // A lease lost meanwhile is being settled by the job, which closes what the ledger names.
+        return await leases.IsHeldAsync(claim, cancellationToken)
+            ? new AttemptOrder(job, task, diskId, repository.Address(), transfer, access)
+            : null;
+    }
+
+    private async Task<Guid> PrepareDiskAsync(IEngine engine, Job job, DiskTask task, LedgerOwner owner, CancellationToken cancellationToken)
+    {
+        var plan = task.Plan ?? throw new InvalidOperationException($"Restore task {task.Id} has no disk plan.");
+        var entry = await ledger.OpenAsync(LedgerKind.Disk, owner, plan.StorageDomainId, cancellationToken);
+        if (await engine.FindDiskAsync(entry.Id, cancellationToken) is null)
+        {
+            await engine.CreateDiskAsync(
+                new EngineDiskStart
+                {
+                    Id = entry.Id,
+                    CorrelationId = entry.Id,
+                    Alias = task.DiskAlias,
+                    Description = $"{plan.Description} {EngineMarker.Of(installation.InstanceId, job.RepositoryId, job.Id)}".TrimStart(),
+                    SizeBytes = task.SizeBytes,
+                    Format = plan.Format,
+                    Sparse = plan.Sparse,
+                    IncrementalEnabled = plan.IncrementalEnabled,
+                    StorageDomainId = plan.StorageDomainId,
+                    InitialSizeBytes = plan.InitialSizeBytes,
+                    WipeAfterDelete = plan.WipeAfterDelete,
+                },
+                cancellationToken);
+        }
+
+        await ledger.ConfirmAsync(entry, entry.Id, cancellationToken);
+        await PollAsync(
+            $"disk {task.DiskAlias}",
+            plan.Sparse ? options.TransferReadyPatience : PreallocationPatience,
+            async () => (await engine.FindDiskAsync(entry.Id, cancellationToken))?.Status switch
+            {
+                "ok" => true,
+                "locked" => false,
+                null => throw new EngineException(EngineFailure.Failed, $"The manager dropped the new disk {task.DiskAlias} while creating it."),
+                var status => throw new EngineException(EngineFailure.Failed, $"The new disk {task.DiskAlias} became {status}."),
+            },
+            cancellationToken);
+        return entry.Id;
+    }
+
+    private async Task<EngineTransfer> PrepareTransferAsync(
+        IEngine engine, Job job, Guid diskId, LedgerOwner owner, CancellationToken cancellationToken)
+    {
+        var existing = await ledger.FindOpenAsync(LedgerKind.ImageTransfer, owner, cancellationToken);
+        var entry = existing ?? await ledger.OpenAsync(LedgerKind.ImageTransfer, owner, diskId, cancellationToken);
+        if (entry.EngineId is null && (existing is null || !await cleanup.AdoptTransferAsync(engine, entry, cancellationToken)))
+        {
+            await CreateTransferAsync(engine, job, diskId, entry, cancellationToken);
+        }
+
+        EngineTransfer? ready = null;
+        await PollAsync(
+            $"the image transfer of disk {diskId}",
+            options.TransferReadyPatience,
+            async () =>
+            {
+                ready = await engine.FindTransferAsync(entry.EngineId!.Value, cancellationToken);
+                return ready?.Phase switch
+                {
+                    EngineTransferPhase.Transferring => true,
+                    EngineTransferPhase.Initializing => false,
+                    _ => throw new EngineException(EngineFailure.Failed, $"The image transfer of disk {diskId} is {ready?.Phase.ToString() ?? "gone"} instead of ready."),
+                };
+            },
+            cancellationToken);
+        return ready!;
+    }
+
+    private async Task CreateTransferAsync(IEngine engine, Job job, Guid diskId, LedgerEntry entry, CancellationToken cancellationToken)
+    {
+        var backupId = job.Kind == JobKind.Backup ? job.Backup!.EngineBackupId : null;
+        try
+        {
+            var created = await engine.CreateTransferAsync(
+                new EngineTransferStart(diskId, backupId, entry.Id, options.TransferInactivity), cancellationToken);
+            await ledger.ConfirmAsync(entry, created.Id, cancellationToken);
+        }
+        catch (EngineException failure) when (!failure.IsPassing)
+        {
+            // Refused for good: nothing was made. After a lost answer the entry stays an intent and is resolved by looking.
+            await ledger.CloseAsync(entry, failure.Message, cancellationToken);
+            throw;
+        }
+        catch (EngineException)
+        {
+            if (!await cleanup.AdoptTransferAsync(engine, entry, cancellationToken))
+            {
+                throw;
+            }
+        }
+    }
+
+    private async Task PollAsync(string what, TimeSpan patience, Func<Task<bool>> isReady, CancellationToken cancellationToken)
+    {
+        var started = time.GetUtcNow();
+        while (!await isReady())
+        {
+            if (time.GetUtcNow() - started > patience)
+            {
+                throw new EngineException(EngineFailure.Failed, $"The manager did not make {what} ready within {patience}.");
+            }
+
+            await Task.Delay(options.PollInterval, time, cancellationToken);
+        }
+    }
+}

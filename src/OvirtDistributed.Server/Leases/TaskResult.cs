@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Server.Jobs;
+
+namespace OvirtDistributed.Server.Leases;
+
+/// <summary>What a worker reports of a task that succeeded.</summary>
+internal sealed record TaskResult(
+    byte[]? RootDigest, int RootLevels, long RootSizeBytes, long StoredBytes, string? Checksum, TaskStatistics Statistics);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Server.Ledger;
+
+/// <summary>One thing the server creates on an engine: written before the call, completed after it, closed when the thing is gone or kept on purpose.</summary>
+internal sealed class LedgerEntry
+{
+    /// <summary>Also the Correlation-Id of the call, and the id of the thing where the engine lets the caller choose.</summary>
+    public required Guid Id { get; init; }
+
+    public required LedgerKind Kind { get; init; }
+
+    public required Guid ManagerId { get; init; }
+
+    public required Guid JobId { get; init; }
+
+    /// <summary><see cref="Guid.Empty"/> for what belongs to the job and survives attempts.</summary>
+    public required Guid TaskId { get; init; }
+
+    public required int Attempt { get; init; }
+
+    /// <summary>What it hangs on: the VM of a backup, the disk of a transfer.</summary>
+    public required Guid ParentId { get; init; }
+
+    public LedgerState State { get; set; } = LedgerState.Intent;
+
+    public Guid? EngineId { get; set; }
+
+    public required DateTimeOffset Created { get; init; }
+
+    public DateTimeOffset? Closed { get; set; }
+
+    public string Note { get; set; } = "";
+}
+
+internal enum LedgerKind
+{
+    Backup,
+    ImageTransfer,
+    Disk,
+    Vm,
+}
+
+internal enum LedgerState
+{
+    /// <summary>The call may or may not have been carried out.</summary>
+    Intent,
+    Created,
+    Closed,
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Server.Managers;
+
+/// <summary>
+/// What jobs, the ledger and the inventory ask of one manager. Calls are single steps: none waits for a phase, so that a
+/// server may be killed between any two. Failures are <see cref="EngineException"/>; the client below repeats what is safe to repeat.
+/// </summary>
+internal interface IEngine
+{
+    Task<EngineProductInfo> ReadProductAsync(CancellationToken cancellationToken);
+
+    Task<EngineInventory> ReadInventoryAsync(CancellationToken cancellationToken);
+
+    /// <summary>The VM with disks, NICs and tags; null when it is gone.</summary>
+    Task<EngineVm?> FindVmAsync(Guid vmId, CancellationToken cancellationToken);
+
+    /// <summary>The OVF of the VM as it is now.</summary>
+    Task<string> ReadOvfAsync(Guid vmId, CancellationToken cancellationToken);
+
+    /// <summary>The caller chooses the id: a start whose answer was lost is found again by it.</summary>
+    Task StartBackupAsync(EngineBackupStart start, CancellationToken cancellationToken);
+
+    Task<EngineBackup?> FindBackupAsync(Guid vmId, Guid backupId, CancellationToken cancellationToken);
+
+    Task<IReadOnlyList<EngineBackup>> ListBackupsAsync(Guid vmId, CancellationToken cancellationToken);
+
+    /// <summary>Disk id → true when the engine can give its dirty extents, false for full, null when the engine does not say.</summary>
+    Task<IReadOnlyDictionary<Guid, bool?>> ListBackupDisksAsync(Guid vmId, Guid backupId, CancellationToken cancellationToken);
+
+    /// <summary>Asks for the end of a backup. Idempotent: one that ends or has ended already is fine.</summary>
+    Task FinalizeBackupAsync(Guid vmId, Guid backupId, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>Why a backup failed, from the engine's events.</summary>
+    Task<EngineException> ExplainBackupFailureAsync(Guid vmId, Guid backupId, bool consistencyRequired, CancellationToken cancellationToken);
+
+    /// <summary>Oldest first.</summary>
+    Task<IReadOnlyList<EngineCheckpoint>> ListCheckpointsAsync(Guid vmId, CancellationToken cancellationToken);
+
+    /// <summary>Asks for the deletion. Idempotent.</summary>
+    Task DeleteCheckpointAsync(Guid vmId, Guid checkpointId, Guid correlationId, CancellationToken cancellationToken);
+
+    Task<EngineTransfer> CreateTransferAsync(EngineTransferStart start, CancellationToken cancellationToken);
+
+    Task<EngineTransfer?> FindTransferAsync(Guid transferId, CancellationToken cancellationToken);
+
+    Task<IReadOnlyList<EngineTransfer>> ListTransfersAsync(CancellationToken cancellationToken);
+
+    /// <summary>Idempotent: a transfer that is gone is fine.</summary>
+    Task FinalizeTransferAsync(Guid transferId, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>Idempotent. The target disk of an upload is deleted by the engine.</summary>
+    Task CancelTransferAsync(Guid transferId, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>The caller chooses the id.</summary>
+    Task CreateDiskAsync(EngineDiskStart start, CancellationToken cancellationToken);
+
+    Task<EngineDisk?> FindDiskAsync(Guid diskId, CancellationToken cancellationToken);
+
+    /// <summary>Disks whose description contains the text.</summary>
+    Task<IReadOnlyList<EngineDisk>> ListDisksAsync(string descriptionPart, CancellationToken cancellationToken);
+
+    /// <summary>Idempotent.</summary>
+    Task DeleteDiskAsync(Guid diskId, Guid correlationId, CancellationToken cancellationToken);
+
+    Task DescribeDiskAsync(Guid diskId, string description, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>Creates a VM without disks and NICs and answers its id. Not idempotent: look by <see cref="FindVmsByNameAsync"/> first.</summary>
+    Task<Guid> CreateVmAsync(EngineVmStart start, CancellationToken cancellationToken);
+
+    Task<IReadOnlyList<EngineVm>> FindVmsByNameAsync(string name, CancellationToken cancellationToken);
+
+    Task DescribeVmAsync(Guid vmId, string description, Guid correlationId, CancellationToken cancellationToken);
+
+    Task AddNicAsync(Guid vmId, EngineNic nic, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>MAC addresses in use on this manager, lower case.</summary>
+    Task<IReadOnlySet<string>> ListMacAddressesAsync(CancellationToken cancellationToken);
+
+    Task AttachDiskAsync(Guid vmId, Guid diskId, string diskInterface, bool bootable, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>Deletes a VM and keeps its disks. Idempotent.</summary>
+    Task DeleteVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken);
+
+    Task StartVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken);
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
+using OvirtDistributed.Contracts.Mover.V1;
+using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Hosting.Grpc;
+using OvirtDistributed.Hosting.Tls;
+
+namespace OvirtDistributed.Server.Repositories;
+
+/// <summary>Data Movers over gRPC: one channel per address, kept for the life of the server.</summary>
+internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
+{
+    // A fence or a commit flushes files; anything longer than this is a Data Mover that hangs.
+    private static readonly TimeSpan CallLimit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan StatusLimit = TimeSpan.FromSeconds(15);
+
+    private readonly ConcurrentDictionary<string, Lazy<GrpcChannel>> _channels = new(StringComparer.OrdinalIgnoreCase);
+
+    public Task<MoverRepositoryStatus> ReadStatusAsync(MoverAddress repository, CancellationToken cancellationToken) => CallAsync(repository, async client =>
+    {
+        var status = await client.GetStatusAsync(new GetStatusRequest(), deadline: Deadline(StatusLimit), cancellationToken: cancellationToken);
+        var found = status.Repositories.FirstOrDefault(candidate => candidate.Name == repository.Repository)
+            ?? throw new MoverException(
+                MoverFailure.NotFound,
+                $"The Data Mover {repository.Address} serves no repository '{repository.Repository}'; it serves: {string.Join(", ", status.Repositories.Select(candidate => candidate.Name))}.");
+        return new MoverRepositoryStatus(
+            found.RepositoryId,
+            found.State != RepositoryState.NotCreated,
+            found.State == RepositoryState.Ready,
+            found.State == RepositoryState.Opening ? "is being opened" : found.Problem,
+            found.Points,
+            found.StoredBytes,
+            found.FreeBytes,
+            found.Location,
+            status.Version);
+    });
+
+    public Task<bool> CreateRepositoryAsync(MoverAddress repository, int chunkAverageBytes, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client => (await client.CreateRepositoryAsync(
+            new CreateRepositoryRequest { Name = repository.Repository, ChunkAverageBytes = chunkAverageBytes },
+            deadline: Deadline(CallLimit),
+            cancellationToken: cancellationToken)).Created);
+
+    public Task FenceAsync(MoverAddress repository, Guid taskId, long lowestToken, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client => await client.FenceAsync(
+            new FenceRequest { Repository = repository.Repository, TaskId = taskId.ToString("D"), FencingToken = lowestToken },
+            deadline: Deadline(CallLimit),
+            cancellationToken: cancellationToken));
+
+    public Task<CommittedPoint> CommitAsync(MoverAddress repository, Guid jobId, ReadOnlyMemory<byte> manifest, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client =>
+        {
+            var point = await client.CommitAsync(
+                new CommitRequest
+                {
+                    Repository = repository.Repository,
+                    JobId = jobId.ToString("D"),
+                    Manifest = UnsafeByteOperations.UnsafeWrap(manifest),
+                },
+                deadline: Deadline(CallLimit * 5),
+                cancellationToken: cancellationToken);
+            return new CommittedPoint(point.PointId, point.Created, point.StoredBytes);
+        });
+
+    public Task AbortJobAsync(MoverAddress repository, Guid jobId, IReadOnlyList<Guid> taskIds, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client => await client.AbortJobAsync(
+            new AbortJobRequest
+            {
+                Repository = repository.Repository,
+                JobId = jobId.ToString("D"),
+                TaskIds = { taskIds.Select(task => task.ToString("D")) },
+            },
+            deadline: Deadline(CallLimit),
+            cancellationToken: cancellationToken));
+
+    public async IAsyncEnumerable<ReadOnlyMemory<byte>> ListPointsAsync(
+        MoverAddress repository, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var call = ClientOf(repository).ListPoints(new ListPointsRequest { Repository = repository.Repository }, cancellationToken: cancellationToken);
+        while (true)
+        {
+            try
+            {
+                if (!await call.ResponseStream.MoveNext(cancellationToken))
+                {
+                    yield break;
+                }
+            }
+            catch (RpcException failure)
+            {
+                throw ToMoverException(repository, failure);
+            }
+
+            yield return call.ResponseStream.Current.Manifest.Memory;
+        }
+    }
+
+    public async Task<ReadOnlyMemory<byte>?> FindPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await CallAsync(repository, async client => (await client.GetPointAsync(
+                new GetPointRequest { Repository = repository.Repository, PointId = pointId },
+                deadline: Deadline(CallLimit),
+                cancellationToken: cancellationToken)).Manifest.Memory);
+        }
+        catch (MoverException failure) when (failure.Failure == MoverFailure.NotFound)
+        {
+            return null;
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var channel in _channels.Values.Where(channel => channel.IsValueCreated))
+        {
+            channel.Value.Dispose();
+        }
+    }
+
+    private static DateTime Deadline(TimeSpan limit) => TimeProvider.System.GetUtcNow().UtcDateTime + limit; // gRPC measures deadlines by the real clock.
+
+    private MoverControlService.MoverControlServiceClient ClientOf(MoverAddress repository)
+    {
+        try
+        {
+            return new(_channels.GetOrAdd(repository.Address, address => new Lazy<GrpcChannel>(() => GrpcChannels.Create(address, tls))).Value);
+        }
+        catch (OperatorException failure)
+        {
+            throw new MoverException(MoverFailure.Refused, failure.Message, failure);
+        }
+    }
+
+    private async Task<T> CallAsync<T>(MoverAddress repository, Func<MoverControlService.MoverControlServiceClient, Task<T>> call)
+    {
+        try
+        {
+            return await call(ClientOf(repository));
+        }
+        catch (RpcException failure)
+        {
+            throw ToMoverException(repository, failure);
+        }
+    }
+
+    private static MoverException ToMoverException(MoverAddress repository, RpcException failure)
+    {
+        var kind = failure.StatusCode switch
+        {
+            StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Aborted => MoverFailure.Unreachable,
+            StatusCode.NotFound => MoverFailure.NotFound,
+            StatusCode.FailedPrecondition when FailureStatus.ReasonOf(failure) is "busy" or "draining" => MoverFailure.Unreachable,
+            StatusCode.FailedPrecondition or StatusCode.InvalidArgument or StatusCode.AlreadyExists or StatusCode.PermissionDenied => MoverFailure.Refused,
+            StatusCode.ResourceExhausted => MoverFailure.Full,
+            StatusCode.DataLoss => MoverFailure.Damaged,
+            // A refused or foreign certificate shows as Internal too; the text tells.
+            _ => MoverFailure.Unknown,
+        };
+        var text = kind == MoverFailure.Unreachable && failure.StatusCode != StatusCode.FailedPrecondition
+            ? $"The Data Mover {repository.Address} cannot be reached: {failure.Status.Detail}"
+            : $"The Data Mover {repository.Address} refused: {failure.Status.Detail}";
+        return new MoverException(kind, text, failure);
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Server.Repositories;
+
+/// <summary>What the server says to Data Movers. Every call is idempotent. Failures are <see cref="MoverException"/>.</summary>
+internal interface IDataMover
+{
+    Task<MoverRepositoryStatus> ReadStatusAsync(MoverAddress repository, CancellationToken cancellationToken);
+
+    /// <summary>Answers whether it was made by this call.</summary>
+    Task<bool> CreateRepositoryAsync(MoverAddress repository, int chunkAverageBytes, CancellationToken cancellationToken);
+
+    /// <summary>Durable on return: no session of the task with a lower token writes or reads any more.</summary>
+    Task FenceAsync(MoverAddress repository, Guid taskId, long lowestToken, CancellationToken cancellationToken);
+
+    /// <summary>Durable on return. The second call for a job answers the same point.</summary>
+    Task<CommittedPoint> CommitAsync(MoverAddress repository, Guid jobId, ReadOnlyMemory<byte> manifest, CancellationToken cancellationToken);
+
+    /// <summary>Ends the sessions of a job that will not be committed, for ever.</summary>
+    Task AbortJobAsync(MoverAddress repository, Guid jobId, IReadOnlyList<Guid> taskIds, CancellationToken cancellationToken);
+
+    IAsyncEnumerable<ReadOnlyMemory<byte>> ListPointsAsync(MoverAddress repository, CancellationToken cancellationToken);
+
+    /// <summary>Null when the repository has no such point.</summary>
+    Task<ReadOnlyMemory<byte>?> FindPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken);
+}
+
+internal sealed record MoverAddress(string Address, string Repository);
+
+internal sealed record CommittedPoint(string PointId, bool Created, long StoredBytes);
+
+internal sealed record MoverRepositoryStatus(
+    string RepositoryUid, bool Exists, bool Ready, string Problem, long Points, long StoredBytes, long FreeBytes, string Location, string Version);

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Server.Catalog;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Jobs;
+
+namespace OvirtDistributed.Server.Repositories;
+
+/// <summary>Asks every repository how it is, again and again, and rebuilds the catalog where its count of points differs from ours.</summary>
+internal sealed partial class RepositoryMonitor(
+    IDbContextFactory<ServerDbContext> contexts, IDataMover mover, PointCatalog catalog, Leadership leadership, TimeProvider time, ServerOptions options,
+    ILogger<RepositoryMonitor> logger) : BackgroundService
+{
+    /// <summary>Asks one repository and stores the answer.</summary>
+    public async Task CheckAsync(StoredRepository repository, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var now = time.GetUtcNow();
+        try
+        {
+            var status = await mover.ReadStatusAsync(repository.Address(), cancellationToken);
+            var same = status.RepositoryUid == repository.RepositoryUid;
+            var condition = status.Ready && same ? RepositoryCondition.Ready : RepositoryCondition.Failed;
+            var problem = !same && status.Exists
+                ? $"the Data Mover now serves another repository ({status.RepositoryUid}) under this name"
+                : status.Problem;
+            await context.Repositories.Where(row => row.Id == repository.Id).ExecuteUpdateAsync(
+                set => set
+                    .SetProperty(row => row.Condition, condition)
+                    .SetProperty(row => row.Problem, problem)
+                    .SetProperty(row => row.Points, status.Points)
+                    .SetProperty(row => row.StoredBytes, status.StoredBytes)
+                    .SetProperty(row => row.FreeBytes, status.FreeBytes)
+                    .SetProperty(row => row.Location, status.Location)
+                    .SetProperty(row => row.Checked, now),
+                cancellationToken);
+            if (condition == RepositoryCondition.Ready
+                && await context.RestorePoints.LongCountAsync(point => point.RepositoryId == repository.Id, cancellationToken) != status.Points)
+            {
+                var points = await catalog.RebuildAsync(repository, cancellationToken);
+                Log.CatalogRebuilt(logger, repository.Name, points);
+            }
+        }
+        catch (MoverException failure)
+        {
+            var condition = failure.IsPassing ? RepositoryCondition.Unreachable : RepositoryCondition.Failed;
+            await context.Repositories.Where(row => row.Id == repository.Id).ExecuteUpdateAsync(
+                set => set.SetProperty(row => row.Condition, condition).SetProperty(row => row.Problem, failure.Message).SetProperty(row => row.Checked, now),
+                cancellationToken);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            using var term = await leadership.WaitForTermAsync(stoppingToken);
+            try
+            {
+                while (true)
+                {
+                    await CheckAllAsync(term.Token);
+                    await Task.Delay(options.RepositoryInterval, time, term.Token);
+                }
+            }
+            catch (OperationCanceledException) when (term.Token.IsCancellationRequested)
+            {
+                // Stopping, or another server leads now.
+            }
+        }
+    }
+
+    private async Task CheckAllAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+            foreach (var repository in await context.Repositories.AsNoTracking().ToListAsync(cancellationToken))
+            {
+                await CheckAsync(repository, cancellationToken);
+            }
+        }
+        catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
+        {
+            Log.RoundFailed(logger, failure);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Catalog;
+using OvirtDistributed.Server.Database;
+
+namespace OvirtDistributed.Server.Repositories;
+
+/// <summary>Makes repositories known: asks the Data Mover first, stores only what works, and reads its restore points into the catalog.</summary>
+internal sealed class RepositoryRegistry(
+    IDbContextFactory<ServerDbContext> contexts, IDataMover mover, PointCatalog catalog, RepositoryMonitor monitor, TimeProvider time)
+{
+    /// <exception cref="OperatorException">It cannot be added.</exception>
+    public async Task<(StoredRepository Repository, bool Created)> AddAsync(
+        string name, string moverAddress, string moverRepository, bool create, int chunkAverageBytes, CancellationToken cancellationToken)
+    {
+        Check(name, chunkAverageBytes);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await context.Repositories.AnyAsync(row => row.Name == name, cancellationToken))
+        {
+            throw new OperatorException(FailureKind.AlreadyExists, $"name '{name}' is taken by another repository: choose another.");
+        }
+
+        var address = new MoverAddress(moverAddress, moverRepository.Length > 0 ? moverRepository : name);
+        try
+        {
+            var (status, created) = await OpenAsync(address, create, chunkAverageBytes, cancellationToken);
+            var repository = new StoredRepository
+            {
+                Id = Guid.NewGuid(),
+                Name = name,
+                MoverAddress = moverAddress,
+                MoverRepository = address.Repository,
+                RepositoryUid = status.RepositoryUid,
+                Location = status.Location,
+                Created = time.GetUtcNow(),
+            };
+            context.Repositories.Add(repository);
+            await context.SaveChangesAsync(cancellationToken);
+            await catalog.RebuildAsync(repository, cancellationToken);
+            await monitor.CheckAsync(repository, cancellationToken);
+            return (repository, created);
+        }
+        catch (MoverException failure)
+        {
+            throw new OperatorException(KindOf(failure), $"mover_address '{moverAddress}': {failure.Message}", failure);
+        }
+        catch (DbUpdateException failure) when (failure.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
+        {
+            throw new OperatorException(FailureKind.AlreadyExists, $"The repository behind {moverAddress} is known already under another name.", failure);
+        }
+    }
+
+    private async Task<(MoverRepositoryStatus Status, bool Created)> OpenAsync(
+        MoverAddress address, bool create, int chunkAverageBytes, CancellationToken cancellationToken)
+    {
+        var status = await mover.ReadStatusAsync(address, cancellationToken);
+        var created = false;
+        if (!status.Exists)
+        {
+            if (!create)
+            {
+                throw new OperatorException(
+                    FailureKind.WrongState, $"Repository '{address.Repository}' has not been created at {status.Location} yet: ask to create it (--create).");
+            }
+
+            created = await mover.CreateRepositoryAsync(address, chunkAverageBytes, cancellationToken);
+            status = await mover.ReadStatusAsync(address, cancellationToken);
+        }
+
+        return status.Ready
+            ? (status, created)
+            : throw new OperatorException(FailureKind.Unavailable, $"Repository '{address.Repository}' cannot be used now: {status.Problem}");
+    }
+
+    private static void Check(string name, int chunkAverageBytes)
+    {
+        if (name.Length is 0 or > 100)
+        {
+            throw OperatorException.Invalid("name", name, "use 1 to 100 characters.");
+        }
+
+        if (chunkAverageBytes is not (0 or 131_072 or 262_144))
+        {
+            throw OperatorException.Invalid("chunk_average_bytes", chunkAverageBytes.ToString(), "use 131072 (128 KiB), 262144 (256 KiB, for very large repositories) or 0.");
+        }
+    }
+
+    private static FailureKind KindOf(MoverException failure) => failure.Failure switch
+    {
+        MoverFailure.Unreachable => FailureKind.Unavailable,
+        MoverFailure.NotFound => FailureKind.NotFound,
+        MoverFailure.Full => FailureKind.Exhausted,
+        MoverFailure.Damaged => FailureKind.DataDamaged,
+        _ => FailureKind.InvalidInput,
+    };
+}

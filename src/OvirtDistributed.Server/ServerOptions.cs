@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Server;
+
+/// <summary>Settings of the backup server. Configuration section <c>Server</c>.</summary>
+public sealed class ServerOptions
+{
+    public const string Section = "Server";
+
+    /// <summary>Npgsql connection string of the PostgreSQL database. Required.</summary>
+    public string ConnectionString { get; set; } = "";
+
+    /// <summary>Directory of the key file that seals passwords and of the installation's id. Required; back it up apart from the database.</summary>
+    public string DataDirectory { get; set; } = "";
+
+    /// <summary>How often a worker reports. Default 10 s; must be at most a third of <see cref="LeaseDuration"/>.</summary>
+    public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a lease lasts without a heartbeat. Default 60 s: longer delays the take-over of a dead worker's task, shorter lets a busy network end healthy ones.</summary>
+    public TimeSpan LeaseDuration { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Added before a lease counts as ended at the server: workers stop before, by their own clock. Default 5 s.</summary>
+    public TimeSpan LeaseGrace { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>An offer nobody took is published again after this. Default 2 minutes.</summary>
+    public TimeSpan OfferAgainAfter { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Attempts of a task that may fail before the task does. Default 5. A worker that shuts down costs none.</summary>
+    public int MaxAttempts { get; set; } = 5;
+
+    /// <summary>Pause between two looks at the engine by a waiting step. Default 1 s, as oVirt's own clients do.</summary>
+    public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>First pause after a failed try of a step; doubles up to a minute. Default 2 s.</summary>
+    public TimeSpan RetryDelay { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long a step may fail for passing reasons before the job gives up. Default 30 minutes.</summary>
+    public TimeSpan StepPatience { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>How long the engine may take to make a backup ready. Default 30 minutes: scratch disks or a snapshot may have to be made.</summary>
+    public TimeSpan BackupReadyPatience { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>How long the engine may take to end a backup before the job ends with a warning and the reconciler goes on. Default 4 hours: a merge moves data.</summary>
+    public TimeSpan FinalizePatience { get; set; } = TimeSpan.FromHours(4);
+
+    /// <summary>How long clean-up of a failed job is tried before the reconciler takes over. Default 15 minutes.</summary>
+    public TimeSpan UndoPatience { get; set; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>How long an image transfer or a new disk may take to become usable. Default 5 minutes (disks that are preallocated: 30).</summary>
+    public TimeSpan TransferReadyPatience { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Time without I/O after which the engine ends a transfer. Default 5 minutes.</summary>
+    public TimeSpan TransferInactivity { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Connections a worker may open for one transfer. Default 4: the measured optimum is 2 to 4, imageio allows 8.</summary>
+    public int TransferConnections { get; set; } = 4;
+
+    /// <summary>How often the ledger is compared with the engines. Default 5 minutes.</summary>
+    public TimeSpan ReconcileInterval { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>After this a request without an answer can no longer reach the engine. Default 4 minutes: above the engine client's longest exchange.</summary>
+    public TimeSpan RequestLifetime { get; set; } = TimeSpan.FromMinutes(4);
+
+    /// <summary>How often inventory is read. Default 5 minutes.</summary>
+    public TimeSpan InventoryInterval { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How often repositories are asked for their state. Default 1 minute.</summary>
+    public TimeSpan RepositoryInterval { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Steps that run at the same time. Default 32.</summary>
+    public int MaxConcurrentSteps { get; set; } = 32;
+
+    /// <summary>A worker unheard of for this long shows as silent. Default 1 minute.</summary>
+    public TimeSpan WorkerSilentAfter { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Clusters (ids) served by workers inside this process, for small sites.</summary>
+    public IList<EmbeddedWorkerOptions> EmbeddedWorkers { get; } = [];
+
+    /// <summary>Every problem with these options, each naming the setting.</summary>
+    public IEnumerable<string> Problems()
+    {
+        if (string.IsNullOrWhiteSpace(ConnectionString))
+        {
+            yield return $"{Section}:ConnectionString is not set: write Host=...;Database=...;Username=...;Password=...";
+        }
+
+        if (string.IsNullOrWhiteSpace(DataDirectory))
+        {
+            yield return $"{Section}:DataDirectory is not set: name a directory that only the service user can read.";
+        }
+
+        foreach (var (name, value) in Durations().Where(duration => duration.Value <= TimeSpan.Zero))
+        {
+            yield return $"{Section}:{name} '{value}' must be more than zero.";
+        }
+
+        if (HeartbeatInterval * 3 > LeaseDuration)
+        {
+            yield return $"{Section}:HeartbeatInterval '{HeartbeatInterval}' is more than a third of LeaseDuration '{LeaseDuration}': a single lost heartbeat would end healthy work.";
+        }
+
+        if (MaxAttempts is < 1 or > 100)
+        {
+            yield return $"{Section}:MaxAttempts '{MaxAttempts}' is out of range: use 1 to 100.";
+        }
+
+        if (TransferConnections is < 1 or > 8)
+        {
+            yield return $"{Section}:TransferConnections '{TransferConnections}' is out of range: imageio serves 1 to 8.";
+        }
+
+        if (MaxConcurrentSteps is < 1 or > 1000)
+        {
+            yield return $"{Section}:MaxConcurrentSteps '{MaxConcurrentSteps}' is out of range: use 1 to 1000.";
+        }
+
+        foreach (var worker in EmbeddedWorkers.Where(worker => worker.ClusterId == Guid.Empty || worker.Slots is < 1 or > 64))
+        {
+            yield return $"{Section}:EmbeddedWorkers '{worker.ClusterId}' with {worker.Slots} slots: give the cluster's id and 1 to 64 slots.";
+        }
+    }
+
+    private IEnumerable<(string Name, TimeSpan Value)> Durations() =>
+    [
+        (nameof(HeartbeatInterval), HeartbeatInterval), (nameof(LeaseDuration), LeaseDuration), (nameof(OfferAgainAfter), OfferAgainAfter),
+        (nameof(PollInterval), PollInterval), (nameof(RetryDelay), RetryDelay), (nameof(StepPatience), StepPatience),
+        (nameof(BackupReadyPatience), BackupReadyPatience), (nameof(FinalizePatience), FinalizePatience), (nameof(UndoPatience), UndoPatience),
+        (nameof(TransferReadyPatience), TransferReadyPatience), (nameof(TransferInactivity), TransferInactivity),
+        (nameof(ReconcileInterval), ReconcileInterval), (nameof(RequestLifetime), RequestLifetime), (nameof(InventoryInterval), InventoryInterval),
+        (nameof(RepositoryInterval), RepositoryInterval), (nameof(WorkerSilentAfter), WorkerSilentAfter),
+    ];
+}
+
+/// <summary>A worker inside the server's process.</summary>
+public sealed class EmbeddedWorkerOptions
+{
+    /// <summary>The oVirt cluster whose offers it takes.</summary>
+    public Guid ClusterId { get; set; }
+
+    /// <summary>Disks at the same time. Default 2.</summary>
+    public int Slots { get; set; } = 2;
+}

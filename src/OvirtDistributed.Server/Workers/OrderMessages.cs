@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Google.Protobuf.WellKnownTypes;
+using OvirtDistributed.Contracts.Control.V1;
+using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Leases;
+
+namespace OvirtDistributed.Server.Workers;
+
+/// <summary>The order a worker gets for an attempt. Holds credentials: never logged.</summary>
+internal static class OrderMessages
+{
+    public static TaskOrder ToWire(AttemptOrder order, LeaseClaim claim, ServerOptions options)
+    {
+        var message = new TaskOrder
+        {
+            JobId = order.Job.Id.ToString("D"),
+            TaskId = order.Task.Id.ToString("D"),
+            Attempt = claim.Attempt,
+            FencingToken = claim.FencingToken,
+            VmName = order.Job.VmName,
+            DiskId = order.DiskId.ToString("D"),
+            DiskAlias = order.Task.DiskAlias,
+            DiskSizeBytes = order.Task.SizeBytes,
+            Mover = new MoverTarget { Address = order.Mover.Address, Repository = order.Mover.Repository },
+        };
+        var source = TransferOf(order, options);
+        if (order.Job.Kind == JobKind.Backup)
+        {
+            message.Backup = BackupOf(order, source);
+        }
+        else
+        {
+            message.Restore = new RestoreDiskOrder
+            {
+                PointId = order.Job.Restore!.PointId,
+                SourceDiskId = order.Task.DiskId.ToString("D"),
+                ImageTransfer = source,
+                TargetIsZero = order.Task.Plan!.ReadsAsZero,
+                VerifyChecksum = order.Job.Restore.Verify,
+            };
+        }
+
+        return message;
+    }
+
+    private static BackupDiskOrder BackupOf(AttemptOrder order, ImageTransferSource source)
+    {
+        var details = order.Job.Backup!;
+        return new BackupDiskOrder
+        {
+            TransportMode = BackupDetails.TransportMode,
+            Incremental = order.Task.Incremental,
+            EngineBackupId = details.EngineBackupId!.Value.ToString("D"),
+            BasePointId = order.Task.Incremental ? details.BasePointId ?? "" : "",
+            ImageTransfer = source,
+            Compression = details.Compression switch
+            {
+                "fast" => Compression.Fast,
+                "dense" => Compression.Dense,
+                "none" => Compression.None,
+                _ => Compression.Default,
+            },
+        };
+    }
+
+    private static ImageTransferSource TransferOf(AttemptOrder order, ServerOptions options) => new()
+    {
+        TransferUrl = order.Transfer.TransferUrl ?? "",
+        ProxyUrl = order.Transfer.ProxyUrl ?? "",
+        HostCaPem = order.Access.HostCaPem,
+        ProxyCaPem = order.Access.ProxyCaPem,
+        MaxConnections = options.TransferConnections,
+        InactivityTimeout = options.TransferInactivity.ToDuration(),
+        HostAddresses = { order.Access.HostAddresses.ToDictionary() },
+    };
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Google.Protobuf.WellKnownTypes;
+using OvirtDistributed.Contracts.Control.V1;
+using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Leases;
+using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Repositories;
+
+namespace OvirtDistributed.Server.Workers;
+
+/// <summary>What workers ask and report, over gRPC or in process. The database decides every answer, so any server may give it.</summary>
+internal sealed partial class WorkerCalls(
+    WorkerRegistry workers, TaskLeases leases, AttemptPreparation preparation, JobSignal signal, ServerInstruments instruments, ServerOptions options,
+    ILogger<WorkerCalls> logger)
+{
+    public async Task<RegisterResponse> RegisterAsync(RegisterRequest request, CancellationToken cancellationToken)
+    {
+        var clusterId = Parse("cluster_id", request.ClusterId);
+        if (request.WorkerId.Length is 0 or > 100)
+        {
+            throw OperatorException.Invalid("worker_id", request.WorkerId, "use 1 to 100 characters.");
+        }
+
+        if (request.Slots is < 1 or > 1000)
+        {
+            throw OperatorException.Invalid("slots", request.Slots.ToString(), "use 1 to 1000.");
+        }
+
+        await workers.RegisterAsync(
+            new StoredWorker
+            {
+                Id = request.WorkerId,
+                Name = request.Name.Length > 0 ? request.Name : request.WorkerId,
+                ClusterId = clusterId,
+                ProductVersion = request.Version,
+                Slots = request.Slots,
+                FreeSlots = request.Slots,
+                TransportModes = [.. request.TransportModes],
+                SystemUuid = request.SystemUuid,
+                Embedded = options.EmbeddedWorkers.Any(embedded => embedded.ClusterId == clusterId && request.Name.StartsWith(EmbeddedWorkerName.Prefix, StringComparison.Ordinal)),
+            },
+            cancellationToken);
+        Log.WorkerRegistered(logger, request.Name, request.WorkerId, clusterId, request.Slots);
+        return new RegisterResponse { HeartbeatInterval = options.HeartbeatInterval.ToDuration(), LeaseDuration = options.LeaseDuration.ToDuration() };
+    }
+
+    public async Task<AcquireLeaseResponse> AcquireLeaseAsync(AcquireLeaseRequest request, CancellationToken cancellationToken)
+    {
+        if (!await workers.IsKnownAsync(request.WorkerId, cancellationToken))
+        {
+            return new AcquireLeaseResponse { Refusal = "the worker is not registered" };
+        }
+
+        var grant = await leases.AcquireAsync(request.WorkerId, Parse("task_id", request.TaskId), request.Attempt, cancellationToken);
+        if (!grant.Granted)
+        {
+            return new AcquireLeaseResponse { Refusal = grant.Refusal };
+        }
+
+        instruments.OnLeaseGranted();
+        signal.Changed(grant.JobId);
+        return new AcquireLeaseResponse
+        {
+            Granted = true,
+            FencingToken = grant.FencingToken,
+            LeaseDuration = options.LeaseDuration.ToDuration(),
+            JobId = grant.JobId.ToString("D"),
+            TraceParent = grant.TraceParent ?? "",
+        };
+    }
+
+    public async Task<PrepareTaskResponse> PrepareTaskAsync(PrepareTaskRequest request, CancellationToken cancellationToken)
+    {
+        var claim = new LeaseClaim(request.WorkerId, Parse("task_id", request.TaskId), request.Attempt, request.FencingToken);
+        try
+        {
+            var order = await preparation.PrepareAsync(claim, cancellationToken)
+                ?? throw new OperatorException(FailureKind.WrongState, $"Attempt {request.Attempt} at task {request.TaskId} is not (any more) this worker's.") { Reason = "lease-lost" };
+            return new PrepareTaskResponse { Order = OrderMessages.ToWire(order, claim, options) };
+        }
+        catch (EngineException failure)
+        {
+            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+        }
+        catch (MoverException failure)
+        {
+            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+        }
+    }
+
+    public async Task<HeartbeatResponse> HeartbeatAsync(HeartbeatRequest request, CancellationToken cancellationToken)
+    {
+        var response = new HeartbeatResponse { RegisterAgain = !await workers.SeenAsync(request.WorkerId, request.FreeSlots, cancellationToken) };
+        foreach (var task in request.Tasks)
+        {
+            var claim = new LeaseClaim(request.WorkerId, Parse("task_id", task.TaskId), task.Attempt, task.FencingToken);
+            var renewal = await leases.RenewAsync(claim, task.Sequence, StatisticsMessages.FromWire(task.Statistics), cancellationToken);
+            if (renewal == LeaseRenewal.Lost)
+            {
+                continue; // Absent from the answer: not this worker's any more.
+            }
+
+            response.Tasks.Add(new TaskDirective
+            {
+                TaskId = task.TaskId,
+                Attempt = task.Attempt,
+                LeaseDuration = options.LeaseDuration.ToDuration(),
+                Cancel = renewal == LeaseRenewal.Cancel,
+            });
+        }
+
+        return response;
+    }
+
+    public async Task<ReportOutcomeResponse> ReportOutcomeAsync(ReportOutcomeRequest request, CancellationToken cancellationToken)
+    {
+        var taskId = Parse("task_id", request.TaskId);
+        var claim = new LeaseClaim(request.WorkerId, taskId, request.Attempt, request.FencingToken);
+        var statistics = StatisticsMessages.FromWire(request.Statistics);
+        var accepted = request.OutcomeCase switch
+        {
+            ReportOutcomeRequest.OutcomeOneofCase.Succeeded =>
+                await leases.ReportSuccessAsync(claim, ResultOf(request.Succeeded, statistics), cancellationToken),
+            ReportOutcomeRequest.OutcomeOneofCase.Failed =>
+                await leases.ReportFailureAsync(claim, request.Failed.Code.ToString(), request.Failed.Message, statistics, cancellationToken),
+            _ => throw OperatorException.Invalid("outcome", "", "report succeeded or failed."),
+        };
+        if (accepted && await leases.JobOfAsync(taskId, cancellationToken) is { } job)
+        {
+            signal.Wake(job);
+            signal.Changed(job);
+        }
+
+        return new ReportOutcomeResponse { Accepted = accepted };
+    }
+
+    private static TaskResult ResultOf(TaskSucceeded succeeded, TaskStatistics statistics) => new(
+        succeeded.Root?.Digest.ToByteArray(),
+        succeeded.Root?.Levels ?? 0,
+        succeeded.Root?.SizeBytes ?? 0,
+        succeeded.StoredBytes,
+        succeeded.Checksum.Length > 0 ? succeeded.Checksum : null,
+        statistics);
+
+    private static Guid Parse(string field, string text) =>
+        Guid.TryParse(text, out var id) ? id : throw OperatorException.Invalid(field, text, "it is not a UUID.");
+}
