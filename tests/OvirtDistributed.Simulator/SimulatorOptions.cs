@@ -66,7 +66,8 @@ public sealed record Pace
         First = TimeSpan.FromMilliseconds(25),
         Longest = TimeSpan.FromMilliseconds(25),
         TransferPoll = TimeSpan.FromMilliseconds(250),
-        AutoFinishIdle = TimeSpan.FromSeconds(5),
+        // As long as an engine's two polls: a client on a busy machine must not meet a limit that no engine has.
+        AutoFinishIdle = TimeSpan.FromSeconds(20),
     };
 
     /// <summary>The engine's own rhythm: 1 s, doubling to 10 s (AsyncCommandPollingLoopInSeconds, AsyncCommandPollingRateInSeconds).</summary>

@@ -29,6 +29,7 @@ internal static class WireLists
         ["nic_configurations"] = "nic_configuration",
         ["nics"] = "nic",
         ["permissions"] = "permission",
+        ["ranges"] = "range",
         ["reported_devices"] = "reported_device",
         ["snapshots"] = "snapshot",
         ["storage_domains"] = "storage_domain",

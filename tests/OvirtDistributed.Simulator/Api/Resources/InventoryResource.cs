@@ -74,6 +74,7 @@ internal sealed class InventoryResource(EngineCommands commands, SearchSchemas s
         .Map("GET", "/vnicprofiles", r => Listing.All(r, "vnic_profiles", State.VnicProfiles.Values, InventoryRender.VnicProfile))
         .Map("GET", "/vnicprofiles/*", r => ApiReply.Ok(InventoryRender.VnicProfile(Lookup.Get(State.VnicProfiles, r.Id(0)))))
         .Map("GET", "/macpools", r => Listing.All(r, "mac_pools", State.MacPools.Values, InventoryRender.MacPool))
+        .Map("POST", "/macpools", AddMacPool)
         .Map("GET", "/macpools/*", r => ApiReply.Ok(InventoryRender.MacPool(Lookup.Get(State.MacPools, r.Id(0)))));
 
     private void MapTags(ApiRouter router) => router
@@ -174,6 +175,21 @@ internal sealed class InventoryResource(EngineCommands commands, SearchSchemas s
         var profile = new VnicProfile { Id = Guid.NewGuid(), Name = network.Name, NetworkId = network.Id };
         State.VnicProfiles.Add(profile.Id, profile);
         return ApiReply.Created(InventoryRender.Network(network));
+    }
+
+    private ApiReply AddMacPool(ApiRequest r)
+    {
+        var range = r.Body.Items("ranges") is [{ } first, ..] ? first : throw ApiFault.Incomplete("MacPool", "ranges", "add");
+        var pool = new MacPool
+        {
+            Id = Guid.NewGuid(),
+            Name = UniqueName(r, State.MacPools.Values, "MacPool"),
+            Description = r.Body.Value("description"),
+            First = MacAddress.Parse(range.Value("from") ?? string.Empty) ?? throw ApiFault.BadRequest($"Cannot add MacPool. Invalid MAC address {range.Value("from")}."),
+            Last = MacAddress.Parse(range.Value("to") ?? string.Empty) ?? throw ApiFault.BadRequest($"Cannot add MacPool. Invalid MAC address {range.Value("to")}."),
+        };
+        State.MacPools.Add(pool.Id, pool);
+        return ApiReply.Created(InventoryRender.MacPool(pool));
     }
 
     private ApiReply SetHost(ApiRequest r, string status)

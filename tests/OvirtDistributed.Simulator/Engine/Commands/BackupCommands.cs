@@ -82,7 +82,8 @@ internal sealed class BackupCommands(EngineContext engine)
 
         if (backup.Phase != BackupPhase.Ready)
         {
-            backup.StopRequested = true;
+            // A hybrid backup is only marked as stopped and runs to its end; the other kinds fail.
+            backup.AbortReason = backup.Kind == BackupKind.Hybrid ? null : "a premature backup stop was initiated";
             backup.FinalizeRequested.TrySetResult();
             if (backup.Kind != BackupKind.Hybrid)
             {

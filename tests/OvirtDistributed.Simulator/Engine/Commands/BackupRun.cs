@@ -24,12 +24,8 @@ internal sealed class BackupRun(EngineContext engine)
         {
             await PrepareAsync(op, vm, backup, disks, requireConsistency);
             await backup.FinalizeRequested.Task.WaitAsync(engine.Stopping);
-            if (await op.ReadAsync(() => backup.StopRequested && backup.Kind == BackupKind.Live && !vm.IsRunning))
-            {
-                throw new BackupFailure("the VM stopped during the backup");
-            }
-
             await op.ApplyAsync(() => Enter(backup, BackupPhase.Finalizing));
+            await AbortIfStoppedAsync(op, backup);
             await op.StepAsync();
         }
         finally
@@ -89,9 +85,9 @@ internal sealed class BackupRun(EngineContext engine)
 
     private static async Task AbortIfStoppedAsync(Operation op, Backup backup)
     {
-        if (await op.ReadAsync(() => backup.StopRequested && backup.Kind != BackupKind.Hybrid))
+        if (await op.ReadAsync(() => backup.AbortReason) is { } reason)
         {
-            throw new BackupFailure("a premature backup stop was initiated");
+            throw new BackupFailure(reason);
         }
     }
 

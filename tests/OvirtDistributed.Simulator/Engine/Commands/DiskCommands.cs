@@ -244,8 +244,11 @@ internal sealed class DiskCommands(EngineContext engine)
             if (disk.Volumes.Find(v => v.ImageId == state.ImageId) is { } volume)
             {
                 volume.ActualSize = state.ActualSizeBytes;
+                volume.Format = state.Format == VolumeFormat.Cow ? "cow" : "raw";
             }
         }
+
+        disk.Format = disk.Active.Format;
     }
 
     private Disk Build(WireNode body)

@@ -31,7 +31,7 @@ internal sealed class PowerCommands(EngineContext engine)
         vm.Status = VmStatus.WaitForLaunch;
         vm.HostId = host.Id;
         vm.StopReason = null;
-        vm.PowerEpoch++;
+        var epoch = ++vm.PowerEpoch;
         return engine.Start(
             scope,
             $"Launching VM {vm.Name}",
@@ -39,10 +39,16 @@ internal sealed class PowerCommands(EngineContext engine)
             {
                 await engine.Storage.StartVmAsync(vm.Id, [.. plugged.Select(d => d.Id)], engine.Stopping);
                 await op.StepAsync();
-                await op.ApplyAsync(() => vm.Status = VmStatus.PoweringUp);
+                await op.ApplyAsync(() => vm.Status = vm.PowerEpoch == epoch ? VmStatus.PoweringUp : vm.Status);
                 await op.StepAsync();
                 await op.ApplyAsync(() =>
                 {
+                    if (vm.PowerEpoch != epoch)
+                    {
+                        // Stopped or crashed meanwhile.
+                        return;
+                    }
+
                     vm.Status = VmStatus.Up;
                     vm.StartTime = engine.Now;
                     vm.Fqdn = $"{vm.Name}.example.com";
@@ -74,13 +80,19 @@ internal sealed class PowerCommands(EngineContext engine)
 
         vm.Status = VmStatus.PoweringDown;
         vm.StopReason = reason;
+        vm.PowerEpoch++;
+        AbortLiveBackups(vm, "the VM was stopped during the backup");
         return engine.Start(
             scope,
             $"Stopping VM {vm.Name}",
             async op =>
             {
-                await op.StepAsync();
-                await FailLiveBackupAsync(op, vm);
+                do
+                {
+                    await op.StepAsync();
+                }
+                while (await op.ReadAsync(() => vm.Backups.Exists(b => !b.Ended && b.Kind == BackupKind.Live)));
+
                 await engine.Storage.StopVmAsync(vm.Id, clean: true, engine.Stopping);
                 await op.ApplyAsync(() =>
                 {
@@ -100,12 +112,8 @@ internal sealed class PowerCommands(EngineContext engine)
         }
 
         await engine.Storage.StopVmAsync(vm.Id, clean: false, cancellationToken);
-        foreach (var backup in vm.Backups.Where(b => !b.Ended && b.Kind == BackupKind.Live))
-        {
-            backup.StopRequested = true;
-            backup.FinalizeRequested.TrySetResult();
-        }
-
+        vm.PowerEpoch++;
+        AbortLiveBackups(vm, "the VM's process was lost during the backup");
         Down(vm);
         engine.Event(119, "error", $"VM {vm.Name} is down with error. Exit message: Lost connection with qemu process.", Subject(vm), null);
     }
@@ -131,13 +139,12 @@ internal sealed class PowerCommands(EngineContext engine)
         vm.StartTime = null;
     }
 
-    private static async Task FailLiveBackupAsync(Operation op, Vm vm) =>
-        await op.ApplyAsync(() =>
+    private static void AbortLiveBackups(Vm vm, string reason)
+    {
+        foreach (var backup in vm.Backups.Where(b => !b.Ended && b.Kind == BackupKind.Live))
         {
-            foreach (var backup in vm.Backups.Where(b => !b.Ended && b.Kind == BackupKind.Live))
-            {
-                backup.StopRequested = true;
-                backup.FinalizeRequested.TrySetResult();
-            }
-        });
+            backup.AbortReason = reason;
+            backup.FinalizeRequested.TrySetResult();
+        }
+    }
 }

@@ -33,8 +33,8 @@ internal sealed class Backup : Entity
     /// <summary>The auto-generated snapshot of a hybrid backup.</summary>
     public Guid? SnapshotId { get; set; }
 
-    /// <summary>Finalize was asked for before the backup was ready.</summary>
-    public bool StopRequested { get; set; }
+    /// <summary>Why the backup must fail, once something outside it has decided so.</summary>
+    public string? AbortReason { get; set; }
 
     /// <summary>Storage holds bitmaps, overlays or exports for it.</summary>
     public bool StorageStarted { get; set; }
