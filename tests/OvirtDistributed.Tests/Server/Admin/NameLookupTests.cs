@@ -2,6 +2,7 @@
 
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Admin;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Server.Admin;
 

@@ -6,6 +6,7 @@ using Npgsql;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Tests.Server.Support;
 using OvirtDistributed.Tests.Shared;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Server.Database;
 

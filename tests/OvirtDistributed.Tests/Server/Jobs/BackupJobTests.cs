@@ -11,6 +11,7 @@ using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Repositories;
 using OvirtDistributed.Tests.Server.Support;
 using OvirtDistributed.Tests.Shared;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Server.Jobs;
 

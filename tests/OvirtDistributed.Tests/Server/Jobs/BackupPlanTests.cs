@@ -3,6 +3,7 @@
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Managers;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Server.Jobs;
 

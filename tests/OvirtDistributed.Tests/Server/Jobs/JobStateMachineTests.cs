@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Server.Jobs;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Server.Jobs;
 

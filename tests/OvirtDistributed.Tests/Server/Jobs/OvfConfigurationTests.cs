@@ -2,6 +2,7 @@
 
 using System.Xml;
 using OvirtDistributed.Server.Jobs.Restore;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Server.Jobs;
 

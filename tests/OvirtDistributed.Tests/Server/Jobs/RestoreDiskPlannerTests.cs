@@ -4,6 +4,7 @@ using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Managers;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Server.Jobs;
 

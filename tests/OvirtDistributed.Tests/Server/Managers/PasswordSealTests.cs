@@ -2,6 +2,7 @@
 
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Tests.Shared;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Server.Managers;
 

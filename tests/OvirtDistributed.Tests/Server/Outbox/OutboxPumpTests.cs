@@ -5,6 +5,7 @@ using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Outbox;
 using OvirtDistributed.Tests.Server.Support;
 using OvirtDistributed.Tests.Shared;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Server.Outbox;
 

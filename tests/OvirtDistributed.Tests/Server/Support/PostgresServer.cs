@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Diagnostics;
-using Npgsql;
-using OvirtDistributed.Server.Database;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using OvirtDistributed.Server.Database;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Server.Support;
 

@@ -12,6 +12,7 @@ using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
 using OvirtDistributed.Server.Repositories;
 using OvirtDistributed.Tests.Shared;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Server.Support;
 
