@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Concurrent;
+using Grpc.Core;
 using OvirtDistributed.Hosting.Mover;
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Digests;
@@ -67,7 +68,7 @@ internal sealed class MoverFrameSource : IFrameSource, IAsyncDisposable
             {
                 return await TryFetchAsync(lane, id, digests, cancellationToken);
             }
-            catch (Exception failure) when (
+            catch (RpcException failure) when (
                 MoverReadSession.IsLoss(failure)
                 && !cancellationToken.IsCancellationRequested
                 && _session.Time.GetElapsedTime(started) + pause < ReconnectLimit)
@@ -81,7 +82,7 @@ internal sealed class MoverFrameSource : IFrameSource, IAsyncDisposable
             {
                 await _session.RenewAsync(id, cancellationToken);
             }
-            catch (Exception failure) when (MoverReadSession.IsLoss(failure) && !cancellationToken.IsCancellationRequested)
+            catch (RpcException failure) when (MoverReadSession.IsLoss(failure) && !cancellationToken.IsCancellationRequested)
             {
                 // Still away: the next attempt on the old session fails too, and comes back here until the limit.
             }

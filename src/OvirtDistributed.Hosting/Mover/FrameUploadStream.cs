@@ -162,7 +162,8 @@ public sealed class FrameUploadStream : IAsyncDisposable
         {
             await _call.RequestStream.WriteAsync(_message, cancellationToken);
         }
-        catch (Exception failure) when (failure is RpcException or InvalidOperationException or IOException)
+        catch (Exception failure) when (failure is RpcException or InvalidOperationException or IOException
+            || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             await ThrowCallFailureAsync(failure, cancellationToken);
         }
@@ -170,10 +171,11 @@ public sealed class FrameUploadStream : IAsyncDisposable
         _message.SessionId = ""; // the first message only
     }
 
-    // A write on a call that the other side ended fails with "call is complete"; the reason is the call's status.
+    // A write on a call that the other side ended fails with "call is complete", or as cancelled when it was waiting for the window;
+    // the reason is the call's status.
     private async Task ThrowCallFailureAsync(Exception failure, CancellationToken cancellationToken)
     {
-        if (failure is InvalidOperationException or IOException)
+        if (failure is not RpcException)
         {
             await _acknowledgements.WaitAsync(cancellationToken);
         }

@@ -52,26 +52,23 @@ internal static class MoverFailures
             FencedReason => FailureCode.Fenced,
 
             // The next attempt opens a new session and continues; so does one that finds frames gone.
-            "session-ended" or "missing-frames" or "busy" or "draining" => FailureCode.MoverUnavailable,
+            "session-ended" or "missing-frames" or "busy" or "draining" or "opening" or "repository-failed" => FailureCode.MoverUnavailable,
             "unknown-repository" or "not-created" => FailureCode.BadOrder,
             "damaged" => FailureCode.RepositoryDamaged,
+            "no-space" => FailureCode.RepositoryFull,
             _ => FailureCode.Unspecified,
         };
         return byReason != FailureCode.Unspecified ? byReason : CodeByStatus(failure.StatusCode);
     }
 
-    private static FailureCode CodeByStatus(StatusCode status)
+    private static FailureCode CodeByStatus(StatusCode status) => status switch
     {
-        return status switch
-        {
-            // Internal: a connection whose keep-alive died. NotFound of a session: the Data Mover was restarted.
-            StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Internal or StatusCode.Cancelled
-                or StatusCode.Aborted or StatusCode.NotFound => FailureCode.MoverUnavailable,
-            StatusCode.FailedPrecondition => FailureCode.Fenced,
-            StatusCode.ResourceExhausted => FailureCode.RepositoryFull,
-            StatusCode.DataLoss => FailureCode.RepositoryDamaged,
-            StatusCode.InvalidArgument or StatusCode.PermissionDenied or StatusCode.Unauthenticated or StatusCode.Unimplemented => FailureCode.BadOrder,
-            _ => FailureCode.Internal,
-        };
-    }
+        // Internal: a connection whose keep-alive died. NotFound of a session: the Data Mover was restarted.
+        StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Internal or StatusCode.Cancelled
+            or StatusCode.Aborted or StatusCode.NotFound => FailureCode.MoverUnavailable,
+        StatusCode.ResourceExhausted => FailureCode.RepositoryFull,
+        StatusCode.DataLoss => FailureCode.RepositoryDamaged,
+        StatusCode.InvalidArgument or StatusCode.PermissionDenied or StatusCode.Unauthenticated or StatusCode.Unimplemented => FailureCode.BadOrder,
+        _ => FailureCode.Internal,
+    };
 }

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Contracts.Control.V1;
+using Xunit;
+
+namespace OvirtDistributed.Tests.Worker.Transfers;
+
+public sealed class BackupRestoreTests
+{
+    private const int MiB = 1 << 20;
+
+    [Fact]
+    public async Task FullBackup_RestoreIsIdenticalAndHolesAreNeverRead()
+    {
+        await using var site = await TransferSite.StartAsync();
+
+        // An end that is no multiple of 4 KiB, chunks over segment and map page boundaries, and zeroes inside written blocks.
+        var image = new SparseImage((150L * MiB) + 512);
+        image.Fill(0, 5 * MiB, seed: 1);
+        image.Fill(14 * MiB, 30 * MiB, seed: 2);
+        image.Write(20 * MiB, new byte[3 * MiB]);
+        image.Fill((150L * MiB) - 70_000, 70_512, seed: 3);
+        var before = image.Clone();
+
+        await using var server = await ImageServer.StartAsync(image);
+        var order = site.BackupOrder(server);
+        var (result, statistics) = await site.RunAsync(order);
+        var point = await site.CommitAsync(order, result);
+
+        Assert.Equal(image.AllocatedBytes, server.Reads.Sum(read => read.Length));
+        Assert.Equal(image.AllocatedBytes, statistics.TotalBytes);
+        Assert.Equal(statistics.TotalBytes, statistics.ProcessedBytes);
+        Assert.Equal("direct", statistics.Route);
+        Assert.NotEmpty(statistics.Bottleneck);
+        var restored = await site.RestoreAsync(point, image.Size);
+        Assert.Equal(-1, before.FirstDifference(restored));
+    }
+
+    [Fact]
+    public async Task DiskOfZeroes_NothingIsReadOrWritten()
+    {
+        await using var site = await TransferSite.StartAsync();
+        var image = new SparseImage(40 * MiB);
+
+        var (point, statistics) = await site.BackUpAsync(image);
+        await using var target = await ImageServer.StartAsync(new SparseImage(image.Size));
+        await site.RunAsync(site.RestoreOrder(target, point));
+
+        Assert.Equal(0, statistics.ReadBytes);
+        Assert.Empty(target.Writes);
+        Assert.Empty(target.Zeroes);
+    }
+
+    [Fact]
+    public async Task SameContentAgain_NothingIsSentButMap()
+    {
+        await using var site = await TransferSite.StartAsync();
+        var image = new SparseImage(64 * MiB);
+        image.Fill(0, 40 * MiB, seed: 1);
+        await site.BackUpAsync(image);
+
+        var (_, statistics) = await site.BackUpAsync(image, engineBackup: "backup-2");
+
+        Assert.Equal(40 * MiB, statistics.DeduplicatedBytes);
+        Assert.True(statistics.SentBytes < MiB, $"{statistics.SentBytes} bytes were sent");
+    }
+
+    [Fact]
+    public async Task Incremental_OnlyChangesAreReadAndThePointIsComplete()
+    {
+        await using var site = await TransferSite.StartAsync();
+        var image = new SparseImage(200 * MiB);
+        image.Fill(0, 120 * MiB, seed: 1);
+        var (first, _) = await site.BackUpAsync(image);
+        var before = image.Clone();
+        image.MarkClean();
+        image.Fill(3 * MiB, 70_000, seed: 2);
+        image.Fill(17 * MiB, 65_536, seed: 3);
+        image.Fill(180 * MiB, 2 * MiB, seed: 4);
+        image.Trim(64 * MiB, 20 * MiB);
+        image.Write(100 * MiB, new byte[MiB]);
+
+        await using var server = await ImageServer.StartAsync(image);
+        var order = site.BackupOrder(server, basePoint: first, engineBackup: "backup-2");
+        var (result, statistics) = await site.RunAsync(order);
+        var second = await site.CommitAsync(order, result);
+
+        var dirty = image.Extents(changes: true).Where(extent => extent.Dirty && !extent.Zero).Sum(extent => extent.Length);
+        Assert.Equal(dirty, server.Reads.Sum(read => read.Length));
+        Assert.True(statistics.SentBytes < 5 * MiB, $"{statistics.SentBytes} bytes were sent");
+        Assert.Equal(-1, image.FirstDifference(await site.RestoreAsync(second, image.Size)));
+
+        // The base is untouched.
+        Assert.Equal(-1, before.FirstDifference(await site.RestoreAsync(first, image.Size)));
+    }
+
+    [Fact]
+    public async Task IncrementalWithoutChanges_NothingIsReadAndTheRootIsTheBases()
+    {
+        await using var site = await TransferSite.StartAsync();
+        var image = new SparseImage(100 * MiB);
+        image.Fill(0, 50 * MiB, seed: 1);
+        var (first, _) = await site.BackUpAsync(image);
+        image.MarkClean();
+
+        var (second, statistics) = await site.BackUpAsync(image, first, "backup-2");
+
+        Assert.Equal(0, statistics.ReadBytes);
+        Assert.Equal(-1, image.FirstDifference(await site.RestoreAsync(second, image.Size)));
+    }
+
+    [Fact]
+    public async Task DiskGrewSinceTheBase_NewRangeIsReadWhateverTheChangesSay()
+    {
+        await using var site = await TransferSite.StartAsync();
+        var image = new SparseImage(50 * MiB);
+        image.Fill(0, 50 * MiB, seed: 1);
+        var (first, _) = await site.BackUpAsync(image);
+        var grown = image.Clone(90 * MiB);
+        grown.Fill(70 * MiB, 10 * MiB, seed: 2);
+        grown.MarkClean();
+        grown.Fill(8 * MiB, 100_000, seed: 3);
+
+        var (second, statistics) = await site.BackUpAsync(grown, first, "backup-2");
+
+        Assert.True(statistics.ReadBytes < 12 * MiB, $"{statistics.ReadBytes} bytes were read");
+        Assert.Equal(-1, grown.FirstDifference(await site.RestoreAsync(second, grown.Size)));
+    }
+
+    [Fact]
+    public async Task RestoreToDiskThatIsNotZero_HolesAreZeroed()
+    {
+        await using var site = await TransferSite.StartAsync();
+        var image = new SparseImage(60 * MiB);
+        image.Fill(10 * MiB, 5 * MiB, seed: 1);
+        var (point, _) = await site.BackUpAsync(image);
+        var dirty = new SparseImage(image.Size);
+        dirty.Fill(0, 60 * MiB, seed: 9);
+        await using var target = await ImageServer.StartAsync(dirty);
+
+        await site.RunAsync(site.RestoreOrder(target, point, targetIsZero: false));
+
+        Assert.NotEmpty(target.Zeroes);
+        Assert.Equal(5 * MiB, target.Writes.Sum(write => write.Length));
+        Assert.Equal(-1, image.FirstDifference(target.Image));
+    }
+
+    [Fact]
+    public async Task TargetIsLargerThanTheImage_RestIsZeroAndVerified()
+    {
+        await using var site = await TransferSite.StartAsync();
+        var image = new SparseImage(20 * MiB);
+        image.Fill(0, 20 * MiB, seed: 1);
+        var (point, _) = await site.BackUpAsync(image);
+        await using var target = await ImageServer.StartAsync(new SparseImage(33 * MiB));
+
+        var (result, _) = await site.RunAsync(site.RestoreOrder(target, point));
+
+        Assert.Equal($"sha256:{target.Image.Checksum(4 * MiB)}", result.Checksum);
+        Assert.Equal(-1, image.Clone(33 * MiB).FirstDifference(target.Image));
+    }
+
+    [Fact]
+    public async Task TargetDoesNotKeepWhatWasWritten_MismatchIsReported()
+    {
+        await using var site = await TransferSite.StartAsync();
+        var image = new SparseImage(20 * MiB);
+        image.Fill(0, 20 * MiB, seed: 1);
+        var (point, _) = await site.BackUpAsync(image);
+        await using var target = await ImageServer.StartAsync(new SparseImage(image.Size));
+        var spoiled = 0;
+        target.AfterWrite = (disk, offset) =>
+        {
+            if (Interlocked.Exchange(ref spoiled, 1) == 0)
+            {
+                disk.Write(offset + 5, [1, 2, 3]);
+            }
+        };
+
+        var failure = await Failures.OfAsync(site.RunAsync(site.RestoreOrder(target, point)));
+
+        Assert.Equal(1, spoiled);
+        Assert.Equal(FailureCode.ChecksumMismatch, failure.Code);
+    }
+
+    [Fact]
+    public async Task HugeSparseDisk_MemoryFollowsTheConfigurationNotTheDisk()
+    {
+        await using var site = await TransferSite.StartAsync();
+        var image = new SparseImage(4L << 40);
+        for (var i = 0; i < 64; i++)
+        {
+            image.Fill((i * 65_000L * MiB) + (i * 4096), 300_000, seed: i);
+        }
+
+        await using var server = await ImageServer.StartAsync(image);
+        var order = site.BackupOrder(server);
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        var (result, statistics) = await site.RunAsync(order);
+        var allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
+
+        // Data Mover and image server run in this process too; a byte for each 4 KiB of the disk would already be 1 GiB.
+        Assert.True(allocated < 512L * MiB, $"{allocated / MiB} MiB were allocated");
+        Assert.Equal(image.AllocatedBytes, statistics.ReadBytes);
+        var point = await site.CommitAsync(order, result);
+        await using var target = await ImageServer.StartAsync(new SparseImage(image.Size));
+        var restore = site.RestoreOrder(target, point);
+        restore.Restore.VerifyChecksum = false;
+        await site.RunAsync(restore);
+        Assert.Equal(-1, image.FirstDifference(target.Image));
+    }
+}

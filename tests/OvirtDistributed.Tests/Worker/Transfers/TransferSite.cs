@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Google.Protobuf;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+using OvirtDistributed.Contracts.Control.V1;
+using OvirtDistributed.Contracts.Mover.V1;
+using OvirtDistributed.DataMover;
+using OvirtDistributed.Hosting.Grpc;
+using OvirtDistributed.Hosting.Listening;
+using OvirtDistributed.Ovirt.ImageIo;
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Points;
+using OvirtDistributed.Tests.Shared;
+using OvirtDistributed.Worker.Execution;
+using OvirtDistributed.Worker.Pipeline;
+using OvirtDistributed.Worker.Restore;
+using OvirtDistributed.Worker.Transports.ImageIo;
+using Xunit;
+
+namespace OvirtDistributed.Tests.Worker.Transfers;
+
+/// <summary>A real Data Mover with a repository, and workers' executors that use it.</summary>
+internal sealed class TransferSite : IAsyncDisposable
+{
+    private const string RepositoryName = "main";
+
+    public const string DiskId = "disk-1";
+
+    private readonly TemporaryDirectory _directory;
+    private readonly WebApplication _mover;
+    private readonly GrpcChannel _channel;
+    private int _points;
+    private int _tasks;
+
+    private TransferSite(TemporaryDirectory directory, WebApplication mover)
+    {
+        _directory = directory;
+        _mover = mover;
+        MoverAddress = mover.GrpcAddress().ToString();
+        _channel = GrpcChannels.Create(MoverAddress, tls: null);
+        Control = new MoverControlService.MoverControlServiceClient(_channel);
+    }
+
+    public string MoverAddress { get; }
+
+    public MoverControlService.MoverControlServiceClient Control { get; }
+
+    public PipelineOptions Options { get; } = new() { SpoolDirectory = Path.GetTempPath() };
+
+    public static async Task<TransferSite> StartAsync()
+    {
+        var directory = new TemporaryDirectory();
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = directory.Path });
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["DataMover:Repositories:main:Path"] = directory.File(RepositoryName),
+            ["Logging:Console:Disabled"] = "true",
+        });
+        var mover = DataMoverHost.Build(builder);
+        await mover.StartAsync().WithinDeadline();
+        var site = new TransferSite(directory, mover);
+        await site.Control.CreateRepositoryAsync(new CreateRepositoryRequest { Name = RepositoryName }).ResponseAsync.WithinDeadline();
+        return site;
+    }
+
+    public Task StopMoverAsync() => _mover.StopAsync(CancellationToken.None);
+
+    public string NewTask() => $"task-{Interlocked.Increment(ref _tasks)}";
+
+    /// <summary>A worker's executor: another instance shares nothing with the first.</summary>
+    public ITaskExecutor NewWorker(string id = "worker-1") => new TaskExecutor(
+        id,
+        new ImageIoConnector(Options, TimeProvider.System, NullLogger<ImageIoClient>.Instance),
+        new DiskBackup(Options, new BufferPool(16), tls: null, TimeProvider.System, NullLogger<DiskBackup>.Instance),
+        new DiskRestore(Options, tls: null, TimeProvider.System, NullLogger<DiskRestore>.Instance));
+
+    public TaskOrder BackupOrder(ImageServer image, string? taskId = null, long token = 1, string? basePoint = null, string engineBackup = "backup-1") => new()
+    {
+        JobId = "job-" + (taskId ?? "1"),
+        TaskId = taskId ?? NewTask(),
+        Attempt = (int)token,
+        FencingToken = token,
+        VmName = "vm",
+        DiskId = DiskId,
+        DiskSizeBytes = image.Image.Size,
+        Mover = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
+        Backup = new BackupDiskOrder
+        {
+            TransportMode = "cbt",
+            Incremental = basePoint is not null,
+            BasePointId = basePoint ?? string.Empty,
+            EngineBackupId = engineBackup,
+            ImageTransfer = new ImageTransferSource { TransferUrl = image.Url },
+        },
+    };
+
+    public TaskOrder RestoreOrder(ImageServer target, string point, bool targetIsZero = true) => new()
+    {
+        JobId = "restore-job",
+        TaskId = NewTask(),
+        Attempt = 1,
+        FencingToken = 1,
+        VmName = "vm",
+        DiskId = "target-disk",
+        DiskSizeBytes = target.Image.Size,
+        Mover = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
+        Restore = new RestoreDiskOrder
+        {
+            PointId = point,
+            SourceDiskId = DiskId,
+            TargetIsZero = targetIsZero,
+            VerifyChecksum = true,
+            ImageTransfer = new ImageTransferSource { TransferUrl = target.Url },
+        },
+    };
+
+    public async Task<(TaskSucceeded Result, TransferStatistics Statistics)> RunAsync(
+        TaskOrder order, ITaskExecutor? worker = null, CancellationToken cancellationToken = default)
+    {
+        var control = new TransferControl(TimeProvider.System);
+        var result = await (worker ?? NewWorker()).ExecuteAsync(order, control, cancellationToken).WithinDeadline();
+        return (result, control.Meter.ToStatistics());
+    }
+
+    /// <summary>Backs an image up and makes a restore point of it.</summary>
+    public async Task<(string Point, TransferStatistics Statistics)> BackUpAsync(SparseImage image, string? basePoint = null, string engineBackup = "backup-1")
+    {
+        await using var server = await ImageServer.StartAsync(image);
+        var order = BackupOrder(server, basePoint: basePoint, engineBackup: engineBackup);
+        var (result, statistics) = await RunAsync(order);
+        return (await CommitAsync(order, result), statistics);
+    }
+
+    public async Task<string> CommitAsync(TaskOrder order, TaskSucceeded result)
+    {
+        var point = $"point-{Interlocked.Increment(ref _points)}";
+        var manifest = new VmManifest
+        {
+            PointId = point,
+            ManagerId = "manager",
+            VmId = "vm",
+            Created = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero).AddMinutes(_points),
+            JobId = $"{order.JobId}-{point}",
+            Disks =
+            [
+                new ManifestDisk
+                {
+                    DiskId = DiskId,
+                    TaskId = order.TaskId,
+                    Root = new OvirtDistributed.Repository.Maps.DiskRoot(new ChunkDigest(result.Root.Digest.Span), result.Root.Levels, result.Root.SizeBytes),
+                },
+            ],
+        };
+        await Control.CommitAsync(new CommitRequest
+        {
+            Repository = RepositoryName, JobId = manifest.JobId, Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest)),
+        }).ResponseAsync.WithinDeadline();
+        return point;
+    }
+
+    /// <summary>Restores a point to a fresh disk and returns what the disk holds then.</summary>
+    public async Task<SparseImage> RestoreAsync(string point, long size)
+    {
+        await using var target = await ImageServer.StartAsync(new SparseImage(size));
+        var (result, _) = await RunAsync(RestoreOrder(target, point));
+        Assert.Equal($"sha256:{target.Image.Checksum(4 << 20)}", result.Checksum);
+        Assert.True(target.Flushes > 0 || target.Writes.IsEmpty);
+        return target.Image;
+    }
+
+    public Task FenceAsync(string taskId, long token) =>
+        Control.FenceAsync(new FenceRequest { Repository = RepositoryName, TaskId = taskId, FencingToken = token }).ResponseAsync.WithinDeadline();
+
+    /// <summary>Pages in the journals of a task, as the repository's files say (its DESIGN.md, session journal): asking the Data Mover would end the session.</summary>
+    public int CountJournaledPages(string taskId)
+    {
+        const int RecordHead = 5;
+        const int RecordTail = 4;
+        const byte PagesRecord = 3;
+        const int PageBytes = 40;
+        var pages = 0;
+        var folder = Path.Combine(_directory.File(RepositoryName), "sessions", taskId);
+        foreach (var file in Directory.Exists(folder) ? Directory.GetFiles(folder, "*.journal") : [])
+        {
+            var journal = File.ReadAllBytes(file).AsSpan();
+            while (journal.Length > RecordHead)
+            {
+                var body = System.Buffers.Binary.BinaryPrimitives.ReadInt32LittleEndian(journal);
+                pages += journal[4] == PagesRecord ? body / PageBytes : 0;
+                journal = journal[Math.Min(journal.Length, RecordHead + body + RecordTail)..];
+            }
+        }
+
+        return pages;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _channel.Dispose();
+        await _mover.StopAsync(CancellationToken.None).WithinDeadline();
+        await _mover.DisposeAsync();
+        _directory.Dispose();
+    }
+}
