@@ -15,8 +15,11 @@ internal static class DefaultParts
         Task.FromResult<IDiskStorage>(
             DiskStorage.Open(directory, new DiskStorageOptions(), options.Loggers, options.TimeProvider));
 
+    /// <summary>A real daemon takes the hosts' tickets where there is one; the proxy stays the simulator's own.</summary>
     private static async Task<IImageIoDaemon> StartDaemonAsync(DaemonRequest request, CancellationToken cancellationToken) =>
-        await ImageIoDaemon.StartAsync(
+        request.Options.ImageIoControlSocket is { } socket && !request.IsProxy
+        ? new ExternalImageIoDaemon(socket, request.Options.ImageIoPort, request.Options.TimeProvider)
+        : await ImageIoDaemon.StartAsync(
             new ImageIoOptions
             {
                 Name = request.Name,

@@ -13,15 +13,13 @@ internal sealed class ServerConnection : IDisposable
 {
     private readonly GrpcChannel _channel;
     private readonly ConnectionSettings _settings;
-    private readonly TimeProvider _time;
 
-    private ServerConnection(string address, GrpcChannel channel, TlsIdentity? tls, ConnectionSettings settings, TimeProvider time)
+    private ServerConnection(string address, GrpcChannel channel, TlsIdentity? tls, ConnectionSettings settings)
     {
         Address = address;
         Tls = tls;
         _channel = channel;
         _settings = settings;
-        _time = time;
         Managers = new ManagerService.ManagerServiceClient(channel);
         Repositories = new RepositoryService.RepositoryServiceClient(channel);
         Workers = new WorkerService.WorkerServiceClient(channel);
@@ -45,14 +43,14 @@ internal sealed class ServerConnection : IDisposable
     public PointService.PointServiceClient Points { get; }
 
     /// <exception cref="CliException">The settings name no usable address or certificate.</exception>
-    public static ServerConnection Create(ConnectionSettings settings, TimeProvider time)
+    public static ServerConnection Create(ConnectionSettings settings)
     {
         var address = settings.Server
             ?? throw CliException.Invalid("No backup server is named: give --server https://HOST:PORT, set OVD_SERVER, or write \"server\" into the configuration file.");
         var tls = ServiceAddress.LoadTls(settings.Tls);
         try
         {
-            return new ServerConnection(address, ServiceAddress.Connect("server", address, tls), tls, settings, time);
+            return new ServerConnection(address, ServiceAddress.Connect("server", address, tls), tls, settings);
         }
         catch
         {
@@ -63,7 +61,7 @@ internal sealed class ServerConnection : IDisposable
 
     /// <summary>Options of a call that answers at once: limited by <c>--timeout</c>.</summary>
     public CallOptions Call(CancellationToken cancellationToken) =>
-        new(deadline: (_time.GetUtcNow() + _settings.Timeout).UtcDateTime, cancellationToken: cancellationToken);
+        CallLimit.Of(_settings.Timeout, cancellationToken);
 
     public void Dispose()
     {

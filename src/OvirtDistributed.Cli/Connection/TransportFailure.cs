@@ -15,8 +15,7 @@ internal static class TransportFailure
     {
         if (rpc.StatusCode == StatusCode.DeadlineExceeded)
         {
-            return new Failure(
-                ExitCode.Unavailable, "timeout", $"{address} did not answer in time. Check its load and log, or allow more with --timeout.");
+            return Timeout(address);
         }
 
         // Only failures that arose on this side carry an exception.
@@ -47,6 +46,9 @@ internal static class TransportFailure
             "unavailable",
             $"The connection to {address} failed: {Innermost(cause).Message} Check that the service runs, that the address is its gRPC address, and that https is used exactly when the server has a certificate.");
     }
+
+    public static Failure Timeout(string? address) =>
+        new(ExitCode.Unavailable, "timeout", $"{address} did not answer in time. Check its load and log, or allow more with --timeout.");
 
     /// <summary>True when the call may work if made again, because the connection and not the service failed.</summary>
     public static bool IsConnectionLoss(RpcException rpc) =>

@@ -20,11 +20,6 @@ internal static class CliApplication
 
         // A name that begins with @ is a name, not a file of arguments.
         var parse = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parse.Action is ParseErrorAction)
-        {
-            return UsageError(parse, runner);
-        }
-
         var invocation = new InvocationConfiguration
         {
             Output = host.Out,
@@ -34,6 +29,11 @@ internal static class CliApplication
         };
         try
         {
+            if (parse.Action is ParseErrorAction)
+            {
+                return UsageError(parse, runner);
+            }
+
             return await parse.InvokeAsync(invocation, interrupted);
         }
         catch (Exception exception)
@@ -47,7 +47,12 @@ internal static class CliApplication
     private static int UsageError(ParseResult parse, CommandRunner runner)
     {
         var output = runner.CreateOutput(parse);
-        var message = string.Join(Environment.NewLine, parse.Errors.Select(error => error.Message).Distinct());
+        var messages = parse.Errors.Select(error => error.Message).Distinct().ToList();
+        // A mistyped command is reported as unknown and, again, as missing: once is enough.
+        var unknown = parse.UnmatchedTokens.Count > 0 && parse.CommandResult.Command.Subcommands.Count > 0;
+        var message = unknown
+            ? $"'{parse.UnmatchedTokens[0]}' is not a command here; there are: {string.Join(", ", parse.CommandResult.Command.Subcommands.Select(command => command.Name))}."
+            : string.Join('\n', messages);
         output.Failure(new Failure(ExitCode.Usage, "invalid_input", message));
         if (!output.IsJson)
         {

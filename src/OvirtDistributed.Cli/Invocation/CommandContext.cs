@@ -24,7 +24,7 @@ internal sealed class CommandContext(CliHost host, ParseResult parse, OutputWrit
 
     /// <summary>The backup server.</summary>
     /// <exception cref="CliException">Nothing names one, or the certificate cannot be used.</exception>
-    public ServerConnection Server => _server ??= ServerConnection.Create(Settings, Time);
+    public ServerConnection Server => _server ??= ServerConnection.Create(Settings);
 
     /// <summary>The address in use, for messages; null before the first use.</summary>
     public string? Address => _server?.Address;

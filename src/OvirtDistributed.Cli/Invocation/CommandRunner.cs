@@ -36,8 +36,8 @@ internal sealed class CommandRunner(CliHost host, GlobalOptions options)
 
     public OutputWriter CreateOutput(ParseResult parse)
     {
-        var noColor = parse.GetValue(options.NoColor) || Host.Environment("NO_COLOR") is { Length: > 0 };
+        var noColor = options.IsColorOff(parse) || Host.Environment("NO_COLOR") is { Length: > 0 };
         var dumb = Host.Environment("TERM") is "dumb";
-        return new OutputWriter(Host, parse.GetValue(options.Output), fancy: Host.OutputIsTerminal && !noColor && !dumb);
+        return new OutputWriter(Host, options.FormatOf(parse), fancy: Host.OutputIsTerminal && !noColor && !dumb);
     }
 }

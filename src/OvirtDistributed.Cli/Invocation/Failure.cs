@@ -19,7 +19,8 @@ internal sealed record Failure(ExitCode ExitCode, string Code, string Message, s
         CliException known => new Failure(known.ExitCode, known.Code, known.Message),
         RpcException rpc => FromRpc(rpc, address),
         OperationCanceledException { InnerException: RpcException rpc } => FromRpc(rpc, address),
-        OperationCanceledException => new Failure(ExitCode.Interrupted, "interrupted", "Interrupted."),
+        // The runner has told an interrupted command apart: what is left is a call whose time ran out.
+        OperationCanceledException => TransportFailure.Timeout(address),
         OperatorException operatorFailure => FromKind(operatorFailure),
         RepositoryException repository => FromRepository(repository),
         IOException or UnauthorizedAccessException => new Failure(ExitCode.LocalFile, "local_file", exception.Message),

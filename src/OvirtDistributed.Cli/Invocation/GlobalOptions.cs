@@ -43,24 +43,10 @@ internal sealed class GlobalOptions
         Recursive = true,
     };
 
-    public Option<OutputFormat> Output { get; } = new("--output", "-o")
+    public Option<string> Output { get; } = new("--output", "-o")
     {
-        Description = "table for people, json for programs",
+        Description = "table (default) for people, json for programs",
         HelpName = "table|json",
-        DefaultValueFactory = _ => OutputFormat.Table,
-        CustomParser = result =>
-        {
-            switch (result.Tokens[^1].Value)
-            {
-                case "table":
-                    return OutputFormat.Table;
-                case "json":
-                    return OutputFormat.Json;
-                default:
-                    result.AddError($"output '{result.Tokens[^1].Value}' cannot be used: write table or json.");
-                    return OutputFormat.Table;
-            }
-        },
         Recursive = true,
     };
 
@@ -70,7 +56,13 @@ internal sealed class GlobalOptions
         Recursive = true,
     };
 
-    public GlobalOptions() => Output.CompletionSources.Add(_ => ["table", "json"]);
+    public GlobalOptions() => Output.AcceptOnlyFromAmong("table", "json");
+
+    /// <summary>The format as far as it can be told: also for a command line with errors, which must be reported in it.</summary>
+    public OutputFormat FormatOf(ParseResult parse) =>
+        parse.GetResult(Output) is { Tokens: [.., { Value: "json" }] } ? OutputFormat.Json : OutputFormat.Table;
+
+    public bool IsColorOff(ParseResult parse) => parse.GetResult(NoColor) is { Implicit: false, Tokens: [] or [{ Value: not "false" }] };
 
     public IEnumerable<Option> All => [Server, TlsCertificate, TlsKey, TlsCa, Timeout, Output, NoColor];
 }

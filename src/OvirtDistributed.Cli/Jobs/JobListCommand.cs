@@ -8,7 +8,9 @@ namespace OvirtDistributed.Cli.Jobs;
 
 internal sealed class JobListCommand : ServerCommand
 {
-    private readonly Option<int> _limit = new("--limit") { Description = "At most this many, newest first; default 50", HelpName = "N", DefaultValueFactory = _ => 50 };
+    private const int DefaultLimit = 50;
+
+    private readonly Option<int?> _limit = new("--limit") { Description = $"At most this many, newest first; default {DefaultLimit}", HelpName = "N" };
     private readonly Option<bool> _running = new("--running") { Description = "Only jobs that run now" };
     private readonly Option<string> _vm = new("--vm") { Description = "Only jobs of this VM (name or id)", HelpName = "VM" };
 
@@ -30,7 +32,7 @@ internal sealed class JobListCommand : ServerCommand
     public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
     {
         var server = context.Server;
-        var request = new ListJobsRequest { Limit = context.Value(_limit), RunningOnly = context.Value(_running), Vm = context.Text(_vm) };
+        var request = new ListJobsRequest { Limit = context.Value(_limit) ?? DefaultLimit, RunningOnly = context.Value(_running), Vm = context.Text(_vm) };
         var response = await server.Jobs.ListJobsAsync(request, server.Call(cancellationToken));
         if (context.Output.IsJson)
         {

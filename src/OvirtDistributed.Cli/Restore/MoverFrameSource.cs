@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Concurrent;
-using Grpc.Core;
 using OvirtDistributed.Hosting.Mover;
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Digests;
@@ -68,7 +67,7 @@ internal sealed class MoverFrameSource : IFrameSource, IAsyncDisposable
             {
                 return await TryFetchAsync(lane, id, digests, cancellationToken);
             }
-            catch (RpcException failure) when (
+            catch (Exception failure) when (
                 MoverReadSession.IsLoss(failure)
                 && !cancellationToken.IsCancellationRequested
                 && _session.Time.GetElapsedTime(started) + pause < ReconnectLimit)
@@ -82,7 +81,7 @@ internal sealed class MoverFrameSource : IFrameSource, IAsyncDisposable
             {
                 await _session.RenewAsync(id, cancellationToken);
             }
-            catch (RpcException failure) when (MoverReadSession.IsLoss(failure) && !cancellationToken.IsCancellationRequested)
+            catch (Exception failure) when (MoverReadSession.IsLoss(failure) && !cancellationToken.IsCancellationRequested)
             {
                 // Still away: the next attempt on the old session fails too, and comes back here until the limit.
             }

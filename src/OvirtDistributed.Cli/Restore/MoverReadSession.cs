@@ -63,7 +63,7 @@ internal sealed class MoverReadSession : IAsyncDisposable
         CancellationToken cancellationToken)
     {
         var client = new ReadSessionService.ReadSessionServiceClient(channels.Control);
-        var opened = await client.OpenReadAsync(request, Options(timeout, time, cancellationToken));
+        var opened = await client.OpenReadAsync(request, CallLimit.Of(timeout, cancellationToken));
         var session = new MoverReadSession(channels, client, request, opened, timeout, time);
         try
         {
@@ -107,7 +107,7 @@ internal sealed class MoverReadSession : IAsyncDisposable
                 return;
             }
 
-            var opened = await _client.OpenReadAsync(_request, Options(_timeout, _time, cancellationToken));
+            var opened = await _client.OpenReadAsync(_request, CallLimit.Of(_timeout, cancellationToken));
             if (ToRoot(opened.Root) != Root)
             {
                 throw CliException.Damaged($"The Data Mover answers another root for disk {_request.DiskId} of restore point {_request.PointId} than before: {opened.Root}.");
@@ -122,8 +122,13 @@ internal sealed class MoverReadSession : IAsyncDisposable
     }
 
     /// <summary>True when the same read may succeed on a new stream.</summary>
-    public static bool IsLoss(RpcException failure) =>
-        FailureStatus.ReasonOf(failure) is "session-ended" or "busy" or "draining" || TransportFailure.IsConnectionLoss(failure);
+    public static bool IsLoss(Exception failure) => failure switch
+    {
+        RpcException rpc => FailureStatus.ReasonOf(rpc) is "session-ended" or "busy" or "draining" || TransportFailure.IsConnectionLoss(rpc),
+        // Nobody here gave up: a call ran out of time, or the other side ended it as cancelled while it stops.
+        OperationCanceledException => true,
+        _ => false,
+    };
 
     /// <summary>Closes the session under a limit of its own; a Data Mover that is gone ends it by itself.</summary>
     public async ValueTask DisposeAsync()
@@ -131,16 +136,13 @@ internal sealed class MoverReadSession : IAsyncDisposable
         _opening.Dispose();
         try
         {
-            await _client.CloseReadAsync(new CloseReadRequest { ReadSessionId = _id }, Options(CloseLimit, _time, CancellationToken.None));
+            await _client.CloseReadAsync(new CloseReadRequest { ReadSessionId = _id }, CallLimit.Of(CloseLimit, CancellationToken.None));
         }
         catch (Exception failure) when (failure is RpcException or OperationCanceledException)
         {
             // Nothing depends on it: the idle limit ends the session at the other side.
         }
     }
-
-    private static CallOptions Options(TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken) =>
-        new(deadline: (time.GetUtcNow() + timeout).UtcDateTime, cancellationToken: cancellationToken);
 
     private static DiskRoot ToRoot(Contracts.Mover.V1.DiskRoot? root)
     {

@@ -62,6 +62,11 @@ internal sealed class RestoreDiskCommand : ServerCommand
         {
             throw new CliException(described.ExitCode, described.Code, described.Message);
         }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            var timeout = TransportFailure.Timeout($"The Data Mover at {address}");
+            throw new CliException(timeout.ExitCode, timeout.Code, timeout.Message);
+        }
     }
 
     private static void WriteResult(CommandContext context, LocateDiskResponse location, ImageTarget target, DownloadResult result, TimeSpan elapsed)

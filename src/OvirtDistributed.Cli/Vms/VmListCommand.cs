@@ -48,7 +48,7 @@ internal sealed class VmListCommand : ServerCommand
             VmTable.Write(context, vms);
             var bare = vms.Count(vm => vm.LastRestorePoint is null);
             context.Output.Line();
-            context.Output.Line($"{vms.Count} VMs, {bare} without a restore point.");
+            context.Output.Line($"{vms.Count} {(vms.Count == 1 ? "VM" : "VMs")}, {bare} without a restore point.");
         }
 
         return ExitCode.Ok;

@@ -29,7 +29,7 @@ internal sealed class JobFeed(ServerConnection server, TimeProvider time)
             while (lost is null)
             {
                 Job? job;
-                (job, lost) = await NextAsync(call.ResponseStream, cancellationToken);
+                (job, lost) = await NextAsync(call, cancellationToken);
                 if (job is null)
                 {
                     break;
@@ -56,20 +56,39 @@ internal sealed class JobFeed(ServerConnection server, TimeProvider time)
     }
 
     /// <summary>The next state; no state and no failure at the end of the stream; the failure when the connection was lost.</summary>
-    private static async Task<(Job? Job, RpcException? Lost)> NextAsync(IAsyncStreamReader<WatchJobResponse> stream, CancellationToken cancellationToken)
+    private static async Task<(Job? Job, RpcException? Lost)> NextAsync(
+        AsyncServerStreamingCall<WatchJobResponse> call, CancellationToken cancellationToken)
     {
         try
         {
-            return await stream.MoveNext(cancellationToken) ? (stream.Current.Job, null) : (null, null);
+            return await call.ResponseStream.MoveNext(cancellationToken) ? (call.ResponseStream.Current.Job, null) : (null, null);
         }
         catch (RpcException failure) when (TransportFailure.IsConnectionLoss(failure) && !cancellationToken.IsCancellationRequested)
         {
             return (null, failure);
         }
-        catch (OperationCanceledException cancelled) when (!cancellationToken.IsCancellationRequested && cancelled.InnerException is RpcException)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            // The server ends its streams as cancelled when it stops.
-            return (null, (RpcException)cancelled.InnerException);
+            // A call that could not start, and one that a stopping server ends, both come as cancelled; the status tells them apart.
+            return (null, new RpcException(EndOf(call)));
         }
+    }
+
+    private static Grpc.Core.Status EndOf(AsyncServerStreamingCall<WatchJobResponse> call)
+    {
+        try
+        {
+            var status = call.GetStatus();
+            if (status.StatusCode is not (StatusCode.OK or StatusCode.Cancelled))
+            {
+                return status;
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            // The call has no status yet: it was given up before it had ended.
+        }
+
+        return new Grpc.Core.Status(StatusCode.Unavailable, "The backup server ended the watch because it stops.");
     }
 }

@@ -71,16 +71,18 @@ internal sealed class JobWait
     /// <summary>Never throws: a failure goes through the channel to the reader.</summary>
     private async Task FeedAsync(ChannelWriter<JobUpdate> writer, CancellationToken cancellationToken)
     {
+        using var all = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var watches = _latest.Keys.ToList().ConvertAll(id => WatchAsync(id, writer, all));
         try
         {
-            using var all = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var watches = _latest.Keys.Select(id => WatchAsync(id, writer, all)).ToList();
             await Task.WhenAll(watches);
             writer.Complete();
         }
-        catch (Exception failure)
+        catch (Exception first)
         {
-            writer.TryComplete(failure);
+            // The watches that were stopped because of another one's failure must not hide it.
+            var failures = watches.Where(watch => watch.IsFaulted).SelectMany(watch => watch.Exception!.InnerExceptions);
+            writer.TryComplete(failures.FirstOrDefault(failure => failure is not OperationCanceledException) ?? first);
         }
     }
 

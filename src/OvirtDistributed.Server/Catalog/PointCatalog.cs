@@ -46,7 +46,7 @@ internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> co
 
                 listed++;
             }
-            catch (Exception failure) when (failure is RepositoryException or FormatException or JsonException)
+            catch (Exception failure) when (failure is MoverException { Failure: MoverFailure.Damaged } or FormatException or JsonException)
             {
                 // One manifest that cannot be read must not hide the others.
                 Log.ManifestUnreadable(logger, repository.Name, failure.Message);

@@ -37,7 +37,12 @@ internal static class ByteRangeHeader
             return (first, null);
         }
 
-        return TryNumber(header.AsSpan(dash + 1), out var last) && last >= first ? (first, last) : throw Invalid(header);
+        if (!TryNumber(header.AsSpan(dash + 1), out var last))
+        {
+            throw Invalid(header);
+        }
+
+        return last >= first ? (first, last) : throw new ImageIoRefusal(416, $"Cannot satisfy range '{header}', first > last");
     }
 
     /// <summary>First byte of <c>bytes A-B/*</c>, <c>bytes A-B/SIZE</c> or <c>bytes A-*/*</c>; 0 without a header.</summary>
@@ -56,7 +61,7 @@ internal static class ByteRangeHeader
             || !(header.AsSpan(dash + 1, slash - dash - 1) is "*" || TryNumber(header.AsSpan(dash + 1, slash - dash - 1), out _))
             || !(header.AsSpan(slash + 1) is "*" || TryNumber(header.AsSpan(slash + 1), out _)))
         {
-            throw ImageIoRefusal.BadRequest($"Invalid Content-Range: '{header}'");
+            throw ImageIoRefusal.BadRequest($"Invalid Content-Range '{header}'");
         }
 
         return first;
@@ -65,5 +70,5 @@ internal static class ByteRangeHeader
     private static bool TryNumber(ReadOnlySpan<char> text, out long value) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
 
-    private static ImageIoRefusal Invalid(string header) => new(416, $"Invalid Range: '{header}'");
+    private static ImageIoRefusal Invalid(string header) => new(416, $"Cannot satisfy range '{header}', invalid range or multiple ranges");
 }

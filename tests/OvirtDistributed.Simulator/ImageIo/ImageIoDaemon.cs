@@ -21,13 +21,14 @@ public sealed class ImageIoDaemon : IImageIoDaemon
     private ImageIoDaemon(ImageIoOptions options)
     {
         _options = options;
+        var connections = new ImageConnections(options);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, options));
+        builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, options, connections));
         // SlimBuilder leaves HTTPS out; this brings it back without the rest.
         builder.WebHost.UseKestrelHttpsConfiguration();
         _application = builder.Build();
-        var handler = new ImageRequestHandler(options, FindTicket);
+        var handler = new ImageRequestHandler(options, connections, FindTicket);
         _application.Run(handler.HandleAsync);
     }
 
@@ -45,7 +46,7 @@ public sealed class ImageIoDaemon : IImageIoDaemon
 
     public Task AddTicketAsync(ImageTicket ticket, CancellationToken cancellationToken)
     {
-        _tickets[ticket.Uuid] = new LiveTicket(ticket, _options.TimeProvider);
+        _tickets[ticket.Uuid] = new LiveTicket(ticket, _options.MaxConnections, _options.TimeProvider);
         return Task.CompletedTask;
     }
 
@@ -100,20 +101,22 @@ public sealed class ImageIoDaemon : IImageIoDaemon
             ? live
             : throw ImageIoRefusal.Forbidden($"You are not allowed to access this resource: No such ticket {id}");
 
-    private static void Configure(KestrelServerOptions kestrel, ImageIoOptions options)
+    private static void Configure(KestrelServerOptions kestrel, ImageIoOptions options, ImageConnections connections)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = null;
         kestrel.Limits.MinRequestBodyDataRate = null;
         kestrel.Limits.MinResponseDataRate = null;
         kestrel.Limits.MaxRequestLineSize = 4096;
-        kestrel.Limits.KeepAliveTimeout = options.IdleTimeout;
+        // Idle connections are closed by their own clock, which depends on the ticket they use.
+        kestrel.Limits.KeepAliveTimeout = TimeSpan.FromDays(1);
         kestrel.Limits.MaxRequestBufferSize = 4 << 20;
         kestrel.Limits.MaxResponseBufferSize = 2 << 20;
         kestrel.Listen(options.ListenAddress, options.Port, listen =>
         {
             listen.Protocols = HttpProtocols.Http1;
             _ = listen.UseHttps(options.Certificate);
+            _ = listen.Use(connections.Watch);
         });
     }
 }

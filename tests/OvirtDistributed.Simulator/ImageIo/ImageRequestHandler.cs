@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Buffers;
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Text;
 using System.Text.Json;
-using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using OvirtDistributed.Simulator.Faults;
 using OvirtDistributed.Simulator.ImageIo.Backends;
 using OvirtDistributed.Simulator.Storage.Nbd;
@@ -16,15 +13,27 @@ using OvirtDistributed.Simulator.Storage.Nbd;
 namespace OvirtDistributed.Simulator.ImageIo;
 
 /// <summary>Answers the requests of an ImageIO daemon: what is asked, whether the ticket allows it, and the answer's exact form.</summary>
-internal sealed partial class ImageRequestHandler(ImageIoOptions options, Func<string, LiveTicket> findTicket)
+internal sealed partial class ImageRequestHandler(ImageIoOptions options, ImageConnections connections, Func<string, LiveTicket> findTicket)
 {
     private const string ServerName = "imageio/2.5.3";
     private static readonly string[] BaseFeatures = ["checksum", "extents"];
     private static readonly string[] AllFeatures = ["checksum", "extents", "flush", "zero"];
 
-    private readonly ConcurrentDictionary<string, bool> _watchedConnections = new(StringComparer.Ordinal);
-
     public async Task HandleAsync(HttpContext context)
+    {
+        var connection = connections[context.Connection.Id];
+        connection.Begin();
+        try
+        {
+            await AnswerAsync(context);
+        }
+        finally
+        {
+            connection.End();
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext context)
     {
         context.Response.Headers.Server = ServerName;
         try
@@ -123,14 +132,16 @@ internal sealed partial class ImageRequestHandler(ImageIoOptions options, Func<s
         }
 
         await ticket.RunAsync(
-            offset, token => SendAsync(context, image, offset, size, dropAfterBytes, token), context.RequestAborted);
+            offset, (operation, token) => SendAsync(context, image.Backend, operation, size, dropAfterBytes, token), context.RequestAborted);
     }
 
-    private static async Task<long> SendAsync(
-        HttpContext context, ConnectionImage image, long offset, long size, long? dropAfterBytes, CancellationToken cancellationToken)
+    private static async Task SendAsync(
+        HttpContext context, IImageBackend backend, TicketOperation operation, long size, long? dropAfterBytes, CancellationToken cancellationToken)
     {
-        long sent = 0;
-        while (sent < size)
+        // Data is read into the response's own memory, in pieces large enough that TLS makes full records: no copy in between.
+        await context.Response.StartAsync(cancellationToken);
+        var body = context.Response.BodyWriter;
+        for (long sent = 0; sent < size;)
         {
             var count = (int)Math.Min(ConnectionImage.BufferBytes, size - sent);
             if (dropAfterBytes is { } limit)
@@ -138,19 +149,17 @@ internal sealed partial class ImageRequestHandler(ImageIoOptions options, Func<s
                 count = (int)Math.Min(count, limit - sent);
                 if (count <= 0)
                 {
-                    await context.Response.Body.FlushAsync(cancellationToken);
                     context.Abort();
                     throw new ConnectionDropped();
                 }
             }
 
-            var piece = image.Buffer[..count];
-            await image.Backend.ReadAsync(offset + sent, piece, cancellationToken);
-            await context.Response.Body.WriteAsync(piece, cancellationToken);
+            await backend.ReadAsync(operation.OffsetBytes + sent, body.GetMemory(count)[..count], cancellationToken);
+            body.Advance(count);
+            _ = await body.FlushAsync(cancellationToken);
             sent += count;
+            operation.Advance(count);
         }
-
-        return sent;
     }
 
     private async Task WriteAsync(HttpContext context, string ticketId)
@@ -169,12 +178,12 @@ internal sealed partial class ImageRequestHandler(ImageIoOptions options, Func<s
             throw ImageIoRefusal.OutOfRange(ticket.Ticket.Size);
         }
 
-        await ticket.RunAsync(offset, token => ReceiveAsync(context, image, offset, size, flush, token), context.RequestAborted);
+        await ticket.RunAsync(offset, (operation, token) => ReceiveAsync(context, image, operation, size, flush, token), context.RequestAborted);
         context.Response.ContentLength = 0;
     }
 
-    private static async Task<long> ReceiveAsync(
-        HttpContext context, ConnectionImage image, long offset, long size, bool flush, CancellationToken cancellationToken)
+    private static async Task ReceiveAsync(
+        HttpContext context, ConnectionImage image, TicketOperation operation, long size, bool flush, CancellationToken cancellationToken)
     {
         long received = 0;
         while (received < size)
@@ -186,16 +195,15 @@ internal sealed partial class ImageRequestHandler(ImageIoOptions options, Func<s
                 throw ImageIoRefusal.BadRequest($"Requested {size} bytes, available {received + count} bytes");
             }
 
-            await image.Backend.WriteAsync(offset + received, wanted, cancellationToken);
+            await image.Backend.WriteAsync(operation.OffsetBytes + received, wanted, cancellationToken);
             received += count;
+            operation.Advance(count);
         }
 
         if (flush)
         {
             await image.Backend.FlushAsync(cancellationToken);
         }
-
-        return received;
     }
 
     private async Task PatchAsync(HttpContext context, string ticketId)
@@ -211,20 +219,20 @@ internal sealed partial class ImageRequestHandler(ImageIoOptions options, Func<s
 
         await ticket.RunAsync(
             patch.OffsetBytes,
-            async token =>
+            async (operation, token) =>
             {
                 // Steps of 128 MiB, so that a cancelled ticket does not wait for a long zeroing.
                 for (long done = 0; done < patch.SizeBytes; done += 128L << 20)
                 {
-                    await image.Backend.ZeroAsync(patch.OffsetBytes + done, Math.Min(128L << 20, patch.SizeBytes - done), token);
+                    var step = Math.Min(128L << 20, patch.SizeBytes - done);
+                    await image.Backend.ZeroAsync(patch.OffsetBytes + done, step, token);
+                    operation.Advance(step);
                 }
 
                 if (patch.Flush)
                 {
                     await image.Backend.FlushAsync(token);
                 }
-
-                return patch.SizeBytes;
             },
             context.RequestAborted);
         context.Response.ContentLength = 0;
@@ -279,10 +287,12 @@ internal sealed partial class ImageRequestHandler(ImageIoOptions options, Func<s
         var checksum = "";
         await ticket.RunAsync(
             0,
-            async token =>
+            async (operation, token) =>
             {
                 checksum = await ImageChecksum.ComputeAsync(image.Backend, algorithm, blockBytes, token);
-                return 0;
+
+                // As in the real daemon, an image whose checksum was taken counts as transferred.
+                operation.Advance(image.Backend.SizeBytes);
             },
             context.RequestAborted);
         await JsonAsync(context, new { algorithm, block_size = blockBytes, checksum });
@@ -295,24 +305,8 @@ internal sealed partial class ImageRequestHandler(ImageIoOptions options, Func<s
         ticket.Authorize(operation);
         var image = await ticket.ImageOfAsync(
             context.Connection.Id, token => OpenBackendAsync(ticket.Ticket, token), context.RequestAborted);
-        if (_watchedConnections.TryAdd($"{context.Connection.Id}/{ticketId}", true))
-        {
-            DropWhenClosed(context, ticket, ticketId);
-        }
-
+        connections[context.Connection.Id].Use(ticket);
         return (ticket, image);
-    }
-
-    /// <summary>The backend is freed when the connection closes, as on the real daemon.</summary>
-    private void DropWhenClosed(HttpContext context, LiveTicket ticket, string ticketId)
-    {
-        var connection = context.Connection.Id;
-        var closed = context.Features.Get<IConnectionLifetimeFeature>()?.ConnectionClosed ?? CancellationToken.None;
-        _ = closed.Register(() =>
-        {
-            _ = _watchedConnections.TryRemove($"{connection}/{ticketId}", out _);
-            _ = ticket.DropConnectionAsync(connection);
-        });
     }
 
     private Task<IImageBackend> OpenBackendAsync(ImageTicket ticket, CancellationToken cancellationToken) => ticket.Url switch
@@ -340,7 +334,7 @@ internal sealed partial class ImageRequestHandler(ImageIoOptions options, Func<s
         }
     }
 
-    private static ImageIoRefusal NotAllowed(string method, string path) => new(405, $"Method {method} not allowed for '{path}'");
+    private static ImageIoRefusal NotAllowed(string method, string path) => new(405, $"Method '{method}' not defined for '{path}'");
 
     private static async Task JsonAsync(HttpContext context, object value)
     {

@@ -7,22 +7,27 @@ namespace OvirtDistributed.Simulator.ImageIo;
 /// <summary>A ticket in use: who may do what, which connections use it, since when it is idle, and what has been moved.</summary>
 internal sealed class LiveTicket : IDisposable
 {
+    /// <summary>A client's own read time-out: waiting longer for a place answers nobody.</summary>
+    private static readonly TimeSpan PlaceTimeout = TimeSpan.FromSeconds(60);
+
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
     private readonly Dictionary<string, ConnectionImage> _connections = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _cancel = new();
     private readonly TransferredRanges _transferred = new();
+    private readonly HashSet<TicketOperation> _running = [];
+    private readonly SemaphoreSlim _places;
     private TaskCompletionSource _quiet = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _running;
     private long _touched;
     private long _expiresFrom;
     private TimeSpan _validity;
     private bool _canceled;
 
-    public LiveTicket(ImageTicket ticket, TimeProvider time)
+    public LiveTicket(ImageTicket ticket, int maxConnections, TimeProvider time)
     {
         Ticket = ticket;
         _time = time;
+        _places = new SemaphoreSlim(maxConnections);
         _touched = _expiresFrom = time.GetTimestamp();
         _validity = ticket.Timeout;
     }
@@ -36,8 +41,9 @@ internal sealed class LiveTicket : IDisposable
         {
             lock (_gate)
             {
-                var idle = _running > 0 ? TimeSpan.Zero : _time.GetElapsedTime(_touched);
-                return new TicketState(_running > 0, _canceled, _connections.Count, idle, Ticket.Ops.Count > 1 ? null : _transferred.Sum);
+                var active = _running.Count > 0;
+                var idle = active ? TimeSpan.Zero : _time.GetElapsedTime(_touched);
+                return new TicketState(active, _canceled, _connections.Count, idle, Ticket.Ops.Count > 1 ? null : MovedBytes());
             }
         }
     }
@@ -67,7 +73,7 @@ internal sealed class LiveTicket : IDisposable
         }
     }
 
-    /// <summary>The connection's own backend; opened on its first request for this ticket.</summary>
+    /// <summary>The connection's own backend; opened on its first request for this ticket. Waits for a place when the ticket has all its connections.</summary>
     public async Task<ConnectionImage> ImageOfAsync(
         string connection, Func<CancellationToken, Task<IImageBackend>> open, CancellationToken cancellationToken)
     {
@@ -79,18 +85,36 @@ internal sealed class LiveTicket : IDisposable
             }
         }
 
-        var image = new ConnectionImage(await open(cancellationToken));
-        lock (_gate)
+        if (!await _places.WaitAsync(PlaceTimeout, cancellationToken))
         {
-            if (!_canceled)
-            {
-                _connections.Add(connection, image);
-                return image;
-            }
+            throw new IOException("All connections of the ticket stayed in use.");
         }
 
-        await image.DisposeAsync();
-        throw Canceled();
+        ConnectionImage? image = null;
+        try
+        {
+            image = new ConnectionImage(await open(cancellationToken));
+            lock (_gate)
+            {
+                if (!_canceled)
+                {
+                    _connections.Add(connection, image);
+                    return image;
+                }
+            }
+
+            throw Canceled();
+        }
+        catch
+        {
+            _ = _places.Release();
+            if (image is not null)
+            {
+                await image.DisposeAsync();
+            }
+
+            throw;
+        }
     }
 
     /// <summary>Forgets a closed connection and what it had open.</summary>
@@ -105,16 +129,18 @@ internal sealed class LiveTicket : IDisposable
         if (image is not null)
         {
             await image.DisposeAsync();
+            _ = _places.Release();
         }
     }
 
     /// <summary>
     /// Runs an operation under the ticket: the ticket counts as active meanwhile and is extended when it has ended well.
-    /// The operation answers how many bytes from <paramref name="offsetBytes"/> it has moved.
+    /// The operation tells how many bytes from <paramref name="offsetBytes"/> on it has moved.
     /// </summary>
-    public async Task RunAsync(long offsetBytes, Func<CancellationToken, Task<long>> operation, CancellationToken cancellationToken)
+    public async Task RunAsync(long offsetBytes, Func<TicketOperation, CancellationToken, Task> operation, CancellationToken cancellationToken)
     {
         CancellationTokenSource both;
+        var running = new TicketOperation(offsetBytes);
         lock (_gate)
         {
             if (_canceled)
@@ -122,21 +148,24 @@ internal sealed class LiveTicket : IDisposable
                 throw Canceled();
             }
 
-            _running++;
+            _ = _running.Add(running);
             both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _cancel.Token);
         }
 
-        var moved = 0L;
         try
         {
             using (both)
             {
-                moved = await operation(both.Token);
+                await operation(running, both.Token);
             }
+        }
+        catch (OperationCanceledException) when (_cancel.IsCancellationRequested)
+        {
+            throw Canceled();
         }
         finally
         {
-            Ended(offsetBytes, moved);
+            Ended(running);
         }
 
         if (_cancel.IsCancellationRequested)
@@ -171,7 +200,7 @@ internal sealed class LiveTicket : IDisposable
         lock (_gate)
         {
             _canceled = true;
-            quiet = _running == 0 ? Task.CompletedTask : _quiet.Task;
+            quiet = _running.Count == 0 ? Task.CompletedTask : _quiet.Task;
         }
 
         await _cancel.CancelAsync();
@@ -201,19 +230,31 @@ internal sealed class LiveTicket : IDisposable
 
     public void Dispose() => _cancel.Dispose();
 
-    private void Ended(long offsetBytes, long moved)
+    private void Ended(TicketOperation operation)
     {
         lock (_gate)
         {
-            _running--;
-            _transferred.Add(offsetBytes, moved);
+            _ = _running.Remove(operation);
+            _transferred.Add(operation.OffsetBytes, operation.MovedBytes);
             Touch();
-            if (_running == 0)
+            if (_running.Count == 0)
             {
                 _quiet.TrySetResult();
                 _quiet = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             }
         }
+    }
+
+    /// <summary>Distinct bytes of ended and running operations.</summary>
+    private long MovedBytes()
+    {
+        var all = _transferred.Clone();
+        foreach (var operation in _running)
+        {
+            all.Add(operation.OffsetBytes, operation.MovedBytes);
+        }
+
+        return all.Sum;
     }
 
     private ImageIoRefusal Canceled() => Denied($"Transfer={Ticket.TransferId} was canceled");

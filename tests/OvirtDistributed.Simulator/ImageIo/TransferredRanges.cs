@@ -9,6 +9,17 @@ internal sealed class TransferredRanges
 
     public long Sum { get; private set; }
 
+    public TransferredRanges Clone()
+    {
+        var copy = new TransferredRanges { Sum = Sum };
+        foreach (var (start, end) in _ends)
+        {
+            copy._ends.Add(start, end);
+        }
+
+        return copy;
+    }
+
     public void Add(long start, long length)
     {
         if (length <= 0)

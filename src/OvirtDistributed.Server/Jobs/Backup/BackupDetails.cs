@@ -35,6 +35,9 @@ internal sealed record BackupDetails
 
     public Guid? EngineBackupId { get; init; }
 
+    /// <summary>The engine backup that failed and is ended before the next start.</summary>
+    public Guid? FailedBackupId { get; init; }
+
     public Guid? ToCheckpointId { get; init; }
 
     /// <summary>crash, file-system or unknown.</summary>

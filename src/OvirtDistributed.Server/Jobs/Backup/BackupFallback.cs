@@ -21,7 +21,7 @@ internal static class BackupFallback
 
         if (failure.Failure == EngineFailure.GuestNotFrozen && details.RequireConsistency)
         {
-            job.Backup = details with { RequireConsistency = false, Starts = details.Starts + 1 };
+            job.Backup = details with { RequireConsistency = false, FailedBackupId = details.EngineBackupId, Starts = details.Starts + 1 };
             job.Note("the guest's file systems could not be frozen: the restore point is crash-consistent");
             context.Warning($"started again without asking for consistency: {failure.Message}");
             return StepResult.Next(JobEvent.ConsistencyRefused);
@@ -35,6 +35,7 @@ internal static class BackupFallback
             {
                 Incremental = false,
                 CheckpointLost = true,
+                FailedBackupId = details.EngineBackupId,
                 FromCheckpointId = null,
                 BasePointId = null,
                 BaseDisks = [],
@@ -48,7 +49,7 @@ internal static class BackupFallback
 
         if (details.RequireConsistency && failure.Failure == EngineFailure.Failed)
         {
-            job.Backup = details with { RequireConsistency = false, Starts = details.Starts + 1 };
+            job.Backup = details with { RequireConsistency = false, FailedBackupId = details.EngineBackupId, Starts = details.Starts + 1 };
             context.Warning($"started again without asking for consistency: {failure.Message}");
             return StepResult.Next(JobEvent.ConsistencyRefused);
         }

@@ -18,7 +18,7 @@ internal sealed class StartBackupStep(IEngineDirectory engines, EngineLedger led
         var details = job.Backup!;
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
         var owner = LedgerOwner.OfJob(job.ManagerId, job.Id);
-        if (details.EngineBackupId is { } previous
+        if (details.FailedBackupId is { } previous
             && await ledger.FindOpenAsync(LedgerKind.Backup, owner, cancellationToken) is { } old && old.Id == previous
             && await cleanup.EndBackupAsync(old, dropCheckpoint: true, cancellationToken) == CleanupResult.Waiting)
         {

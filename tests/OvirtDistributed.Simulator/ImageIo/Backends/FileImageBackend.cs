@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace OvirtDistributed.Simulator.ImageIo.Backends;
 
 /// <summary>The bytes of a volume file itself: one writer, and one extent that is all data.</summary>
-internal sealed class FileImageBackend : IImageBackend
+internal sealed partial class FileImageBackend : IImageBackend
 {
+    private const int KeepSize = 1;
+    private const int PunchHole = 2;
     private static readonly byte[] Zeroes = new byte[1 << 20];
 
     private readonly FileStream _file;
     private readonly long _sizeBytes;
+    private readonly bool _sparse;
 
-    private FileImageBackend(FileStream file, long sizeBytes, int readers)
+    private FileImageBackend(FileStream file, long sizeBytes, int readers, bool sparse)
     {
+        _sparse = sparse;
         _file = file;
         _sizeBytes = sizeBytes;
         MaxReaders = readers;
@@ -31,7 +37,7 @@ internal sealed class FileImageBackend : IImageBackend
         var writes = ticket.Ops.Contains("write", StringComparer.Ordinal);
         var file = new FileStream(
             path, FileMode.Open, writes ? FileAccess.ReadWrite : FileAccess.Read, FileShare.ReadWrite, bufferSize: 0, FileOptions.Asynchronous);
-        return new FileImageBackend(file, writes ? ticket.Size : Math.Min(ticket.Size, file.Length), connections);
+        return new FileImageBackend(file, writes ? ticket.Size : Math.Min(ticket.Size, file.Length), connections, ticket.Sparse);
     }
 
     public async Task ReadAsync(long offsetBytes, Memory<byte> destination, CancellationToken cancellationToken)
@@ -56,6 +62,17 @@ internal sealed class FileImageBackend : IImageBackend
 
     public async Task ZeroAsync(long offsetBytes, long lengthBytes, CancellationToken cancellationToken)
     {
+        if (_file.Length < offsetBytes + lengthBytes)
+        {
+            _file.SetLength(offsetBytes + lengthBytes);
+        }
+
+        // Where the file system cannot give space back, zeroes are written.
+        if (_sparse && lengthBytes > 0 && Deallocate(_file.SafeFileHandle, PunchHole | KeepSize, offsetBytes, lengthBytes) == 0)
+        {
+            return;
+        }
+
         while (lengthBytes > 0)
         {
             var count = (int)Math.Min(Zeroes.Length, lengthBytes);
@@ -83,4 +100,8 @@ internal sealed class FileImageBackend : IImageBackend
     }
 
     public ValueTask DisposeAsync() => _file.DisposeAsync();
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Deallocate(SafeFileHandle file, int mode, long offset, long length);
 }

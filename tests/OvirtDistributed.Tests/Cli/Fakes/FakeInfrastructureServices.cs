@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Grpc.Core;
+using OvirtDistributed.Contracts.Admin.V1;
+
+namespace OvirtDistributed.Tests.Cli.Fakes;
+
+internal static class FakeInfrastructureServices
+{
+    internal sealed class Repositories(FakeInstallation installation) : RepositoryService.RepositoryServiceBase
+    {
+        public override Task<AddRepositoryResponse> AddRepository(AddRepositoryRequest request, ServerCallContext context) =>
+            installation.AnswerAsync(request, context, () =>
+            {
+                var repository = new Contracts.Admin.V1.Repository { Id = "r1", Name = request.Name, MoverAddress = request.MoverAddress, State = "ready", FreeBytes = 5L << 40 };
+                installation.Repositories.Add(repository);
+                return new AddRepositoryResponse { Repository = repository, Created = request.Create };
+            });
+
+        public override Task<ListRepositoriesResponse> ListRepositories(ListRepositoriesRequest request, ServerCallContext context) =>
+            installation.AnswerAsync(request, context, () => new ListRepositoriesResponse { Repositories = { installation.Repositories } });
+    }
+
+    internal sealed class Workers(FakeInstallation installation) : WorkerService.WorkerServiceBase
+    {
+        public override Task<ListWorkersResponse> ListWorkers(ListWorkersRequest request, ServerCallContext context) =>
+            installation.AnswerAsync(request, context, () => new ListWorkersResponse { Workers = { installation.Workers } });
+
+        public override Task<ListQueuesResponse> ListQueues(ListQueuesRequest request, ServerCallContext context) =>
+            installation.AnswerAsync(request, context, () => new ListQueuesResponse { Queues = { installation.Queues } });
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Grpc.Core;
+using OvirtDistributed.Contracts.Admin.V1;
+using OvirtDistributed.Hosting.Errors;
+using Task = System.Threading.Tasks.Task;
+
+namespace OvirtDistributed.Tests.Cli.Fakes;
+
+internal sealed class FakeJobService(FakeInstallation installation) : JobService.JobServiceBase
+{
+    public override Task<RunBackupResponse> RunBackup(RunBackupRequest request, ServerCallContext context) =>
+        installation.AnswerAsync(request, context, () => new RunBackupResponse { Jobs = { installation.Jobs } });
+
+    public override Task<RestoreVmResponse> RestoreVm(RestoreVmRequest request, ServerCallContext context) =>
+        installation.AnswerAsync(request, context, () => new RestoreVmResponse { Job = installation.Jobs[0] });
+
+    public override Task<ListJobsResponse> ListJobs(ListJobsRequest request, ServerCallContext context) =>
+        installation.AnswerAsync(request, context, () => new ListJobsResponse { Jobs = { installation.Jobs } });
+
+    public override Task<GetJobResponse> GetJob(GetJobRequest request, ServerCallContext context) =>
+        installation.AnswerAsync(request, context, () => new GetJobResponse { Job = Find(request.Id, prefix: true) });
+
+    public override Task<CancelJobResponse> CancelJob(CancelJobRequest request, ServerCallContext context) =>
+        installation.AnswerAsync(request, context, () => new CancelJobResponse { Job = Find(request.Id, prefix: false) });
+
+    public override Task<ListJobLogsResponse> ListJobLogs(ListJobLogsRequest request, ServerCallContext context) =>
+        installation.AnswerAsync(request, context, () =>
+        {
+            Find(request.Id, prefix: false);
+            return new ListJobLogsResponse { Entries = { installation.Logs } };
+        });
+
+    public override async Task WatchJob(WatchJobRequest request, IServerStreamWriter<WatchJobResponse> responseStream, ServerCallContext context)
+    {
+        await installation.AnswerAsync(request, context, () => Find(request.Id, prefix: false));
+        if (!installation.WatchScripts.TryDequeue(out var script))
+        {
+            throw new OperatorException(FailureKind.WrongState, "The test wrote no script for this watch.");
+        }
+
+        var ended = false;
+        await foreach (var job in script.Reader.ReadAllAsync(context.CancellationToken))
+        {
+            await responseStream.WriteAsync(new WatchJobResponse { Job = job }, context.CancellationToken);
+            ended |= job.Outcome is not (JobOutcome.Running or JobOutcome.Unspecified);
+        }
+
+        if (!ended)
+        {
+            context.GetHttpContext().Abort();
+        }
+    }
+
+    private Job Find(string id, bool prefix) =>
+        installation.Jobs.FirstOrDefault(job => prefix ? job.Id.StartsWith(id, StringComparison.Ordinal) : job.Id == id)
+        ?? throw new OperatorException(FailureKind.NotFound, $"Job '{id}' does not exist.");
+}

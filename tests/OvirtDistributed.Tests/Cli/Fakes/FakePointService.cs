@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Grpc.Core;
+using OvirtDistributed.Contracts.Admin.V1;
+using OvirtDistributed.Hosting.Errors;
+
+namespace OvirtDistributed.Tests.Cli.Fakes;
+
+internal sealed class FakePointService(FakeInstallation installation) : PointService.PointServiceBase
+{
+    public override Task<ListPointsResponse> ListPoints(ListPointsRequest request, ServerCallContext context) =>
+        installation.AnswerAsync(request, context, () => new ListPointsResponse { Points = { installation.Points } });
+
+    public override Task<GetPointResponse> GetPoint(GetPointRequest request, ServerCallContext context) =>
+        installation.AnswerAsync(request, context, () => new GetPointResponse { Point = Find(request.Id) });
+
+    public override Task<LocateDiskResponse> LocateDisk(LocateDiskRequest request, ServerCallContext context) =>
+        installation.AnswerAsync(request, context, () => installation.Location
+            ?? throw new OperatorException(FailureKind.NotFound, $"Restore point '{request.Point}' has no disk '{request.Disk}'."));
+
+    private RestorePoint Find(string id) =>
+        installation.Points.FirstOrDefault(point => point.Id.StartsWith(id, StringComparison.Ordinal))
+        ?? throw new OperatorException(FailureKind.NotFound, $"Restore point '{id}' does not exist.");
+}

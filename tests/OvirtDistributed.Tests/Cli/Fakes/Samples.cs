@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Google.Protobuf.WellKnownTypes;
+using OvirtDistributed.Contracts.Admin.V1;
+using OvirtDistributed.Tests.Shared;
+
+namespace OvirtDistributed.Tests.Cli.Fakes;
+
+/// <summary>An installation with something of everything. Times are relative to the manual clock's beginning.</summary>
+internal static class Samples
+{
+    public const string JobId = "3f2a9c1e-0000-4000-8000-000000000001";
+    public const string OtherJobId = "3f2a9c1e-0000-4000-8000-000000000002";
+    public const string PointId = "7b1d22aa-0000-4000-8000-000000000001";
+
+    private static readonly DateTimeOffset Now = new ManualTimeProvider().GetUtcNow();
+
+    public static Timestamp Ago(TimeSpan age) => Timestamp.FromDateTimeOffset(Now - age);
+
+    public static FakeInstallation Installation()
+    {
+        var installation = new FakeInstallation { Inventory = Inventory() };
+        installation.Managers.Add(new Manager
+        {
+            Id = "m1",
+            Name = "prod",
+            Url = "https://engine.example/ovirt-engine/api",
+            User = "backup@internal",
+            Product = "oVirt",
+            Version = "4.5.5",
+            CaFingerprint = "ab12",
+            State = ManagerState.Connected,
+            InventoryRead = Ago(TimeSpan.FromMinutes(3)),
+            Vms = 3,
+        });
+        installation.Managers.Add(new Manager { Id = "m2", Name = "old", Url = "https://rhvm.example/ovirt-engine/api", Product = "RHV", Version = "4.4.10", State = ManagerState.Unreachable, Problem = "connection refused" });
+        installation.Repositories.Add(new Contracts.Admin.V1.Repository
+        {
+            Id = "r1",
+            Name = "main",
+            MoverAddress = "https://mover.example:7444",
+            MoverRepository = "main",
+            State = "ready",
+            Points = 42,
+            StoredBytes = 1_234_567_890_123,
+            FreeBytes = 5L << 40,
+            Location = "/srv/backup",
+        });
+        installation.Workers.Add(new Worker { Id = "w1", Name = "worker-a", ClusterId = "c1", Cluster = "Default", Version = "0.1.0", State = WorkerState.Online, Slots = 4, BusySlots = 1, LastSeen = Ago(TimeSpan.FromSeconds(4)) });
+        installation.Workers.Add(new Worker { Id = "w2", Name = "worker-b", ClusterId = "c2", Cluster = "Edge", Version = "0.1.0", State = WorkerState.Silent, Slots = 4, LastSeen = Ago(TimeSpan.FromHours(3)), Embedded = true });
+        installation.Queues.Add(new Queue { Name = "ovd.cluster.c1", Cluster = "Default", Consumers = 1 });
+        installation.Queues.Add(new Queue { Name = "ovd.cluster.c2", Cluster = "Edge", Messages = 2, Problem = "2 offers wait and no worker listens" });
+        installation.Jobs.Add(RunningJob());
+        installation.Points.Add(Point());
+        return installation;
+    }
+
+    public static GetInventoryResponse Inventory() => new()
+    {
+        Clusters =
+        {
+            new Cluster { Id = "c1", Name = "Default", Manager = "prod", DataCenter = "Main", CompatibilityLevel = "4.7", Workers = 1 },
+            new Cluster { Id = "c2", Name = "Edge", Manager = "prod", DataCenter = "Main", CompatibilityLevel = "4.6" },
+        },
+        Hosts = { new Host { Id = "h1", Name = "host1", Address = "10.0.0.1", Status = "up", ClusterId = "c1" } },
+        StorageDomains = { new StorageDomain { Id = "s1", Name = "data", Manager = "prod", Type = "data", StorageType = "nfs", AvailableBytes = 900L << 30, UsedBytes = 100L << 30 } },
+        Networks = { new Network { Id = "n1", Name = "ovirtmgmt", DataCenter = "Main", VnicProfiles = { "ovirtmgmt", "isolated" } } },
+        Vms =
+        {
+            new Vm
+            {
+                Id = "v1",
+                Name = "web01",
+                Manager = "prod",
+                Cluster = "Default",
+                Status = "up",
+                LastRestorePoint = Ago(TimeSpan.FromHours(5)),
+                Disks = { new VmDisk { Id = "d1", Alias = "web01_Disk1", SizeBytes = 20L << 30, ActualBytes = 7L << 30, Format = "cow", Sparse = true, IncrementalEnabled = true, StorageDomain = "data" } },
+            },
+            new Vm
+            {
+                Id = "v2",
+                Name = "db\u001b[31mred",
+                Manager = "prod",
+                Cluster = "Edge",
+                Status = "down",
+                Disks = { new VmDisk { Id = "d2", Alias = "lun", SizeBytes = 1L << 40, SkipReason = "direct LUN" } },
+            },
+        },
+    };
+
+    public static Job RunningJob(long processed = 0, string state = "tasks") => new()
+    {
+        Id = JobId,
+        Kind = JobKind.Backup,
+        Outcome = JobOutcome.Running,
+        State = state,
+        Manager = "prod",
+        VmId = "v1",
+        VmName = "web01",
+        Repository = "main",
+        Created = Ago(TimeSpan.FromSeconds(72)),
+        Mode = "incremental",
+        TransportMode = "cbt",
+        TraceId = "0af7651916cd43dd8448eb211c80319c",
+        Progress = Progress(processed),
+        Tasks =
+        {
+            new Contracts.Admin.V1.Task { Id = "t1", DiskId = "d1", DiskAlias = "web01_Disk1", State = "leased", Attempt = 1, Worker = "worker-a", Mode = "incremental", Progress = Progress(processed) },
+        },
+    };
+
+    public static Job EndedJob(JobOutcome outcome, string message = "")
+    {
+        var job = RunningJob(8L << 30, "done");
+        job.Outcome = outcome;
+        job.Ended = Ago(TimeSpan.Zero);
+        job.Message = message;
+        job.PointId = outcome is JobOutcome.Succeeded or JobOutcome.Warning ? PointId : "";
+        return job;
+    }
+
+    public static RestorePoint Point() => new()
+    {
+        Id = PointId,
+        Manager = "prod",
+        VmId = "v1",
+        VmName = "web01",
+        Created = Ago(TimeSpan.FromHours(5)),
+        Repository = "main",
+        Mode = "full",
+        ModeReason = "checkpoint is gone",
+        TransportMode = "cbt",
+        Consistency = "file-system",
+        JobId = JobId,
+        SizeBytes = 20L << 30,
+        StoredBytes = 3L << 30,
+        ReadBytes = 7L << 30,
+        Warnings = { "disk lun was left out: direct LUN" },
+        Ovf = "<ovf:Envelope/>",
+        Disks = { new PointDisk { Id = "d1", Alias = "web01_Disk1", SizeBytes = 20L << 30, Format = "cow", Sparse = true, Interface = "virtio_scsi", Bootable = true, RootDigest = new string('c', 64), Mode = "full" } },
+    };
+
+    private static Progress Progress(long processed) => new()
+    {
+        TotalBytes = 8L << 30,
+        ProcessedBytes = processed,
+        ReadBytes = processed,
+        DeduplicatedBytes = processed / 4,
+        SentBytes = processed / 2,
+        StoredBytes = processed / 2,
+        Elapsed = Duration.FromTimeSpan(TimeSpan.FromSeconds(64)),
+        Bottleneck = "source",
+        Stages =
+        {
+            new Stage { Name = "read", Busy = Duration.FromTimeSpan(TimeSpan.FromSeconds(60)), Waiting = Duration.FromTimeSpan(TimeSpan.FromSeconds(4)) },
+            new Stage { Name = "send", Busy = Duration.FromTimeSpan(TimeSpan.FromSeconds(16)), Waiting = Duration.FromTimeSpan(TimeSpan.FromSeconds(48)) },
+        },
+    };
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Restore;
+using OvirtDistributed.Server.Leases;
+using OvirtDistributed.Server.Ledger;
+using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Tests.Server.Support;
+using OvirtDistributed.Tests.Shared;
+using Xunit;
+
+namespace OvirtDistributed.Tests.Server.Jobs;
+
+[Collection(PostgresTests.Name)]
+public sealed class RestoreJobTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task Restore_MakesAVmWithItsDisksAndNoMarkOfOurs()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site, disks: 2);
+
+        var job = await site.RunToEndAsync(await RestoreAsync(site, point, start: true)).WithinDeadline();
+
+        Assert.Equal((JobOutcome.Succeeded, ""), (job.Outcome, job.Message));
+        var vm = site.Engine.Vms[job.Restore!.NewVmId!.Value];
+        Assert.Equal(("restored", "powering_up"), (vm.Name, vm.Status));
+        Assert.Equal(job.Tasks.Select(task => task.TargetDiskId!.Value).Order(), vm.Disks.Select(disk => disk.Id).Order());
+        Assert.DoesNotContain("ovd instance", vm.Description, StringComparison.Ordinal);
+        Assert.All(vm.Disks, disk => Assert.DoesNotContain("ovd instance", site.Engine.Disks[disk.Id].Description, StringComparison.Ordinal));
+        Assert.Empty(site.Engine.Leftovers());
+        Assert.Empty(await site.Get<EngineLedger>().ListOpenAsync(null, TestSite.Token));
+        Assert.Single(site.Engine.Calls, call => call == "StartVmAsync");
+    }
+
+    [Fact]
+    public async Task FailedAttempt_ItsDiskIsGoneAndANewOneIsMade()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var id = await RestoreAsync(site, await BackedUpAsync(site));
+        var task = Assert.Single((await site.DriveAsync(id, JobState.Copying)).Tasks);
+        var claim = await site.LeaseAsync(task);
+        var order = await site.Get<AttemptPreparation>().PrepareAsync(claim, TestSite.Token);
+        await site.FailAsync(claim, "TargetFailed");
+
+        var job = await site.RunToEndAsync(id).WithinDeadline();
+
+        Assert.Equal(JobOutcome.Succeeded, job.Outcome);
+        Assert.False(site.Engine.Disks.ContainsKey(order!.DiskId));
+        Assert.Equal(Assert.Single(site.Engine.Disks).Key, Assert.Single(job.Tasks).TargetDiskId);
+    }
+
+    [Fact]
+    public async Task AnswerToCreateVmIsLost_OneVm()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        site.Engine.Arm("CreateVm", FaultMoment.After);
+
+        var job = await site.RunToEndAsync(await RestoreAsync(site, point)).WithinDeadline();
+
+        Assert.Equal(1, site.Engine.FaultsFired);
+        Assert.Equal(JobOutcome.Succeeded, job.Outcome);
+        Assert.Single(site.Engine.Vms.Values, vm => vm.Name == "restored");
+    }
+
+    [Fact]
+    public async Task AttachFails_VmAndDisksAreRemoved()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site, disks: 2);
+        site.Engine.Arm("AttachDisk", FaultMoment.Before, EngineFailure.Refused);
+
+        var job = await site.RunToEndAsync(await RestoreAsync(site, point)).WithinDeadline();
+
+        Assert.Equal(1, site.Engine.FaultsFired);
+        Assert.Equal(JobOutcome.Failed, job.Outcome);
+        Assert.DoesNotContain(site.Engine.Vms.Values, vm => vm.Name == "restored");
+        Assert.Empty(site.Engine.Disks);
+        Assert.Empty(await site.Get<EngineLedger>().ListOpenAsync(null, TestSite.Token));
+    }
+
+    [Fact]
+    public async Task StartFails_TheVmStaysAndTheJobWarns()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        site.Engine.Arm("StartVm", FaultMoment.Before, EngineFailure.Refused);
+
+        var job = await site.RunToEndAsync(await RestoreAsync(site, point, start: true)).WithinDeadline();
+
+        Assert.Equal(JobOutcome.Warning, job.Outcome);
+        Assert.Single(site.Engine.Vms.Values, vm => vm.Name == "restored");
+        Assert.Empty(await site.Get<EngineLedger>().ListOpenAsync(null, TestSite.Token));
+        await site.Get<Reconciler>().ReconcileAsync(TestSite.Token);
+        Assert.Single(site.Engine.Vms.Values, vm => vm.Name == "restored");
+    }
+
+    [Fact]
+    public async Task RawSparseToBlockStorage_IsPreallocatedAndNoted()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site, change: disk => disk with { Format = "raw", Sparse = true, IncrementalEnabled = false });
+
+        var job = await site.RunToEndAsync(await RestoreAsync(site, point, storageDomain: "iscsi1")).WithinDeadline();
+
+        Assert.Equal(JobOutcome.Succeeded, job.Outcome);
+        Assert.Equal(("raw", false), (Assert.Single(site.Engine.Disks.Values).Format, site.Engine.Disks.Values.Single().Sparse));
+        Assert.Contains(job.Notes, note => note.Contains("preallocated", StringComparison.Ordinal));
+        Assert.False(Assert.Single(job.Tasks).Plan!.ReadsAsZero);
+    }
+
+    private static async Task<string> BackedUpAsync(TestSite site, int disks = 1, Func<EngineDisk, EngineDisk>? change = null)
+    {
+        var vm = site.AddVm("vm", disks);
+        site.Engine.Vms[vm.Id] = vm with { Disks = [.. vm.Disks.Select(change ?? (disk => disk))] };
+        var job = await site.RunToEndAsync(await site.BackUpAsync(vm.Name)).WithinDeadline();
+        Assert.Equal(JobOutcome.Succeeded, job.Outcome);
+        return job.PointId!;
+    }
+
+    private static Task<Guid> RestoreAsync(TestSite site, string point, bool start = false, string storageDomain = "") =>
+        site.Get<JobAdmission>().AdmitRestoreAsync(
+            new RestoreRequest { Point = point[..8], Name = "restored", Start = start, StorageDomain = storageDomain, Nics = NicChoice.None }, TestSite.Token);
+}

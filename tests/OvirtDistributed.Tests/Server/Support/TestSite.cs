@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using OvirtDistributed.Repository.Maps;
+using OvirtDistributed.Server;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Inventory;
+using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Leases;
+using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Outbox;
+using OvirtDistributed.Server.Repositories;
+using OvirtDistributed.Tests.Shared;
+using Xunit;
+
+namespace OvirtDistributed.Tests.Server.Support;
+
+/// <summary>The server's job machinery on a real database, with engine, Data Mover and bus in memory. The test is the runner and the clock.</summary>
+internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
+{
+    public const string WorkerId = "worker-1";
+    private readonly ServiceProvider _services;
+
+    private TestSite(string connectionString)
+    {
+        Options = new ServerOptions { ConnectionString = connectionString, DataDirectory = Path.GetTempPath(), PollInterval = TimeSpan.FromMilliseconds(1) };
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddMetrics();
+        services.AddSingleton<TimeProvider>(Time);
+        services.AddSingleton(Options);
+        ServerHost.AddDatabase(services, Options);
+        ServerHost.AddJobs(services);
+        services.AddSingleton<IEngineDirectory>(this);
+        services.AddSingleton<IDataMover>(Mover);
+        services.AddSingleton<IOfferSender>(Bus);
+        services.AddSingleton<IClusterQueues>(Bus);
+        _services = services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = false });
+        _services.GetRequiredService<Installation>().InstanceId = InstanceId;
+    }
+
+    public static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public Guid InstanceId { get; } = Guid.NewGuid();
+
+    public Guid ManagerId { get; } = Guid.NewGuid();
+
+    public Guid ClusterId { get; } = Guid.NewGuid();
+
+    public Guid FileDomainId { get; } = Guid.NewGuid();
+
+    public Guid BlockDomainId { get; } = Guid.NewGuid();
+
+    public Guid RepositoryId { get; private set; }
+
+    public SteppingTimeProvider Time { get; } = new();
+
+    public FakeEngine Engine { get; } = new();
+
+    public FakeDataMover Mover { get; } = new();
+
+    public FakeBus Bus { get; } = new();
+
+    public ServerOptions Options { get; }
+
+    public static async Task<TestSite> StartAsync(PostgresServer postgres)
+    {
+        var site = new TestSite(await postgres.NewDatabaseAsync());
+        await site.FillAsync();
+        return site;
+    }
+
+    public T Get<T>()
+        where T : notnull => _services.GetRequiredService<T>();
+
+    public ServerDbContext Database() => Get<IDbContextFactory<ServerDbContext>>().CreateDbContext();
+
+    public Task<EngineAccess> OpenAsync(Guid managerId, CancellationToken cancellationToken) => managerId == ManagerId
+        ? Task.FromResult(new EngineAccess(managerId, "manager", Engine, "host-ca", "web-ca", new Dictionary<string, string>()))
+        : throw new EngineException(EngineFailure.Refused, "unknown manager");
+
+    public EngineVm AddVm(string name, int disks = 1, string status = "down")
+    {
+        var vm = new EngineVm
+        {
+            Id = Guid.NewGuid(),
+            Name = name,
+            ClusterId = ClusterId,
+            Status = status,
+            Disks = [.. Enumerable.Range(1, disks).Select(number => NewDisk($"{name}_disk{number}"))],
+        };
+        Engine.Vms[vm.Id] = vm;
+        return vm;
+    }
+
+    public EngineDisk NewDisk(string alias) => new()
+    {
+        Id = Guid.NewGuid(),
+        Alias = alias,
+        SizeBytes = 1 << 20,
+        IncrementalEnabled = true,
+        StorageDomainId = FileDomainId,
+    };
+
+    /// <summary>Reads the fake engine's inventory into the database, as the server does from time to time.</summary>
+    public Task ReadInventoryAsync() => Get<InventoryReader>().ReadAsync(ManagerId, Token);
+
+    public async Task<Guid> BackUpAsync(string vm, bool full = false, string requestId = "")
+    {
+        await ReadInventoryAsync();
+        return (await Get<JobAdmission>().AdmitBackupAsync(new BackupRequest([vm], "", "", full, "", [], requestId), Token))[0];
+    }
+
+    public async Task<Job> JobAsync(Guid id)
+    {
+        await using var context = Database();
+        return await context.Jobs.AsNoTracking().Include(job => job.Tasks).FirstAsync(job => job.Id == id, Token);
+    }
+
+    public Task<bool> StepAsync(Guid job) => Get<StepExecutor>().RunStepAsync(job, Token);
+
+    /// <summary>Runs steps, waits included, until the job is in one of the states.</summary>
+    public async Task<Job> DriveAsync(Guid id, params JobState[] until)
+    {
+        for (var round = 0; round < 200; round++)
+        {
+            var job = await JobAsync(id);
+            if (until.Contains(job.State) || JobStateMachine.IsEnd(job.State))
+            {
+                return job;
+            }
+
+            await StepAsync(id);
+        }
+
+        var stuck = await JobAsync(id);
+        throw new TimeoutException($"Job {id} stays in {stuck.State}: {stuck.Message}; tasks: {string.Join(", ", stuck.Tasks.Select(task => $"{task.State} {task.Message}"))}");
+    }
+
+    /// <summary>Runs the job to its end, with a worker that succeeds at every offer.</summary>
+    public async Task<Job> RunToEndAsync(Guid id)
+    {
+        while (true)
+        {
+            var job = await DriveAsync(id, JobState.Copying);
+            if (JobStateMachine.IsEnd(job.State))
+            {
+                return job;
+            }
+
+            foreach (var task in job.Tasks.Where(task => task.State == TaskState.Offered))
+            {
+                var claim = await LeaseAsync(task);
+                Assert.NotNull(await Get<AttemptPreparation>().PrepareAsync(claim, Token));
+                await SucceedAsync(claim, task);
+            }
+
+            await StepAsync(id);
+        }
+    }
+
+    public async Task<LeaseClaim> LeaseAsync(DiskTask task, string workerId = WorkerId)
+    {
+        var grant = await Get<TaskLeases>().AcquireAsync(workerId, task.Id, task.Attempt, Token);
+        Assert.True(grant.Granted, grant.Refusal);
+        return new LeaseClaim(workerId, task.Id, task.Attempt, grant.FencingToken);
+    }
+
+    public async Task SucceedAsync(LeaseClaim claim, DiskTask task)
+    {
+        var digest = new byte[32];
+        digest[0] = 1;
+        var result = new TaskResult(digest, MapGeometry.LevelsOf(task.SizeBytes), task.SizeBytes, 100, null, TaskStatistics.Empty with { ReadBytes = 1000 });
+        Assert.True(await Get<TaskLeases>().ReportSuccessAsync(claim, result, Token));
+    }
+
+    public Task<bool> FailAsync(LeaseClaim claim, string code = "SourceFailed") =>
+        Get<TaskLeases>().ReportFailureAsync(claim, code, "the worker was told to fail", TaskStatistics.Empty, Token);
+
+    public async ValueTask DisposeAsync() => await _services.DisposeAsync();
+
+    private async Task FillAsync()
+    {
+        var dataCenter = Guid.NewGuid();
+        Engine.Inventory = new EngineInventory
+        {
+            DataCenters = [new EngineDataCenter(dataCenter, "dc")],
+            Clusters = [new EngineCluster(ClusterId, "cluster", dataCenter, 4, 7)],
+            StorageDomains =
+            [
+                new EngineStorageDomain(FileDomainId, "nfs1", "data", "nfs", 1 << 30, 0, [dataCenter]),
+                new EngineStorageDomain(BlockDomainId, "iscsi1", "data", "iscsi", 1 << 30, 0, [dataCenter]),
+            ],
+        };
+        await using var context = Database();
+        context.Managers.Add(new StoredManager
+        {
+            Id = ManagerId,
+            Name = "manager",
+            Url = "https://engine/ovirt-engine/api",
+            UserName = "admin@internal",
+            SealedPassword = [1],
+            CaPem = "",
+            EngineCaPem = "",
+            CaFingerprint = "",
+            Created = Time.GetUtcNow(),
+        });
+        var repository = new StoredRepository
+        {
+            Id = Guid.NewGuid(),
+            Name = "repository",
+            MoverAddress = "http://127.0.0.1:1",
+            MoverRepository = "main",
+            RepositoryUid = "uid-1",
+            Created = Time.GetUtcNow(),
+        };
+        context.Repositories.Add(repository);
+        await context.SaveChangesAsync(Token);
+        RepositoryId = repository.Id;
+    }
+}
