@@ -118,6 +118,16 @@ public sealed class SimulatorEngine
         }
     }
 
+    /// <summary>Gives a host another status, for example <c>non_responsive</c>; running VMs and transfers are not touched.</summary>
+    /// <exception cref="InvalidOperationException">No host of that name.</exception>
+    public Task SetHostStatusAsync(string hostName, string status, CancellationToken cancellationToken) => ReadAsync(
+        state =>
+        {
+            var host = state.Hosts.Values.FirstOrDefault(h => h.Name == hostName) ?? throw new InvalidOperationException($"There is no host {hostName}.");
+            return host.Status = status;
+        },
+        cancellationToken);
+
     /// <summary>Removes the newest checkpoint's bitmap from a disk behind the engine's back.</summary>
     /// <exception cref="InvalidOperationException">No checkpoint covers the disk.</exception>
     public async Task LoseBitmapAsync(Guid diskId, CancellationToken cancellationToken)

@@ -67,6 +67,9 @@ internal sealed class AdminEndpoint(SimulatorEngine engine, ApiRouter router, Se
             case ("DELETE", ["sessions"]):
                 sessions.RemoveAll();
                 return null;
+            case ("POST", ["hosts", var host, "status"]):
+                await engine.SetHostStatusAsync(host, context.Request.Query["value"].ToString(), token);
+                return null;
             case ("POST", ["vms", var vm, "crash"]):
                 await engine.CrashVmAsync(Id(vm), token);
                 return null;
@@ -117,6 +120,7 @@ internal sealed class AdminEndpoint(SimulatorEngine engine, ApiRouter router, Se
         admin = new[]
         {
             "GET about, leftovers, vms, disks, faults", "POST faults (a rule)", "DELETE faults[/NAME]", "DELETE sessions", "POST vms/ID/crash",
+            "POST hosts/NAME/status?value=STATUS",
             "POST disks/ID/write?offset=N (body: data)", "POST disks/ID/trim?offset=N&length=N", "POST disks/ID/reference?path=FILE", "POST disks/ID/lose-bitmap",
         },
         not_like_an_engine = new[]

@@ -91,7 +91,8 @@ internal static class OvfReader
         var seen = new HashSet<Guid>();
         foreach (var disk in root.Descendants().Where(e => e.Name.LocalName == "Disk" && Attribute(e, "fileRef") is not null))
         {
-            if (DiskIdOf(Attribute(disk, "fileRef")) is { } id && seen.Add(id))
+            // oVirt's flavour has "DISK/IMAGE" there; the OVA flavour has a file name, and the disk's id in diskId.
+            if ((DiskIdOf(Attribute(disk, "fileRef")) ?? DiskIdOf(Attribute(disk, "diskId"))) is { } id && seen.Add(id))
             {
                 yield return new OvfDisk(
                     id,

@@ -39,6 +39,11 @@ public sealed class FaultSet
             throw new ArgumentException($"Fault '{rule.Name}': skip must be 0 or more and times 1 or more.", nameof(rule));
         }
 
+        if (rule.StickPhase && rule.Moment != FaultMoment.BeforeHandling)
+        {
+            throw new ArgumentException($"Fault '{rule.Name}': a phase can only be held from before the request is handled.", nameof(rule));
+        }
+
         lock (_gate)
         {
             if (_armed.Exists(a => a.Rule.Name == rule.Name))

@@ -117,6 +117,17 @@ public sealed class FaultTests
         Assert.Equal(HttpStatusCode.OK, (await api.SendAsync(HttpMethod.Get, "vms")).Status);
     }
 
+    [Fact]
+    public void MalformedRule_IsRefused()
+    {
+        var faults = new FaultSet();
+        Assert.Throws<ArgumentException>(() => faults.Arm(new FaultRule { Name = " ", Path = "/x" }));
+        Assert.Throws<ArgumentException>(() => faults.Arm(new FaultRule { Name = "a", Path = "x" }));
+        Assert.Throws<ArgumentException>(() => faults.Arm(new FaultRule { Name = "a", Path = "/x", Times = 0 }));
+        Assert.Throws<ArgumentException>(() => faults.Arm(new FaultRule { Name = "a", Path = "/x", StickPhase = true, Moment = FaultMoment.AfterHandling }));
+        Assert.Empty(faults.Armed);
+    }
+
     [Theory]
     [InlineData("/vms/*/backups", "/vms/1/backups", true)]
     [InlineData("/vms/*/backups", "/vms/1/backups/2", false)]

@@ -3,6 +3,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using OvirtDistributed.Simulator;
+using OvirtDistributed.Simulator.Engine;
 using Xunit;
 
 namespace OvirtDistributed.Tests.Simulator.Api;
@@ -105,6 +106,33 @@ public sealed class VmLifeTests
         Assert.Equal(id.ToString(), restored["id"]!.GetValue<string>());
         Assert.Equal(2, (await api.GetAsync($"vms/{id}/diskattachments"))["disk_attachment"]!.AsArray().Count);
         Assert.NotNull((await api.GetAsync("events?search=type%3D174"))["event"]);
+    }
+
+    [Fact]
+    public void OvaFlavour_NamesTheDiskByItsId()
+    {
+        var disk = Guid.NewGuid();
+        var vm = OvfReader.Read(
+            $"""
+            <ovf:Envelope xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1"><ovf:DiskSection>
+            <ovf:Disk ovf:diskId="{disk}" ovf:fileRef="disk1.qcow2" ovf:boot="true" ovf:disk-interface="VirtIO"/></ovf:DiskSection>
+            <ovf:VirtualSystem><ovf:Name>ova</ovf:Name></ovf:VirtualSystem></ovf:Envelope>
+            """);
+        Assert.Equal("ova", vm.Name);
+        Assert.Equal(new OvfDisk(disk, "virtio", true, false, true), Assert.Single(vm.Disks));
+    }
+
+    [Fact]
+    public async Task ForcedStopDuringBackup_FailsTheBackupFirst()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        var vm = $"vms/{await api.VmAsync("web")}";
+        var backup = (await api.PostOkAsync($"{vm}/backups", new { disks = new { disk = new[] { new { id = (await api.DisksOfAsync("web"))[0] } } } }))["id"]!.GetValue<string>();
+        await api.WaitAsync($"{vm}/backups/{backup}", "phase", "ready");
+        await api.PostOkAsync($"{vm}/stop", new { force = "true" });
+        await api.WaitAsync(vm, "status", "down");
+        Assert.Equal("failed", (await api.GetAsync($"{vm}/backups/{backup}"))["phase"]!.GetValue<string>());
+        await api.AssertCleanAsync();
     }
 
     [Fact]
