@@ -5,6 +5,7 @@ using OvirtDistributed.Ovirt.Errors;
 namespace OvirtDistributed.Ovirt.Engine;
 
 /// <summary>Looks at a state again and again until it is the wanted one.</summary>
+/// <remarks>What takes long is looked at less often: a pause is a fiftieth of the time waited so far, from one to ten poll intervals.</remarks>
 internal sealed class EnginePoll(EngineTimeouts timeouts, TimeProvider timeProvider)
 {
     public EngineTimeouts Timeouts => timeouts;
@@ -25,12 +26,14 @@ internal sealed class EnginePoll(EngineTimeouts timeouts, TimeProvider timeProvi
                 return result.Value!;
             }
 
-            if (timeProvider.GetElapsedTime(started) >= limit)
+            var waited = timeProvider.GetElapsedTime(started);
+            if (waited >= limit)
             {
                 throw new OvirtException(OvirtError.Timeout, $"Waited {limit} for {what}; the last state seen is {result.Seen}.");
             }
 
-            await Task.Delay(timeouts.PollInterval, timeProvider, cancellationToken);
+            var pause = Math.Clamp(waited.Ticks / 50, timeouts.PollInterval.Ticks, timeouts.PollInterval.Ticks * 10);
+            await Task.Delay(TimeSpan.FromTicks(pause), timeProvider, cancellationToken);
         }
     }
 }

@@ -27,6 +27,12 @@ internal sealed class HttpExchange(HttpMessageInvoker http, string server, TimeS
         }
         catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {
+            if (!limit.IsCancellationRequested)
+            {
+                // The handler's own limit, which is the one for connecting.
+                throw Unavailable(exception, sent: false);
+            }
+
             throw new OvirtException(OvirtError.Timeout, $"The manager {server} did not answer within {timeout.TotalSeconds:0} s.", exception)
             {
                 MayHaveBeenCarriedOut = true,

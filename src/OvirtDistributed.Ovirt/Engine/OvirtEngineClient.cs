@@ -45,7 +45,7 @@ public sealed partial class OvirtEngineClient : IAsyncDisposable
         Jobs = new EngineJobs(http, poll);
         Snapshots = new EngineSnapshots(http, poll);
         Backups = new EngineBackups(http, poll, Events);
-        Transfers = new EngineTransfers(http, poll, Disks, timeProvider);
+        Transfers = new EngineTransfers(http, poll, Disks, timeProvider, logger);
     }
 
     public EngineInventory Inventory { get; }

@@ -55,6 +55,9 @@ internal sealed class IdleGuard(TimeProvider timeProvider) : IDisposable
         Expired = _source.IsCancellationRequested && !caller.IsCancellationRequested;
     }
 
+    /// <summary>Breaks off the call that is running, if any.</summary>
+    public void Abort() => _source.Cancel();
+
     public void Dispose()
     {
         _caller.Dispose();

@@ -54,6 +54,7 @@ public sealed partial class ImageIoClient
     /// <summary>Makes all completed writes and zeroes durable. Call it when none is running, before the transfer is finalized.</summary>
     public async Task FlushAsync(CancellationToken cancellationToken)
     {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
         if (!Features.Flush)
         {
             return;

@@ -16,6 +16,8 @@ public sealed partial class ImageIoClient : IAsyncDisposable
     // imageio's own client cuts zeroing at this size, so that no single request runs long.
     private const long MaxZeroBytes = 128L * 1024 * 1024;
 
+    private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(5);
+
     private readonly ImageIoOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
@@ -124,7 +126,7 @@ public sealed partial class ImageIoClient : IAsyncDisposable
             },
             cancellationToken);
 
-    /// <summary>Stops the keep-alive and closes all connections. Calls still running fail.</summary>
+    /// <summary>Stops the keep-alive, breaks off calls still running (they fail with <see cref="ObjectDisposedException"/>) and closes all connections.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
@@ -134,9 +136,10 @@ public sealed partial class ImageIoClient : IAsyncDisposable
 
         await _closing.CancelAsync();
         await _keepAlive;
+        await _lanes.DrainAsync(DrainLimit, _timeProvider);
+        await (_control?.DrainAsync(DrainLimit, _timeProvider) ?? Task.CompletedTask);
         _lanes.Dispose();
         _control?.Dispose();
-        _flushing.Dispose();
         _closing.Dispose();
     }
 
@@ -218,6 +221,7 @@ public sealed partial class ImageIoClient : IAsyncDisposable
     {
         for (var resumes = 0; ; resumes++)
         {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
             try
             {
                 var result = await call(lane, cancellationToken);
@@ -226,6 +230,7 @@ public sealed partial class ImageIoClient : IAsyncDisposable
             }
             catch (BrokenConnectionException exception)
             {
+                ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
                 if (resumes >= _options.MaxResumes)
                 {
                     throw exception.Failure;

@@ -5,12 +5,11 @@ namespace OvirtDistributed.Ovirt.ImageIo;
 /// <summary>The data connections of an image. The one used last is given out first, so that few stay warm when few are needed.</summary>
 internal sealed class LanePool(ImageLane[] lanes) : IDisposable
 {
+    // Never disposed: it holds no handle, and a late call may still give its connection back.
     private readonly SemaphoreSlim _free = new(lanes.Length, lanes.Length);
     private readonly Stack<ImageLane> _stack = new(lanes);
 
     public int Count => lanes.Length;
-
-    public IReadOnlyList<ImageLane> All => lanes;
 
     public async ValueTask<ImageLane> RentAsync(CancellationToken cancellationToken)
     {
@@ -31,14 +30,34 @@ internal sealed class LanePool(ImageLane[] lanes) : IDisposable
         _free.Release();
     }
 
+    /// <summary>Breaks off all calls and waits until their connections are given back, or the limit has passed.</summary>
+    public async Task DrainAsync(TimeSpan limit, TimeProvider timeProvider)
+    {
+        using var deadline = new CancellationTokenSource(limit, timeProvider);
+        foreach (var lane in lanes)
+        {
+            lane.Guard.Abort();
+        }
+
+        try
+        {
+            for (var taken = 0; taken < lanes.Length; taken++)
+            {
+                await _free.WaitAsync(deadline.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // A reader of extents that was abandoned without disposal never gives its connection back.
+        }
+    }
+
     public void Dispose()
     {
         foreach (var lane in lanes)
         {
             lane.Dispose();
         }
-
-        _free.Dispose();
     }
 
     private ImageLane Pop()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Microsoft.Extensions.Logging;
 using OvirtDistributed.Ovirt.Engine.Disks;
 using OvirtDistributed.Ovirt.Engine.Wire;
 using OvirtDistributed.Ovirt.Errors;
@@ -8,15 +9,17 @@ using OvirtDistributed.Ovirt.Ids;
 namespace OvirtDistributed.Ovirt.Engine.Transfers;
 
 /// <summary>Image transfers of the manager. Prefer <see cref="ImageTransferLease"/>, which always ends what it began.</summary>
-public sealed class EngineTransfers
+public sealed partial class EngineTransfers
 {
     private readonly EngineHttp _http;
     private readonly EnginePoll _poll;
     private readonly EngineDisks _disks;
     private readonly TimeProvider _timeProvider;
+    private readonly ILogger _logger;
 
-    internal EngineTransfers(EngineHttp http, EnginePoll poll, EngineDisks disks, TimeProvider timeProvider)
+    internal EngineTransfers(EngineHttp http, EnginePoll poll, EngineDisks disks, TimeProvider timeProvider, ILogger logger)
     {
+        _logger = logger;
         _http = http;
         _poll = poll;
         _disks = disks;
@@ -127,6 +130,8 @@ public sealed class EngineTransfers
             throw new OvirtException(OvirtError.Timeout, $"Image transfer {transfer} could not be ended within {_poll.Timeouts.TransferEnd * 2}.", exception);
         }
     }
+
+    internal void LogNotEnded(TransferId transfer, OvirtException exception) => Log.TransferNotEnded(_logger, transfer, exception.Message);
 
     private async Task<PollResult<TransferEnd>> InferEndAsync(DiskId? uploadTarget, CancellationToken cancellationToken)
     {

@@ -15,7 +15,6 @@ public sealed class ImageTransferLease : IAsyncDisposable
 {
     private readonly EngineTransfers _transfers;
     private readonly CorrelationId _correlation;
-    private bool _ended;
 
     private ImageTransferLease(EngineTransfers transfers, ImageTransfer transfer, CorrelationId correlation)
     {
@@ -26,6 +25,9 @@ public sealed class ImageTransferLease : IAsyncDisposable
 
     /// <summary>As it was when it became ready.</summary>
     public ImageTransfer Transfer { get; }
+
+    /// <summary>Whether the engine is known to be done with it. False after disposal means: end it by id later.</summary>
+    public bool IsEnded { get; private set; }
 
     public TransferId Id => Transfer.Id;
 
@@ -82,7 +84,7 @@ public sealed class ImageTransferLease : IAsyncDisposable
     public async Task<TransferEnd> CompleteAsync()
     {
         var end = await _transfers.EndAsync(Id, success: true, _correlation);
-        _ended = true;
+        IsEnded = true;
         return end == TransferEnd.Failed
             ? throw new OvirtException(OvirtError.TransferFailed, $"The manager ended image transfer {Id} as failed. See its events 1034 to 1077.")
             : end;
@@ -91,14 +93,25 @@ public sealed class ImageTransferLease : IAsyncDisposable
     /// <summary>Cancels and waits until the engine is done. Idempotent.</summary>
     public async Task CancelAsync()
     {
-        if (_ended)
+        if (IsEnded)
         {
             return;
         }
 
         await _transfers.EndAsync(Id, success: false, _correlation);
-        _ended = true;
+        IsEnded = true;
     }
 
-    public ValueTask DisposeAsync() => new(CancelAsync());
+    /// <summary>Cancels what was not ended. Does not throw, so that it hides no earlier failure: see <see cref="IsEnded"/>.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await CancelAsync();
+        }
+        catch (OvirtException exception)
+        {
+            _transfers.LogNotEnded(Id, exception);
+        }
+    }
 }

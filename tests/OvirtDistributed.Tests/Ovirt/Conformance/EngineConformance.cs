@@ -18,19 +18,19 @@ public abstract partial class EngineConformance
 
     protected abstract Task<IEngineSite> StartAsync();
 
-    private static OvirtEngineClient Connect(IEngineSite site) =>
+    private protected static OvirtEngineClient Connect(IEngineSite site) =>
         new OvirtEngineClientFactory(TimeProvider.System, NullLoggerFactory.Instance).Create(site.Connection);
 
-    private static async Task<Vm> FindVmAsync(OvirtEngineClient client, string name)
+    private protected static async Task<Vm> FindVmAsync(OvirtEngineClient client, string name)
     {
         var found = await client.Vms.ListAsync(EngineSearch.Equal("name", name), withDetails: false, None).ToListAsync(None).AsTask().WithinDeadline();
         return (await client.Vms.FindWithDetailsAsync(Assert.Single(found).Id, None).WithinDeadline())!;
     }
 
-    private static Task<ImageTransferLease> OpenAsync(OvirtEngineClient client, CreateImageTransfer request) =>
+    private protected static Task<ImageTransferLease> OpenAsync(OvirtEngineClient client, CreateImageTransfer request) =>
         ImageTransferLease.OpenAsync(client.Transfers, request, CorrelationId.New(), created: null, None).WithinDeadline();
 
-    private static Task<ImageIoClient> ConnectAsync(IEngineSite site, ImageTransferLease lease, ImageAccess access) => ImageIoClient.ConnectAsync(
+    private protected static Task<ImageIoClient> ConnectAsync(IEngineSite site, ImageTransferLease lease, ImageAccess access) => ImageIoClient.ConnectAsync(
         new ImageTarget
         {
             Url = lease.Url,
@@ -45,7 +45,7 @@ public abstract partial class EngineConformance
         None).WithinDeadline();
 
     /// <summary>Reads what the extents of a context say must be read, over <paramref name="before"/>.</summary>
-    private static async Task<(byte[] Image, long ReadBytes)> DownloadAsync(ImageIoClient client, ExtentContext context, byte[]? before)
+    private protected static async Task<(byte[] Image, long ReadBytes)> DownloadAsync(ImageIoClient client, ExtentContext context, byte[]? before)
     {
         var extents = await client.ReadExtentsAsync(context, None).ToListAsync(None).AsTask().WithinDeadline();
         var image = before is null ? new byte[extents[^1].End] : (byte[])before.Clone();
@@ -77,7 +77,7 @@ public abstract partial class EngineConformance
         return data;
     }
 
-    private static void AssertSame(byte[] expected, byte[] actual)
+    private protected static void AssertSame(byte[] expected, byte[] actual)
     {
         var difference = expected.AsSpan().CommonPrefixLength(actual);
         Assert.True(expected.Length == actual.Length && difference == expected.Length, $"Images of {expected.Length} and {actual.Length} bytes differ at {difference}.");

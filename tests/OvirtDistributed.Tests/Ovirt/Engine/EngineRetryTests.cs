@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
 using OvirtDistributed.Ovirt.Engine;
 using OvirtDistributed.Ovirt.Engine.Snapshots;
 using OvirtDistributed.Ovirt.Errors;
@@ -156,6 +159,25 @@ public sealed class EngineRetryTests
         await caller.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call).WithinDeadline();
+    }
+
+    [Fact]
+    public async Task ManagerAcceptsAndSaysNothing_IsUnavailableAndNothingWasSent()
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        await using var engine = await ScriptedEngine.StartAsync();
+        var connection = engine.Connection() with
+        {
+            ApiUrl = new Uri($"https://localhost:{((IPEndPoint)silent.LocalEndpoint).Port}"),
+            Timeouts = new EngineTimeouts { Connect = TimeSpan.FromMilliseconds(300) },
+        };
+        await using var client = new OvirtEngineClientFactory(TimeProvider.System, NullLoggerFactory.Instance).Create(connection);
+
+        var failure = await Assert.ThrowsAsync<OvirtException>(() => client.Vms.StartAsync(_vm, CorrelationId.New(), CancellationToken.None)).WithinDeadline();
+
+        Assert.Equal(OvirtError.EngineUnavailable, failure.Error);
+        Assert.False(failure.MayHaveBeenCarriedOut);
     }
 
     [Fact]

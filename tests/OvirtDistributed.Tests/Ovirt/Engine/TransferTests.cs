@@ -71,6 +71,22 @@ public sealed class TransferTests
         Assert.Equal(0, engine.Count($"POST imagetransfers/{_transfer}/finalize"));
     }
 
+    [Fact]
+    public async Task EngineRefusesTheCancelAtDisposal_HidesNoEarlierFailureAndSaysThatItIsNotEnded()
+    {
+        await using var engine = await ScriptedEngine.StartAsync();
+        engine.On("POST imagetransfers", Answer.Json(Transfer("transferring"), 201));
+        engine.On($"GET imagetransfers/{_transfer}", Transfer("transferring"));
+        engine.On($"POST imagetransfers/{_transfer}/cancel", Answer.Fault(500, "[Internal Engine Error]"));
+        await using var client = engine.Connect();
+        var lease = await OpenAsync(client, CreateImageTransfer.DownloadDisk(_disk)).WithinDeadline();
+
+        await lease.DisposeAsync();
+
+        Assert.False(lease.IsEnded);
+        Assert.Equal(1, engine.Count($"POST imagetransfers/{_transfer}/cancel"));
+    }
+
     [Theory]
     [InlineData("paused_system", true)]
     [InlineData("cancelled_system", false)]

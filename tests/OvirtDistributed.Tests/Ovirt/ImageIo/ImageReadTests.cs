@@ -196,6 +196,34 @@ public sealed class ImageReadTests
     }
 
     [Fact]
+    public async Task DisposedDuringRead_BreaksItOffAndClosesTheConnection()
+    {
+        await using var server = await ImageServer.StartAsync(RandomImage());
+        server.Fault("GET", ImageFault.HangAfter(10));
+        var client = await server.ConnectAsync().WithinDeadline();
+        var read = client.ReadAsync(0, new byte[1000], CancellationToken.None);
+        await Deadline.UntilAsync(() => Task.FromResult(server.Count("GET") == 1), "the read to arrive");
+
+        await client.DisposeAsync().AsTask().WithinDeadline();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => read).WithinDeadline();
+        await Deadline.UntilAsync(() => Task.FromResult(server.OpenConnections == 0), "all connections to be closed");
+    }
+
+    [Fact]
+    public async Task Disposed_ClosesAllConnectionsBeforeItReturns()
+    {
+        await using var server = await ImageServer.StartAsync(RandomImage());
+        var client = await server.ConnectAsync().WithinDeadline();
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => client.ReadAsync(0, new byte[100_000], CancellationToken.None))).WithinDeadline();
+        Assert.True(server.OpenConnections > 0);
+
+        await client.DisposeAsync().AsTask().WithinDeadline();
+
+        await Deadline.UntilAsync(() => Task.FromResult(server.OpenConnections == 0), "all connections to be closed");
+    }
+
+    [Fact]
     public async Task Checksum_IsAskedFor()
     {
         await using var server = await ImageServer.StartAsync(RandomImage());

@@ -33,6 +33,8 @@ internal sealed class ImageServer : IAsyncDisposable
 
     public int Connections => _server.Connections;
 
+    public int OpenConnections => _server.OpenConnections;
+
     public ConcurrentQueue<string> Requests => _server.Requests;
 
     /// <summary>Most image requests that were answered at the same time.</summary>

@@ -17,6 +17,7 @@ internal sealed class TestServer : IAsyncDisposable
     private readonly WebApplication _application;
     private readonly X509Certificate2? _certificate;
     private int _connections;
+    private int _open;
 
     private TestServer(WebApplication application, X509Certificate2? certificate)
     {
@@ -28,6 +29,9 @@ internal sealed class TestServer : IAsyncDisposable
 
     /// <summary>TCP connections accepted so far.</summary>
     public int Connections => Volatile.Read(ref _connections);
+
+    /// <summary>TCP connections open now.</summary>
+    public int OpenConnections => Volatile.Read(ref _open);
 
     public ConcurrentQueue<string> Requests { get; } = [];
 
@@ -45,10 +49,18 @@ internal sealed class TestServer : IAsyncDisposable
             options.Listen(IPAddress.Loopback, 0, listen =>
             {
                 listen.Protocols = HttpProtocols.Http1;
-                listen.Use(next => context =>
+                listen.Use(next => async context =>
                 {
                     Interlocked.Increment(ref server!._connections);
-                    return next(context);
+                    Interlocked.Increment(ref server._open);
+                    try
+                    {
+                        await next(context);
+                    }
+                    finally
+                    {
+                        Interlocked.Decrement(ref server._open);
+                    }
                 });
                 if (certificate is not null)
                 {
