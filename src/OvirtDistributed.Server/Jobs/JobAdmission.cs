@@ -48,7 +48,7 @@ internal sealed record RestoreRequest
 
 /// <summary>Turns requests into jobs. Everything that can be wrong is said here, before anything was made. A request id makes its jobs once.</summary>
 internal sealed class JobAdmission(
-    IDbContextFactory<ServerDbContext> contexts, InventoryCatalog inventory, JobSignal signal, TimeProvider time)
+    IDbContextFactory<ServerDbContext> contexts, InventoryCatalog inventory, InventoryReader reader, JobSignal signal, TimeProvider time)
 {
     private const int MaxRequestIdLength = 200;
 
@@ -75,8 +75,7 @@ internal sealed class JobAdmission(
         var manager = await ResolveManagerAsync(context, request.Manager, cancellationToken);
         var repositories = await context.Repositories.AsNoTracking().ToListAsync(cancellationToken);
         var repository = NameLookup.Resolve(repositories, "repository", "repository", request.Repository, row => row.Name, row => row.Id);
-        var known = await inventory.ListAsync<EngineVm>(manager.Id, InventoryKind.Vm, cancellationToken);
-        var vms = request.Vms.Select(name => NameLookup.Resolve(known, "vms", "VM", name, vm => vm.Name, vm => vm.Id)).DistinctBy(vm => vm.Id).ToList();
+        var vms = await ResolveVmsAsync(manager, request.Vms, cancellationToken);
         vms.ForEach(vm => CheckExclusions(vm, request.ExcludedDisks, vms));
         await RefuseSecondRunAsync(context, manager.Id, vms, cancellationToken);
 
@@ -176,6 +175,31 @@ internal sealed class JobAdmission(
             throw new OperatorException(
                 FailureKind.WrongState, $"VM {running.VmName} is being backed up already by job {running.Id}: the manager allows one backup of a VM at a time. Wait for it, or cancel it.");
         }
+    }
+
+    private async Task<List<EngineVm>> ResolveVmsAsync(StoredManager manager, IReadOnlyList<string> names, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Resolve(await inventory.ListAsync<EngineVm>(manager.Id, InventoryKind.Vm, cancellationToken));
+        }
+        catch (OperatorException failure) when (failure.Kind == FailureKind.NotFound)
+        {
+            // It may have been made since the inventory was read.
+            try
+            {
+                await reader.ReadAsync(manager.Id, cancellationToken);
+            }
+            catch (EngineException)
+            {
+                throw failure;
+            }
+
+            return Resolve(await inventory.ListAsync<EngineVm>(manager.Id, InventoryKind.Vm, cancellationToken));
+        }
+
+        List<EngineVm> Resolve(IReadOnlyList<EngineVm> known) =>
+            [.. names.Select(name => NameLookup.Resolve(known, "vms", "VM", name, vm => vm.Name, vm => vm.Id)).DistinctBy(vm => vm.Id)];
     }
 
     private static async Task<StoredManager> ResolveManagerAsync(ServerDbContext context, string text, CancellationToken cancellationToken) =>

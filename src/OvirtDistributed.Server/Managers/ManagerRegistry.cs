@@ -64,7 +64,15 @@ internal sealed class ManagerRegistry(
             throw new OperatorException(FailureKind.Conflict, $"Manager '{registration.Name}' was added by somebody else at the same time.", failure);
         }
 
-        await ReadInventoryAsync(id, cancellationToken);
+        try
+        {
+            await inventory.ReadAsync(id, cancellationToken);
+        }
+        catch (EngineException)
+        {
+            // The manager is known and works; its row shows the problem, and the inventory is read again soon.
+        }
+
         return new ManagerAdded(id, "");
     }
 
