@@ -18,7 +18,8 @@ internal sealed class ProcessHost : IDisposable
         {
             Out = Console.Out,
             Error = Console.Error,
-            In = Console.In,
+            // Console.In blocks its caller while it waits for a line; a reader of the stream can be given up.
+            In = new StreamReader(Console.OpenStandardInput(), Console.InputEncoding),
             Environment = System.Environment.GetEnvironmentVariable,
             HomeDirectory = System.Environment.GetFolderPath(System.Environment.SpecialFolder.UserProfile),
             Time = TimeProvider.System,
@@ -74,7 +75,12 @@ internal sealed class ProcessHost : IDisposable
             // Console has no cancellable read of a key: look first, so that Ctrl-C ends the prompt.
             while (!Console.KeyAvailable)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(30), TimeProvider.System, cancellationToken);
+                await Task.Delay(TimeSpan.FromMilliseconds(30), TimeProvider.System, CancellationToken.None);
+                if (cancellationToken.IsCancellationRequested)
+                {
+                    await Console.Error.WriteLineAsync();
+                    cancellationToken.ThrowIfCancellationRequested();
+                }
             }
 
             var key = Console.ReadKey(intercept: true);

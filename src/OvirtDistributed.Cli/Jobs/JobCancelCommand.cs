@@ -23,8 +23,7 @@ internal sealed class JobCancelCommand : ServerCommand
     public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
     {
         var server = context.Server;
-        var id = await JobIds.ResolveAsync(server, context.Value(_id), cancellationToken);
-        var job = (await server.Jobs.CancelJobAsync(new CancelJobRequest { Id = id }, server.Call(cancellationToken))).Job;
+        var job = (await server.Jobs.CancelJobAsync(new CancelJobRequest { Id = context.Value(_id) }, server.Call(cancellationToken))).Job;
         if (context.Value(_wait) && !JobText.HasEnded(job))
         {
             job = (await JobWait.RunAsync(context, [job], cancellationToken))[0];

@@ -17,8 +17,7 @@ internal sealed class JobLogsCommand : ServerCommand
     public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
     {
         var server = context.Server;
-        var id = await JobIds.ResolveAsync(server, context.Value(_id), cancellationToken);
-        var response = await server.Jobs.ListJobLogsAsync(new ListJobLogsRequest { Id = id }, server.Call(cancellationToken));
+        var response = await server.Jobs.ListJobLogsAsync(new ListJobLogsRequest { Id = context.Value(_id) }, server.Call(cancellationToken));
         if (context.Output.IsJson)
         {
             context.Output.Json(response);

@@ -28,7 +28,7 @@ internal static class FingerprintQuestion
         context.Output.Note($"  {Grouped(fingerprint)}");
         await context.Host.Error.WriteAsync("Is this the manager's CA? [y/N] ".AsMemory(), cancellationToken);
         await context.Host.Error.FlushAsync(cancellationToken);
-        var answer = await context.Host.In.ReadLineAsync(cancellationToken);
+        var answer = await context.Host.In.ReadLineAsync(cancellationToken).AsTask().WaitAsync(cancellationToken);
         return answer?.Trim().ToUpperInvariant() is "Y" or "YES" ? fingerprint : throw CliException.Refused("Not confirmed; nothing was stored.");
     }
 

@@ -17,7 +17,7 @@ internal sealed class PasswordSource(CliHost host)
 
         if (standardInput)
         {
-            return NotEmpty(await host.In.ReadLineAsync(cancellationToken), "Standard input held no password.");
+            return NotEmpty(await host.In.ReadLineAsync(cancellationToken).AsTask().WaitAsync(cancellationToken), "Standard input held no password.");
         }
 
         if (!host.InputIsTerminal)

@@ -4,7 +4,6 @@ using System.CommandLine;
 using OvirtDistributed.Cli.Connection;
 using OvirtDistributed.Cli.Invocation;
 using OvirtDistributed.Cli.Output;
-using OvirtDistributed.Cli.Points;
 using OvirtDistributed.Contracts.Admin.V1;
 using OvirtDistributed.Contracts.Mover.V1;
 
@@ -37,9 +36,8 @@ internal sealed class RestoreDiskCommand : ServerCommand
     {
         var target = ImageTarget.Check(context.Text(_file), context.Value(_force));
         var server = context.Server;
-        var point = await PointIds.ResolveAsync(server, context.Value(_point), cancellationToken);
         var location = await server.Points.LocateDiskAsync(
-            new LocateDiskRequest { Point = point, Disk = context.Parse.GetValue(_disk) ?? "" }, server.Call(cancellationToken));
+            new LocateDiskRequest { Point = context.Value(_point), Disk = context.Parse.GetValue(_disk) ?? "" }, server.Call(cancellationToken));
 
         var started = context.Time.GetTimestamp();
         var address = context.Text(_mover) is { Length: > 0 } given ? given : location.MoverAddress;

@@ -4,7 +4,6 @@ using System.CommandLine;
 using OvirtDistributed.Cli.Connection;
 using OvirtDistributed.Cli.Invocation;
 using OvirtDistributed.Cli.Jobs;
-using OvirtDistributed.Cli.Points;
 using OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Cli.Restore;
@@ -65,6 +64,7 @@ internal sealed class RestoreVmCommand : ServerCommand
         var server = context.Server;
         var request = new RestoreVmRequest
         {
+            Point = context.Value(_point),
             Name = context.Text(_name),
             Manager = context.Text(_manager),
             Cluster = context.Text(_cluster),
@@ -77,7 +77,6 @@ internal sealed class RestoreVmCommand : ServerCommand
             RequestId = RequestId.From(context, _requestId),
         };
         request.Networks.Add(NameValuePairs.Parse("--network", context.Value(_networks)));
-        request.Point = await PointIds.ResolveAsync(server, context.Value(_point), cancellationToken);
         var response = await RepeatedCall.RunAsync(
             token => server.Jobs.RestoreVmAsync(request, server.Call(token)).ResponseAsync, context.Time, cancellationToken);
         return await StartedJobs.FinishAsync(context, [response.Job], context.Value(_wait), cancellationToken);

@@ -19,21 +19,21 @@ internal sealed class FakeJobService(FakeInstallation installation) : JobService
         installation.AnswerAsync(request, context, () => new ListJobsResponse { Jobs = { installation.Jobs } });
 
     public override Task<GetJobResponse> GetJob(GetJobRequest request, ServerCallContext context) =>
-        installation.AnswerAsync(request, context, () => new GetJobResponse { Job = Find(request.Id, prefix: true) });
+        installation.AnswerAsync(request, context, () => new GetJobResponse { Job = Find(request.Id) });
 
     public override Task<CancelJobResponse> CancelJob(CancelJobRequest request, ServerCallContext context) =>
-        installation.AnswerAsync(request, context, () => new CancelJobResponse { Job = Find(request.Id, prefix: false) });
+        installation.AnswerAsync(request, context, () => new CancelJobResponse { Job = Find(request.Id) });
 
     public override Task<ListJobLogsResponse> ListJobLogs(ListJobLogsRequest request, ServerCallContext context) =>
         installation.AnswerAsync(request, context, () =>
         {
-            Find(request.Id, prefix: false);
+            Find(request.Id);
             return new ListJobLogsResponse { Entries = { installation.Logs } };
         });
 
     public override async Task WatchJob(WatchJobRequest request, IServerStreamWriter<WatchJobResponse> responseStream, ServerCallContext context)
     {
-        await installation.AnswerAsync(request, context, () => Find(request.Id, prefix: false));
+        await installation.AnswerAsync(request, context, () => Find(request.Id));
         if (!installation.WatchScripts.TryDequeue(out var script))
         {
             throw new OperatorException(FailureKind.WrongState, "The test wrote no script for this watch.");
@@ -52,7 +52,7 @@ internal sealed class FakeJobService(FakeInstallation installation) : JobService
         }
     }
 
-    private Job Find(string id, bool prefix) =>
-        installation.Jobs.FirstOrDefault(job => prefix ? job.Id.StartsWith(id, StringComparison.Ordinal) : job.Id == id)
+    private Job Find(string id) =>
+        installation.Jobs.FirstOrDefault(job => job.Id.StartsWith(id, StringComparison.Ordinal))
         ?? throw new OperatorException(FailureKind.NotFound, $"Job '{id}' does not exist.");
 }
