@@ -67,7 +67,9 @@ public readonly record struct FrameHeader
             return header;
         }
 
-        var newer = source.Length > 4 && BinaryPrimitives.ReadUInt32LittleEndian(source) == Magic && source[4] > Version;
+        // The place of the checksum is the same in all versions: only a header that holds can call itself newer.
+        var newer = source.Length >= Size && source[4] > Version && BinaryPrimitives.ReadUInt32LittleEndian(source) == Magic
+            && BinaryPrimitives.ReadUInt32LittleEndian(source[84..]) == Crc32C.Compute(source[..84]);
         throw new RepositoryException(newer ? RepositoryError.NewerFormat : RepositoryError.Damaged, $"frame header: {fault}");
     }
 
