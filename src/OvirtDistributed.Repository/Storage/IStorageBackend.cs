@@ -38,8 +38,5 @@ public interface IStorageBackend : IAsyncDisposable
     Task DeleteAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>Takes an exclusive lock that ends with this process at the latest. Null when someone else has it.</summary>
-    /// <param name="name">The lock object.</param>
-    /// <param name="owner">One line about the owner, readable by others while the lock is held.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    Task<IAsyncDisposable?> TryLockAsync(string name, string owner, CancellationToken cancellationToken);
+    Task<IAsyncDisposable?> TryLockAsync(string name, CancellationToken cancellationToken);
 }

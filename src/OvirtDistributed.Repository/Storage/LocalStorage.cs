@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Runtime.CompilerServices;
-using System.Text;
 
 namespace OvirtDistributed.Repository.Storage;
 
@@ -149,23 +148,19 @@ public sealed class LocalStorage : IStorageBackend
             cancellationToken);
     }
 
-    public Task<IAsyncDisposable?> TryLockAsync(string name, string owner, CancellationToken cancellationToken)
+    public Task<IAsyncDisposable?> TryLockAsync(string name, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var path = PathOf(name);
         EnsureFolder(path);
-        FileStream? stream = null;
+        FileStream stream;
         try
         {
             // FileShare.None takes flock(2) on Linux: it ends with the process, and no other process gets it meanwhile.
             stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            stream.SetLength(0);
-            stream.Write(Encoding.UTF8.GetBytes(owner + "\n"));
-            stream.Flush();
         }
         catch (IOException)
         {
-            stream?.Dispose();
             return Task.FromResult<IAsyncDisposable?>(null);
         }
 

@@ -20,7 +20,9 @@ internal sealed class LocalWriter : IStorageWriter
         _name = name;
         _path = path;
         _temporary = temporary;
-        _handle = LocalStorage.Guard($"create {name}", () => File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None));
+
+        // Shared, because after the move readers may come before the handle is closed.
+        _handle = LocalStorage.Guard($"create {name}", () => File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete));
     }
 
     public ValueTask WriteAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)

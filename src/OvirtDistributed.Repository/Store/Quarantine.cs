@@ -36,6 +36,10 @@ internal sealed class Quarantine(IStorageBackend storage, PackTable packs, long 
             {
                 packs.Quarantine(item.Pack, item.Offset);
             }
+            else
+            {
+                packs.NoteMissing();
+            }
         }
     }
 

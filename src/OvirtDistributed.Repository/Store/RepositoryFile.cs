@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Globalization;
+using System.Text;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Storage;
 
@@ -10,6 +11,7 @@ internal static class RepositoryFile
 {
     public const string Name = "repo.json";
     public const string LockName = "locks/store.lock";
+    public const string OwnerName = "locks/store.owner";
     private const string Format = "repository";
     private const int MaxTextLength = 64 << 20;
 
@@ -45,15 +47,30 @@ internal static class RepositoryFile
     {
         var now = timeProvider.GetUtcNow().ToString("u", CultureInfo.InvariantCulture);
         var owner = $"{Environment.MachineName}, process {Environment.ProcessId}, since {now}";
-        if (await storage.TryLockAsync(LockName, owner, cancellationToken) is { } held)
+        if (await storage.TryLockAsync(LockName, cancellationToken) is { } held)
         {
-            return held;
+            return await SignAsync(storage, held, owner, cancellationToken);
         }
 
-        var other = await ReadTextAsync(storage, LockName, cancellationToken) ?? [];
-        var text = System.Text.Encoding.UTF8.GetString(other).Trim();
+        var other = await ReadTextAsync(storage, OwnerName, cancellationToken) ?? [];
+        var text = Encoding.UTF8.GetString(other).Trim();
         throw new RepositoryException(
             RepositoryError.Locked, $"{storage.Description}: another process has the repository open ({(text.Length == 0 ? "unknown" : text)}); stop it first");
+    }
+
+    // Beside the lock and not in it: a locked file cannot be read by others.
+    private static async Task<IAsyncDisposable> SignAsync(IStorageBackend storage, IAsyncDisposable held, string owner, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await storage.PutAsync(OwnerName, Encoding.UTF8.GetBytes(owner + "\n"), StoragePutMode.Replace, cancellationToken);
+            return held;
+        }
+        catch
+        {
+            await held.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>The bytes of a small object, or null.</summary>

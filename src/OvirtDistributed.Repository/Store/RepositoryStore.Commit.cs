@@ -131,7 +131,7 @@ public sealed partial class RepositoryStore
     /// <summary>The map of the base point, when it is committed here and nothing is known to be damaged.</summary>
     private async Task<DiskRoot?> FindTrustedAsync(ManifestDisk disk, CancellationToken cancellationToken)
     {
-        if (disk.BasePointId is null || _state.Packs.QuarantinedCount > 0 || _state.Points.Find(disk.BasePointId) is null)
+        if (disk.BasePointId is null || _state.Packs.HasDamage || _state.Points.Find(disk.BasePointId) is null)
         {
             return null;
         }

@@ -15,6 +15,10 @@ public sealed partial class RepositoryStore
         StorageNames.RequireId(taskId, "task id");
         using var held = await _locks.EnterAsync(taskId, cancellationToken);
         await TakeTokenAsync(taskId, token, cancellationToken);
+        if (_taskSessions.TryGetValue(taskId, out var session) && session.FencingToken < token)
+        {
+            await session.EndAsync(RepositoryError.Fenced, $"token {token} was claimed");
+        }
     }
 
     /// <summary>

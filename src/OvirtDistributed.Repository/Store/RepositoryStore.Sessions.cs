@@ -202,7 +202,7 @@ public sealed partial class RepositoryStore
     private async Task<List<DiskRange>> FindDamageAsync(DiskRoot root, CancellationToken cancellationToken)
     {
         var damaged = new List<DiskRange>();
-        if (_state.Packs.QuarantinedCount > 0)
+        if (_state.Packs.HasDamage)
         {
             using var auditor = new MapAuditor(_state.Index, _context.Reader, Hasher) { Damaged = damaged.Add };
             await auditor.CheckAsync(root, trusted: null, cancellationToken);

@@ -92,6 +92,7 @@ internal sealed class Verifier
         if (digest.IsZero || _unplaced.Add(digest))
         {
             Damages.Add(new FrameDamage(digest, kind, name, -1, reason));
+            Found.Add(new QuarantineItem { Digest = digest, Kind = kind, Pack = 0, Offset = 0, Reason = $"{name}: {reason}" });
         }
     }
 
@@ -143,7 +144,7 @@ internal sealed class Verifier
             {
                 await VerifyDigestAsync(chunk, FrameKind.Chunk, walk.PointName, walk.Decoder, take: null, cancellationToken);
             }
-            else if (!_state.Index.TryFind(chunk, out var entry) || _places.Contains((entry.Pack, entry.Offset)))
+            else if (!_state.Index.TryFind(chunk, out _))
             {
                 AddUnplaced(chunk, FrameKind.Chunk, walk.PointName, "it is in no pack");
             }

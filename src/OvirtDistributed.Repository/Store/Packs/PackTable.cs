@@ -9,8 +9,12 @@ internal sealed class PackTable
 {
     private readonly ConcurrentDictionary<uint, long> _live = [];
     private readonly ConcurrentDictionary<(uint Pack, uint Offset), byte> _quarantined = [];
+    private volatile bool _missingKnown;
 
     public int Count => _live.Count;
+
+    /// <summary>Whether anything is known to be damaged or missing: maps of committed points are not trusted unseen then.</summary>
+    public bool HasDamage => _missingKnown || !_quarantined.IsEmpty;
 
     public int QuarantinedCount => _quarantined.Count;
 
@@ -43,6 +47,9 @@ internal sealed class PackTable
     public bool IsLive(uint pack) => _live.ContainsKey(pack);
 
     public void Quarantine(uint pack, uint offset) => _quarantined[(pack, offset)] = 0;
+
+    /// <summary>Notes that points need frames that are in no pack.</summary>
+    public void NoteMissing() => _missingKnown = true;
 
     /// <summary>Invariant 6: the frame's pack is live and its place is not quarantined.</summary>
     public bool IsUsable(IndexEntry entry) =>

@@ -23,6 +23,11 @@ internal sealed class CrashStorage : IStorageBackend
     /// <summary>Whether that operation is carried out first.</summary>
     public bool KillAfter { get; init; }
 
+    /// <summary>The operation that fails once, without an effect; 0 for never.</summary>
+    public int FailAt { get; init; }
+
+    public bool HasFailed { get; private set; }
+
     /// <summary>Whether lookups, lists and reads count as operations.</summary>
     public bool CountsReads { get; init; } = true;
 
@@ -137,7 +142,7 @@ internal sealed class CrashStorage : IStorageBackend
 
     public Task DeleteAsync(string name, CancellationToken cancellationToken) => Task.FromResult(Do($"delete {name}", () => _objects.Remove(name)));
 
-    public Task<IAsyncDisposable?> TryLockAsync(string name, string owner, CancellationToken cancellationToken) =>
+    public Task<IAsyncDisposable?> TryLockAsync(string name, CancellationToken cancellationToken) =>
         Task.FromResult(Do<IAsyncDisposable?>($"lock {name}", () => _locks.Add(name) ? new HeldLock(this, name) : null));
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -155,6 +160,13 @@ internal sealed class CrashStorage : IStorageBackend
                 || what.StartsWith("find ", StringComparison.Ordinal) || what.StartsWith("open ", StringComparison.Ordinal);
             if ((isRead && !CountsReads) || ++_operations != KillAt)
             {
+                if (_operations == FailAt && !HasFailed)
+                {
+                    HasFailed = true;
+                    KilledOperation = $"{_operations}: {what}";
+                    throw new RepositoryException(RepositoryError.Unavailable, $"failed at operation {KilledOperation}");
+                }
+
                 return action();
             }
 
@@ -229,13 +241,28 @@ internal sealed class CrashStorage : IStorageBackend
 
         public ValueTask AppendAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
         {
-            owner.Do($"append {name}", () =>
+            try
             {
-                item.Bytes.AddRange(content.Span);
+                owner.Do($"append {name}", () => Put(content.Span));
+                Length += content.Length;
+                return ValueTask.CompletedTask;
+            }
+            catch (RepositoryException)
+            {
+                // A write that fails may have written some of its bytes.
+                Put(content.Span[..(content.Length / 3)]);
+                throw;
+            }
+        }
+
+        private bool Put(ReadOnlySpan<byte> content)
+        {
+            lock (owner._gate)
+            {
+                item.Bytes.RemoveRange((int)Length, item.Bytes.Count - (int)Length);
+                item.Bytes.AddRange(content);
                 return true;
-            });
-            Length += content.Length;
-            return ValueTask.CompletedTask;
+            }
         }
 
         public Task FlushAsync(CancellationToken cancellationToken) =>
