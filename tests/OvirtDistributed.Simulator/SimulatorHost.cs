@@ -58,12 +58,13 @@ public sealed class SimulatorHost : IAsyncDisposable
         var authority = new CertificateAuthority(options.TimeProvider);
         var certificates = new List<IDisposable> { authority };
         EngineContext? engine = null;
+        WebApplication? web = null;
         try
         {
             engine = new EngineContext(options, await parts.StartStorageAsync(options, directory, cancellationToken));
             await new ModelBuilder(engine, model).BuildAsync(cancellationToken);
             await StartDaemonsAsync(engine, parts, directory, authority, certificates, cancellationToken);
-            var web = BuildWeb(options, engine, authority, Issue(authority, certificates, options, "manager", []));
+            web = BuildWeb(options, engine, authority, Issue(authority, certificates, options, "manager", []));
             await web.StartAsync(cancellationToken);
             var address = web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
             var api = new Uri($"https://{options.ManagerName}:{new Uri(address).Port}/ovirt-engine/api");
@@ -71,6 +72,11 @@ public sealed class SimulatorHost : IAsyncDisposable
         }
         catch
         {
+            if (web is not null)
+            {
+                await web.DisposeAsync();
+            }
+
             if (engine is not null)
             {
                 await engine.DisposeAsync();

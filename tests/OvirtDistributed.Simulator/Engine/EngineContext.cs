@@ -123,15 +123,27 @@ internal sealed class EngineContext : IAsyncDisposable
             running = [.. _running];
         }
 
-        await Task.WhenAll(running);
-        foreach (var transfer in State.Transfers.Values.Where(t => t.Export is not null))
+        try
         {
-            await transfer.Export!.DisposeAsync();
+            // A task that ends with an error here is a bug of the simulator: it surfaces, after the rest has been stopped.
+            await Task.WhenAll(running);
         }
+        finally
+        {
+            await StopPartsAsync();
+        }
+    }
 
+    private async Task StopPartsAsync()
+    {
         foreach (var daemon in Daemons.Values.Append(Proxy).OfType<IImageIoDaemon>())
         {
             await daemon.DisposeAsync();
+        }
+
+        foreach (var transfer in State.Transfers.Values.Where(t => t.Export is not null))
+        {
+            await transfer.Export!.DisposeAsync();
         }
 
         await Storage.DisposeAsync();

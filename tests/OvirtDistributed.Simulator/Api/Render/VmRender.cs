@@ -37,6 +37,8 @@ internal static class VmRender
         {
             AddOvf(node, OvfWriter.Write(state, vm, null));
             node.Set(new WireNode("virtio_scsi").Add("enabled", vm.VirtioScsi));
+            node.Set(vm.Stored.GetValueOrDefault("console") ?? new WireNode("console").Add("enabled", false));
+            node.Set(vm.Stored.GetValueOrDefault("soundcard_enabled") ?? new WireNode("soundcard_enabled", WireKind.Text, "false"));
         }
 
         return node.Actions(ActionNames).Links(Collections);

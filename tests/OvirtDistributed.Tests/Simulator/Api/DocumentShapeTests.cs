@@ -3,6 +3,8 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
+using FsCheck;
+using FsCheck.Fluent;
 using OvirtDistributed.Simulator;
 using OvirtDistributed.Simulator.Wire;
 using Xunit;
@@ -202,9 +204,56 @@ public sealed class DocumentShapeTests
     }
 
     [Fact]
+    public void AnyTree_SurvivesXmlAndJson()
+    {
+        Prop.ForAll(Trees(), tree =>
+        {
+            var xml = XmlWire.Write(tree);
+            var back = JsonWire.Read(JsonWire.Write(XmlWire.Read(new MemoryStream(xml))), tree.Name);
+            return xml.AsSpan().SequenceEqual(XmlWire.Write(back));
+        }).QuickCheckThrowOnFailure();
+    }
+
+    [Fact]
+    public void AnyBytes_AreReadOrRefused()
+    {
+        Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), bytes => Reads(() => JsonWire.Read(bytes, "x")) && Reads(() => XmlWire.Read(new MemoryStream(bytes))))
+            .QuickCheckThrowOnFailure();
+    }
+
+    [Fact]
     public void Decimal_IsANumberInJson()
     {
         var tree = new WireNode("value").Add(new WireNode("datum", WireKind.Decimal, 1.5.ToString(CultureInfo.InvariantCulture)));
         Assert.Equal(1.5, JsonNode.Parse(JsonWire.Write(tree))!["datum"]!.GetValue<double>());
+    }
+
+    private static bool Reads(Func<WireNode> read)
+    {
+        try
+        {
+            return read() is not null;
+        }
+        catch (FormatException)
+        {
+            return true;
+        }
+    }
+
+    // Objects with an id, distinct member names, lists of their own item name, and text XML can carry.
+    private static Arbitrary<WireNode> Trees()
+    {
+        var text = ArbMap.Default.GeneratorFor<string>()
+            .Select(t => t is null ? string.Empty : string.Concat(t.Where(c => !char.IsControl(c) && !char.IsSurrogate(c) && c < '\uFFFE')).Trim());
+        return Arb.From(Gen.Sized(size => Tree("vm", Math.Min(size, 16))));
+
+        Gen<WireNode> Tree(string name, int size) =>
+            from id in ArbMap.Default.GeneratorFor<Guid>()
+            from label in text
+            from child in size < 2 ? Gen.Constant<WireNode?>(null) : Tree("cluster", size / 2).Select(n => (WireNode?)n)
+            from count in Gen.Choose(0, 3)
+            from items in size < 2 ? Gen.Constant<IEnumerable<WireNode>>([]) : Gen.ListOf(Tree("disk", size / 3), count).Select(l => l.AsEnumerable())
+            select new WireNode(name).Attr("id", id.ToString()).Add("name", label).Add(child)
+                .Add(new WireNode("disks", WireKind.List).AddAll(items));
     }
 }
