@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+using Microsoft.Extensions.Logging.Abstractions;
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Frames;
+using OvirtDistributed.Repository.Storage;
+using OvirtDistributed.Repository.Store;
+using OvirtDistributed.Repository.Store.Index;
+using OvirtDistributed.Tests.Repository.Support;
+using OvirtDistributed.Tests.Shared;
+using Xunit;
+
+namespace OvirtDistributed.Tests.Repository.Store;
+
+/// <summary>The index against a dictionary, with bounds so small that tables are written and runs merged all the time.</summary>
+public sealed class DigestIndexTests
+{
+    private static readonly RepositoryStoreOptions Options = TestRepository.Options with { MemoryTableEntries = 500, RunsPerTier = 3 };
+
+    private readonly CancellationToken _token = TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task ManyEntriesOverManyRunsAndMerges_AreFoundWhereTheyWerePutLast()
+    {
+        using var directory = new TemporaryDirectory();
+        await using var storage = LocalStorage.Open(directory.Path);
+        await using var index = new DigestIndex(storage, [], static _ => true, Options, NullLogger.Instance, 0);
+        var model = new Dictionary<ChunkDigest, (uint Pack, uint Offset)>();
+        var random = new Random(5);
+        for (var round = 0; round < 80; round++)
+        {
+            Fill(index, model, random, round);
+            await index.WriteTableIfFullAsync(_token);
+            if (round % 5 == 0)
+            {
+                await index.MergeAsync(_token).WithinDeadline();
+            }
+        }
+
+        await index.WriteTableAsync(_token);
+        await index.MergeAsync(_token);
+        Check(index, model, random);
+        Assert.InRange(index.Totals().Runs, 1, 9);
+        Assert.True(index.Totals().Entries >= model.Count);
+
+        await using var reopened = new DigestIndex(storage, await OpenRunsAsync(storage), static _ => true, Options, NullLogger.Instance, 1000);
+        Check(reopened, model, random);
+    }
+
+    [Fact]
+    public async Task NewestEntryIsNotUsable_AnOlderOneIsFound()
+    {
+        var dead = new HashSet<uint>();
+        var storage = new CrashStorage();
+        await using var index = new DigestIndex(storage, [], entry => !dead.Contains(entry.Pack), Options, NullLogger.Instance, 0);
+        var digest = Digest(1);
+        foreach (var pack in new uint[] { 1, 2, 3 })
+        {
+            index.Add([new IndexEntry(digest, pack, 64, 10, 20, FrameKind.Chunk)], new PackCoverage(pack, 64, 200));
+            if (pack < 3)
+            {
+                await index.WriteTableAsync(_token);
+            }
+        }
+
+        Assert.Equal(3u, PackOf(index, digest));
+        dead.Add(3);
+        Assert.Equal(2u, PackOf(index, digest));
+        await index.WriteTableAsync(_token);
+        await index.MergeAsync(_token);
+        Assert.Equal(2u, PackOf(index, digest));
+        Assert.Equal(1, index.Totals().Runs);
+        dead.Add(2);
+        dead.Add(1);
+        Assert.Equal(0u, PackOf(index, digest));
+    }
+
+    [Fact]
+    public async Task WriteFails_NothingIsForgottenAndTheNextWriteHasIt()
+    {
+        var storage = new CrashStorage { FailAt = 3 };
+        await using var index = new DigestIndex(storage, [], static _ => true, Options, NullLogger.Instance, 0);
+        index.Add([new IndexEntry(Digest(1), 1, 64, 10, 20, FrameKind.Chunk)], new PackCoverage(1, 64, 200));
+        await Assert.ThrowsAsync<OvirtDistributed.Repository.RepositoryException>(() => index.WriteTableAsync(_token));
+        Assert.True(storage.HasFailed);
+        index.Add([new IndexEntry(Digest(2), 2, 64, 10, 20, FrameKind.Chunk)], new PackCoverage(2, 64, 200));
+        Assert.Equal(1u, PackOf(index, Digest(1)));
+        await index.WriteTableAsync(_token);
+        Assert.Equal(2, index.Totals().Runs);
+        Assert.Equal(1u, PackOf(index, Digest(1)));
+        Assert.Equal(2u, PackOf(index, Digest(2)));
+    }
+
+    [Fact]
+    public async Task LookupsBesideMerges_NeverMiss()
+    {
+        using var directory = new TemporaryDirectory();
+        await using var storage = LocalStorage.Open(directory.Path);
+        await using var index = new DigestIndex(storage, [], static _ => true, Options, NullLogger.Instance, 0);
+        var known = Enumerable.Range(0, 3000).Select(i => Digest(i)).ToArray();
+        using var stop = new CancellationTokenSource();
+        index.Add([.. known.Select(digest => new IndexEntry(digest, 1, 64, 10, 20, FrameKind.Chunk))], new PackCoverage(1, 64, 200));
+        var misses = 0;
+        var lookups = Task.Run(
+            () =>
+            {
+                var found = new IndexEntry[known.Length];
+                while (!stop.IsCancellationRequested)
+                {
+                    misses += known.Length - index.Find(known, found);
+                }
+            },
+            CancellationToken.None);
+        for (var i = 0; i < 30; i++)
+        {
+            index.Add([new IndexEntry(Digest(10_000 + i), 1, 64, 10, 20, FrameKind.Chunk)], new PackCoverage(1, 200, 300));
+            await index.WriteTableAsync(_token).WithinDeadline();
+            await index.MergeAsync(_token).WithinDeadline();
+        }
+
+        await stop.CancelAsync();
+        await lookups.WithinDeadline();
+        Assert.Equal(0, misses);
+    }
+
+    private static uint PackOf(DigestIndex index, ChunkDigest digest) => index.TryFind(digest, out var entry) ? entry.Pack : 0;
+
+    private static ChunkDigest Digest(int value) => ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, BitConverter.GetBytes(value));
+
+    private static void Fill(DigestIndex index, Dictionary<ChunkDigest, (uint Pack, uint Offset)> model, Random random, int round)
+    {
+        var entries = new List<IndexEntry>();
+        for (var i = 0; i < 400; i++)
+        {
+            var digest = Digest(random.Next(40_000));
+            var place = ((uint)round + 1, (uint)(64 + (i * 100)));
+            model[digest] = place;
+            entries.Add(new IndexEntry(digest, place.Item1, place.Item2, 12, 34, FrameKind.Chunk));
+        }
+
+        index.Add(entries.ToArray(), new PackCoverage((uint)round + 1, 64, 100_000));
+    }
+
+    private static void Check(DigestIndex index, Dictionary<ChunkDigest, (uint Pack, uint Offset)> model, Random random)
+    {
+        var digests = model.Keys.ToArray();
+        var found = new IndexEntry[digests.Length];
+        Assert.Equal(digests.Length, index.Find(digests, found));
+        for (var i = 0; i < digests.Length; i++)
+        {
+            Assert.Equal(model[digests[i]], (found[i].Pack, found[i].Offset));
+            Assert.Equal((12, 34, FrameKind.Chunk), (found[i].StoredLength, found[i].PlainLength, found[i].Kind));
+        }
+
+        var strangers = Enumerable.Range(0, 5000).Select(i => Digest(1_000_000 + random.Next(1_000_000))).ToArray();
+        Assert.Equal(0, index.Find(strangers, new IndexEntry[strangers.Length]));
+    }
+
+    private async Task<List<IndexRun>> OpenRunsAsync(IStorageBackend storage)
+    {
+        var names = new List<string>();
+        await foreach (var item in storage.ListAsync("index", _token))
+        {
+            names.Add(item.Name);
+        }
+
+        var runs = new List<IndexRun>();
+        foreach (var name in names.Order(StringComparer.Ordinal))
+        {
+            runs.Add(await IndexRun.OpenAsync(storage, name, _token));
+        }
+
+        return runs;
+    }
+}
