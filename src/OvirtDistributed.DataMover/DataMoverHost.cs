@@ -20,6 +20,8 @@ public static class DataMoverHost
 {
     public const string ServiceName = "ovd-datamover";
 
+    private const int MaxWorkerMessageBytes = 4 << 20;
+
     /// <summary>A Data Mover configured by settings file, environment and command line, not yet started.</summary>
     /// <exception cref="OperatorException">The configuration cannot be used; the message lists every problem.</exception>
     public static WebApplication Build(string[] args) => Build(WebApplication.CreateBuilder(args));
@@ -66,7 +68,10 @@ public static class DataMoverHost
         services.AddSingleton<ReadSessionEndpoint>();
         services.AddSingleton<MoverControlEndpoint>();
 
-        services.AddGrpc(grpc => grpc.Interceptors.Add<RepositoryFailureInterceptor>());
+        // A message is in memory as a whole before a stream's budget can bound it; 4 MiB are 64 Ki digests, 100,000 pages or 16 times a frame message.
+        services.AddGrpc(grpc => grpc.Interceptors.Add<RepositoryFailureInterceptor>())
+            .AddServiceOptions<BackupSessionEndpoint>(service => service.MaxReceiveMessageSize = MaxWorkerMessageBytes)
+            .AddServiceOptions<ReadSessionEndpoint>(service => service.MaxReceiveMessageSize = MaxWorkerMessageBytes);
         services.AddBulkBuffers((long)settings.Options.Limits.BufferBudgetMiB << 20 >> 2);
         services.AddHostedService<RepositoryOpener>();
         services.AddReadiness<RepositoryReadiness>("repositories");

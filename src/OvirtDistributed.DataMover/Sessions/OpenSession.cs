@@ -35,7 +35,7 @@ internal abstract class OpenSession : IAsyncDisposable
     public abstract CancellationToken Ended { get; }
 
     /// <summary>Why it ended; meaningful once <see cref="Ended"/> is cancelled.</summary>
-    public SessionEnd End => _end < 0 ? SessionEnd.Expired : (SessionEnd)_end;
+    public SessionEnd End => _end < 0 ? SessionEnd.ByRepository : (SessionEnd)_end;
 
     /// <summary>States why the session is about to be ended. The first reason stays.</summary>
     public void Doom(SessionEnd end) => Interlocked.CompareExchange(ref _end, (int)end, -1);
@@ -58,7 +58,7 @@ internal abstract class OpenSession : IAsyncDisposable
     };
 
     public static OperatorException Unknown(string id) => new(
-        FailureKind.WrongState, $"Session '{id}' is not open: it had no call for longer than its idle time-out, or the Data Mover was restarted. Open a new one; what was durable is kept.")
+        FailureKind.WrongState, $"Session '{id}' is not open: it had no call for longer than its idle time-out, its job was committed, or the Data Mover was restarted. Open a new one; what was durable is kept.")
     {
         Reason = FailureReasons.SessionEnded,
     };

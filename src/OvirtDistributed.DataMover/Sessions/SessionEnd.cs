@@ -5,8 +5,8 @@ namespace OvirtDistributed.DataMover.Sessions;
 /// <summary>Why a session is no more.</summary>
 internal enum SessionEnd
 {
-    /// <summary>No call came for the idle time-out, or the repository was closed.</summary>
-    Expired,
+    /// <summary>The repository ended it: no call came for the idle time-out, its job was committed, or the repository was closed.</summary>
+    ByRepository,
 
     /// <summary>The worker closed it.</summary>
     Closed,
