@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using OvirtDistributed.Ovirt.ImageIo;
 using OvirtDistributed.Ovirt.Ids;
+using OvirtDistributed.Ovirt.ImageIo;
 
 namespace OvirtDistributed.Ovirt.Engine.Transfers;
 

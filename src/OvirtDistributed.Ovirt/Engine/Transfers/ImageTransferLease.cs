@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Ovirt.Errors;
-using OvirtDistributed.Ovirt.ImageIo;
 using OvirtDistributed.Ovirt.Ids;
+using OvirtDistributed.Ovirt.ImageIo;
 
 namespace OvirtDistributed.Ovirt.Engine.Transfers;
 

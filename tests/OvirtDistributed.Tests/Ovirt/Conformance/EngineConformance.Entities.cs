@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Microsoft.Extensions.Logging.Abstractions;
+using OvirtDistributed.Ovirt.Auth;
+using OvirtDistributed.Ovirt.Engine;
 using OvirtDistributed.Ovirt.Engine.Disks;
 using OvirtDistributed.Ovirt.Engine.Events;
 using OvirtDistributed.Ovirt.Engine.Inventory;
@@ -54,8 +57,8 @@ public abstract partial class EngineConformance
     public async Task WrongPassword_IsUnauthorized()
     {
         await using var site = await StartAsync();
-        await using var client = new OvirtDistributed.Ovirt.Engine.OvirtEngineClientFactory(TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance)
-            .Create(site.Connection with { Password = new OvirtDistributed.Ovirt.Auth.Secret("wrong") });
+        await using var client = new OvirtEngineClientFactory(TimeProvider.System, NullLoggerFactory.Instance)
+            .Create(site.Connection with { Password = new Secret("wrong") });
 
         var failure = await Assert.ThrowsAsync<OvirtException>(() => client.Inventory.GetProductAsync(None)).WithinDeadline();
 
@@ -208,7 +211,7 @@ public abstract partial class EngineConformance
         var found = await FindVmAsync(client, "plain");
         Assert.Equal("56:6f:aa:bb:cc:01", Assert.Single(found.Nics!).MacAddress, ignoreCase: true);
         Assert.Equal(tag.Id, Assert.Single(found.Tags!).Id);
-        Assert.Single(await client.Vms.ListAsync(OvirtDistributed.Ovirt.Engine.EngineSearch.Equal("tag", "conformance"), withDetails: false, None).ToListAsync(None).AsTask().WithinDeadline());
+        Assert.Single(await client.Vms.ListAsync(EngineSearch.Equal("tag", "conformance"), withDetails: false, None).ToListAsync(None).AsTask().WithinDeadline());
         await client.Vms.RemoveTagAsync(vm.Id, tag.Id, CorrelationId.New(), None).WithinDeadline();
         await client.Inventory.DeleteTagAsync(tag.Id, CorrelationId.New(), None).WithinDeadline();
         await client.Vms.StartAsync(vm.Id, CorrelationId.New(), None).WithinDeadline();
@@ -267,6 +270,6 @@ public abstract partial class EngineConformance
         Assert.Equal((EventSeverity.Warning, vm.Id), (note.Severity, note.Vm));
         Assert.Equal(note.Index, await client.Events.GetNewestIndexAsync(None).WithinDeadline());
         Assert.Contains(
-            await client.Events.SearchAsync(new OvirtDistributed.Ovirt.Engine.EngineSearch("note"), 10, None).WithinDeadline(), item => item.Index == note.Index);
+            await client.Events.SearchAsync(new EngineSearch("note"), 10, None).WithinDeadline(), item => item.Index == note.Index);
     }
 }

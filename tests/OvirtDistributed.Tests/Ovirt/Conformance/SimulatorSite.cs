@@ -31,7 +31,9 @@ internal sealed class SimulatorSite : IEngineSite
 
     public EngineConnection Connection { get; }
 
-    public static async Task<IEngineSite> StartAsync(SimulatorOptions? options = null)
+    public FaultSet Faults => _simulator.Engine.Faults;
+
+    public static async Task<SimulatorSite> StartAsync(SimulatorOptions? options = null)
     {
         var given = options ?? new SimulatorOptions();
         return new SimulatorSite(await SimulatorHost.StartAsync(given, SimulatorModel.Small, CancellationToken.None).WithinDeadline(), given);
