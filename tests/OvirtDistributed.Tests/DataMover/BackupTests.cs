@@ -91,7 +91,7 @@ public sealed class BackupTests
     {
         await using var site = await MoverSite.StartWithRepositoryAsync();
         var absent = ChunkHasher.Unkeyed.Compute(FrameKind.MapPage, "never stored"u8);
-        var root = new Repository.Maps.DiskRoot(absent, 0, 1 << 20);
+        var root = new OvirtDistributed.Repository.Maps.DiskRoot(absent, 0, 1 << 20);
 
         var failure = await Assert.ThrowsAsync<RpcException>(() => site.CommitAsync(MoverScript.Commit(MoverScript.Manifest(root))));
 
@@ -179,7 +179,7 @@ public sealed class BackupTests
         var disk = MoverScript.MakeDisk(seed: 7, 256 * 1024);
         var session = await site.OpenAsync(MoverScript.Order(disk));
         await using var stream = FrameUploadStream.Open(site.NewChannel().CreateCallInvoker(), session.SessionId, Cancel);
-        using var encoder = new FrameEncoder(Repository.Frames.CompressionProfile.Default);
+        using var encoder = new FrameEncoder(OvirtDistributed.Repository.Frames.CompressionProfile.Default);
         var digest = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, disk);
         var frame = new byte[FrameEncoder.MaxEncodedLength(disk.Length)];
         var length = encoder.Encode(FrameKind.Chunk, digest, disk, frame);

@@ -68,7 +68,7 @@ public sealed class CrashTests
     private static async Task<List<ChunkDigest>> SendUntilKilledAsync(MoverProcess mover, FrameUploadStream stream, byte[] disk)
     {
         const int ChunkBytes = 128 * 1024;
-        using var encoder = new FrameEncoder(Repository.Frames.CompressionProfile.Stored);
+        using var encoder = new FrameEncoder(OvirtDistributed.Repository.Frames.CompressionProfile.Stored);
         var sent = new List<(ChunkDigest Digest, long End)>();
         var frame = new byte[FrameEncoder.MaxEncodedLength(ChunkBytes)];
         for (var at = 0; at < disk.Length && stream.Durable.Bytes == 0; at += ChunkBytes)

@@ -245,7 +245,7 @@ public sealed class SessionTests
         var content = new byte[100_000];
         new Random(seed).NextBytes(content);
         var digest = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, content);
-        using var encoder = new FrameEncoder(Repository.Frames.CompressionProfile.Stored);
+        using var encoder = new FrameEncoder(OvirtDistributed.Repository.Frames.CompressionProfile.Stored);
         var frame = new byte[FrameEncoder.MaxEncodedLength(content.Length)];
         return (digest, frame[..encoder.Encode(FrameKind.Chunk, digest, content, frame)]);
     }
