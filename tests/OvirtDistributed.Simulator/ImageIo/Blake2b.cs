@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Buffers.Binary;
-using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace OvirtDistributed.Simulator.ImageIo;
 
@@ -83,51 +84,50 @@ internal sealed class Blake2b
         return digest;
     }
 
+    /// <summary>The four columns, and then the four diagonals, are mixed at once as the lanes of vectors.</summary>
     private void Compress(ReadOnlySpan<byte> block, bool last)
     {
-        Span<ulong> v = stackalloc ulong[16];
         Span<ulong> m = stackalloc ulong[16];
-        _state.CopyTo(v);
-        Initial.CopyTo(v[8..]);
-        v[12] ^= _total;
-        if (last)
-        {
-            v[14] = ~v[14];
-        }
-
         for (var i = 0; i < 16; i++)
         {
             m[i] = BinaryPrimitives.ReadUInt64LittleEndian(block[(i * 8)..]);
         }
 
+        var low = Vector256.Create<ulong>(_state.AsSpan(0, 4));
+        var high = Vector256.Create<ulong>(_state.AsSpan(4, 4));
+        var (a, b) = (low, high);
+        var c = Vector256.Create<ulong>(Initial.AsSpan(0, 4));
+        var d = Vector256.Create<ulong>(Initial.AsSpan(4, 4)) ^ Vector256.Create(_total, 0, last ? ulong.MaxValue : 0, 0);
         for (var round = 0; round < 12; round++)
         {
             var s = Sigma[round % 10];
-            Mix(v, 0, 4, 8, 12, m[s[0]], m[s[1]]);
-            Mix(v, 1, 5, 9, 13, m[s[2]], m[s[3]]);
-            Mix(v, 2, 6, 10, 14, m[s[4]], m[s[5]]);
-            Mix(v, 3, 7, 11, 15, m[s[6]], m[s[7]]);
-            Mix(v, 0, 5, 10, 15, m[s[8]], m[s[9]]);
-            Mix(v, 1, 6, 11, 12, m[s[10]], m[s[11]]);
-            Mix(v, 2, 7, 8, 13, m[s[12]], m[s[13]]);
-            Mix(v, 3, 4, 9, 14, m[s[14]], m[s[15]]);
+            Mix(ref a, ref b, ref c, ref d, Vector256.Create(m[s[0]], m[s[2]], m[s[4]], m[s[6]]), Vector256.Create(m[s[1]], m[s[3]], m[s[5]], m[s[7]]));
+            b = Vector256.Shuffle(b, Vector256.Create(1UL, 2, 3, 0));
+            c = Vector256.Shuffle(c, Vector256.Create(2UL, 3, 0, 1));
+            d = Vector256.Shuffle(d, Vector256.Create(3UL, 0, 1, 2));
+            Mix(ref a, ref b, ref c, ref d, Vector256.Create(m[s[8]], m[s[10]], m[s[12]], m[s[14]]), Vector256.Create(m[s[9]], m[s[11]], m[s[13]], m[s[15]]));
+            b = Vector256.Shuffle(b, Vector256.Create(3UL, 0, 1, 2));
+            c = Vector256.Shuffle(c, Vector256.Create(2UL, 3, 0, 1));
+            d = Vector256.Shuffle(d, Vector256.Create(1UL, 2, 3, 0));
         }
 
-        for (var i = 0; i < 8; i++)
-        {
-            _state[i] ^= v[i] ^ v[i + 8];
-        }
+        (low ^ a ^ c).CopyTo(_state.AsSpan(0, 4));
+        (high ^ b ^ d).CopyTo(_state.AsSpan(4, 4));
     }
 
-    private static void Mix(Span<ulong> v, int a, int b, int c, int d, ulong x, ulong y)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Mix(ref Vector256<ulong> a, ref Vector256<ulong> b, ref Vector256<ulong> c, ref Vector256<ulong> d, Vector256<ulong> x, Vector256<ulong> y)
     {
-        v[a] = v[a] + v[b] + x;
-        v[d] = BitOperations.RotateRight(v[d] ^ v[a], 32);
-        v[c] += v[d];
-        v[b] = BitOperations.RotateRight(v[b] ^ v[c], 24);
-        v[a] = v[a] + v[b] + y;
-        v[d] = BitOperations.RotateRight(v[d] ^ v[a], 16);
-        v[c] += v[d];
-        v[b] = BitOperations.RotateRight(v[b] ^ v[c], 63);
+        a = a + b + x;
+        d = RotateRight(d ^ a, 32);
+        c += d;
+        b = RotateRight(b ^ c, 24);
+        a = a + b + y;
+        d = RotateRight(d ^ a, 16);
+        c += d;
+        b = RotateRight(b ^ c, 63);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<ulong> RotateRight(Vector256<ulong> value, int count) => (value >>> count) | (value << (64 - count));
 }

@@ -26,6 +26,12 @@ public sealed partial class DiskStorage
         [LoggerMessage(LogLevel.Warning, "Backup {BackupId} of a VM that is gone: its jobs could not be ended in order: {Reason}")]
         public static partial void BackupLost(ILogger logger, Guid backupId, string reason);
 
+        [LoggerMessage(LogLevel.Warning, "A part of the storage did not close in order: {Reason}")]
+        public static partial void CloseFailed(ILogger logger, string reason);
+
+        [LoggerMessage(LogLevel.Warning, "Disk {DiskId}: bitmaps were lost in a merge of layers: {Reason}")]
+        public static partial void MergeLostBitmaps(ILogger logger, Guid diskId, string reason);
+
         [LoggerMessage(LogLevel.Warning, "Disk {DiskId}: the uploaded volume cannot be read: {Reason}")]
         public static partial void UploadUnreadable(ILogger logger, Guid diskId, string reason);
     }

@@ -10,7 +10,13 @@ public sealed partial class DiskStorage
     public async Task CreateSnapshotAsync(Guid vmId, IReadOnlyList<(Guid DiskId, Guid NewImageId)> disks, CancellationToken cancellationToken)
     {
         using var hold = await HoldAsync(disks.Select(d => d.DiskId), cancellationToken);
+        if (hold.All.Select(d => d.Vm).OfType<VmProcess>().Distinct().Count() > 1)
+        {
+            throw new StorageException(StorageFailure.Busy, $"The disks of a snapshot of VM {vmId} are plugged to several running VMs.");
+        }
+
         var overlays = new List<Overlay>();
+        var continued = new List<Overlay>();
         try
         {
             foreach (var (diskId, imageId) in disks)
@@ -18,18 +24,25 @@ public sealed partial class DiskStorage
                 overlays.Add(await NewOverlayAsync(hold[diskId], imageId));
             }
 
-            foreach (var group in overlays.Where(o => o.Disk.Vm is not null).GroupBy(o => o.Disk.Vm!))
-            {
-                await SwitchLiveAsync(group.Key, [.. group]);
-            }
-
+            // What cannot be taken back comes last.
             foreach (var overlay in overlays.Where(o => o.Disk.Vm is null))
             {
                 await ContinueBitmapColdAsync(overlay);
+                continued.Add(overlay);
+            }
+
+            if (hold.All.Select(d => d.Vm).OfType<VmProcess>().Distinct().SingleOrDefault() is { } vm)
+            {
+                await SwitchLiveAsync(vm, [.. overlays.Where(o => o.Disk.Vm is not null)]);
             }
         }
         catch
         {
+            foreach (var overlay in continued.Where(o => o.GoesOn is not null))
+            {
+                await _qemuImg.BitmapAsync(overlay.Disk.ActivePath, overlay.GoesOn!, ["--enable"], CancellationToken.None);
+            }
+
             overlays.ForEach(o => o.Disk.RemoveVolume(o.Layer));
             throw;
         }
@@ -187,23 +200,36 @@ public sealed partial class DiskStorage
         if (index + 1 == live.Nodes.Count - 1)
         {
             // Writes after the switch to the lower layer are caught by a bitmap of their own until the real ones are merged and record again.
-            const string Interim = "interim";
+            var interim = vm.NextName("interim");
             await vm.RunJobAsync("block-commit", arguments, () =>
-                vm.ExecuteAsync("block-dirty-bitmap-add", new JsonObject { ["node"] = baseNode, ["name"] = Interim, ["granularity"] = BitmapGranularityBytes }));
+                vm.ExecuteAsync("block-dirty-bitmap-add", new JsonObject { ["node"] = baseNode, ["name"] = interim, ["granularity"] = BitmapGranularityBytes }));
             var actions = steps.Select(s => LiveAction(s, live.Nodes)).ToList();
-            actions.AddRange(steps.Where(s => s.Action == BitmapAction.Enable).Select(s => MergeAction(baseNode, s.Name, [(baseNode, Interim)])));
-            actions.Add(LiveAction(new BitmapStep(BitmapAction.Remove, index, Interim), live.Nodes));
-            await vm.TransactionAsync(actions);
+            actions.AddRange(steps.Where(s => s.Action == BitmapAction.Enable).Select(s => MergeAction(baseNode, s.Name, [(baseNode, interim)])));
+            actions.Add(LiveAction(new BitmapStep(BitmapAction.Remove, index, interim), live.Nodes));
+            await MergeBitmapsAsync(disk, () => vm.TransactionAsync(actions));
         }
         else
         {
             arguments["backing-file"] = DiskEntry.VolumeName(disk.Record.Layers[index + 1].ImageId);
             await vm.RunJobAsync("block-commit", arguments, atReady: null);
-            await ApplyLiveAsync(disk, vm, steps);
+            await MergeBitmapsAsync(disk, () => ApplyLiveAsync(disk, vm, steps));
         }
 
         _ = live.Nodes.Remove(topNode);
         await vm.RemoveNodesAsync([topNode]);
+    }
+
+    /// <summary>The data is merged already: without its bitmaps the disk goes on, and its checkpoints are found to be unusable.</summary>
+    private async Task MergeBitmapsAsync(DiskEntry disk, Func<Task> merge)
+    {
+        try
+        {
+            await merge();
+        }
+        catch (StorageException e)
+        {
+            Log.MergeLostBitmaps(_logger, disk.Id, e.Message);
+        }
     }
 
     /// <summary>The upper layer's bitmaps move into the lower one, whose data is the union of both.</summary>

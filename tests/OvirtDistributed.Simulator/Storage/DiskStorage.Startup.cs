@@ -2,12 +2,41 @@
 
 using System.Diagnostics;
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace OvirtDistributed.Simulator.Storage;
 
 public sealed partial class DiskStorage
 {
+    /// <summary>Leaves room in a unix socket address (107 bytes) for the names of sockets.</summary>
+    private const int LongestRunDirectory = 80;
+
     private static readonly TimeSpan OrphanDeadline = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// A directory of this storage's own, always the same for a data directory, so that a successor finds what was left in it.
+    /// Beside the images, unless that path is too long for sockets.
+    /// </summary>
+    private static string RunDirectory(string dataDirectory, string? parent)
+    {
+        var beside = Path.Combine(dataDirectory, "run");
+        if (parent is null && Encoding.UTF8.GetByteCount(beside) <= LongestRunDirectory)
+        {
+            return beside;
+        }
+
+        var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(dataDirectory)).AsSpan(0, 6));
+        return Path.Combine(Path.GetFullPath(parent ?? Path.GetTempPath()), "ovd-sim-" + name);
+    }
+
+    private void RemoveRunDirectory()
+    {
+        if (!Directory.EnumerateFileSystemEntries(_run).Any())
+        {
+            Directory.Delete(_run);
+        }
+    }
 
     /// <summary>
     /// Ends the children of a predecessor that was killed: processes whose command line names our run directory. They still hold image locks.

@@ -33,10 +33,10 @@ public sealed partial class DiskStorage : IDiskStorage
         _timeProvider = timeProvider;
         _qemuImg = new QemuImg(options.QemuImg, timeProvider);
         _images = Path.Combine(dataDirectory, "images");
-        _run = options.RunDirectory ?? Path.Combine(dataDirectory, "run");
+        _run = RunDirectory(dataDirectory, options.RunDirectory);
         _ = Directory.CreateDirectory(_images);
-        _ = Directory.CreateDirectory(_run);
         _directoryLock = TakeLock(Path.Combine(dataDirectory, "lock"));
+        _ = Directory.CreateDirectory(_run);
     }
 
     /// <summary>
@@ -74,21 +74,36 @@ public sealed partial class DiskStorage : IDiskStorage
     {
         foreach (var export in _exports.Keys)
         {
-            await export.DisposeAsync();
+            await TryAsync(() => export.DisposeAsync().AsTask());
         }
 
         foreach (var backup in _backups.Keys)
         {
-            await StopBackupAsync(backup, CancellationToken.None);
+            await TryAsync(() => StopBackupAsync(backup, CancellationToken.None));
         }
 
-        foreach (var vm in _vms.Keys)
+        foreach (var vm in _vms)
         {
-            await StopVmAsync(vm, clean: true, CancellationToken.None);
+            await TryAsync(() => StopVmAsync(vm.Key, clean: true, CancellationToken.None));
+            await vm.Value.DisposeAsync();
         }
 
         await _directoryLock.DisposeAsync();
         _vmGate.Dispose();
+        RemoveRunDirectory();
+    }
+
+    /// <summary>One part that does not end in order must not keep the others running.</summary>
+    private async Task TryAsync(Func<Task> close)
+    {
+        try
+        {
+            await close();
+        }
+        catch (StorageException e)
+        {
+            Log.CloseFailed(_logger, e.Message);
+        }
     }
 
     private static FileStream TakeLock(string file)

@@ -5,7 +5,10 @@ namespace OvirtDistributed.Simulator.Storage;
 /// <summary>How the simulated hosts keep their disks.</summary>
 public sealed class DiskStorageOptions
 {
-    /// <summary>Directory for sockets and scratch images; null = <c>run</c> below the data directory. Its path must be short: unix socket paths end at 107 bytes.</summary>
+    /// <summary>
+    /// Where the storage makes its own directory for sockets and scratch images. Null = <c>run</c> below the data directory, or below the temporary
+    /// directory when that path is too long for unix sockets.
+    /// </summary>
     public string? RunDirectory { get; init; }
 
     /// <summary>Programs, looked up in PATH unless given with a path.</summary>

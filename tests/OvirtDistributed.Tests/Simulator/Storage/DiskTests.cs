@@ -161,6 +161,38 @@ public sealed class DiskTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task PredecessorWasKilled_ItsProcessesAreEndedAndItsScratchRemoved()
+    {
+        var run = Directory.CreateDirectory(_site.File("killed/run"));
+        using var orphan = Process.Start(new ProcessStartInfo("qemu-storage-daemon")
+        {
+            ArgumentList = { "--chardev", $"socket,id=m,path={run.FullName}/q1.sock,server=on,wait=off", "--monitor", "chardev=m" },
+        })!;
+        await Deadline.UntilAsync(() => Task.FromResult(File.Exists(run.FullName + "/q1.sock")), "the orphan listens");
+        await File.WriteAllTextAsync(run.FullName + "/scratch1.qcow2", "left over", StorageSite.Token);
+
+        await using var storage = DiskStorage.Open(
+            _site.File("killed"), new DiskStorageOptions(), Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance, TimeProvider.System);
+
+        await orphan.WaitForExitAsync(StorageSite.Token).WithinDeadline();
+        Assert.Empty(storage.Leftovers());
+    }
+
+    [Fact]
+    public async Task DataDirectoryTooDeepForSockets_VmsStartAllTheSame()
+    {
+        var deep = _site.File(string.Join('/', Enumerable.Repeat("a-rather-long-name", 6)));
+        await using var storage = DiskStorage.Open(
+            deep, new DiskStorageOptions(), Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance, TimeProvider.System);
+        var (disk, vm) = (Guid.NewGuid(), Guid.NewGuid());
+        await storage.CreateDiskAsync(new DiskSpec(disk, Guid.NewGuid(), VolumeFormat.Cow, Sparse: true, StorageSite.DiskBytes), StorageSite.Token).WithinDeadline();
+        await storage.StartVmAsync(vm, [disk], StorageSite.Token).WithinDeadline();
+        await storage.GuestWriteAsync(disk, 0, new byte[] { 1 }, StorageSite.Token).WithinDeadline();
+        await storage.StopVmAsync(vm, clean: true, StorageSite.Token).WithinDeadline();
+        Assert.Empty(storage.Leftovers());
+    }
+
+    [Fact]
     public async Task SecondStorageInADirectory_IsRefused()
     {
         var refused = Assert.Throws<StorageException>(() => DiskStorage.Open(
