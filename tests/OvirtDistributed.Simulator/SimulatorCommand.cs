@@ -17,7 +17,7 @@ internal static class SimulatorCommand
     private static readonly Option<string?> Data = new("--data") { Description = "Directory for disks and sockets; kept at the end. A temporary one by default." };
     private static readonly Option<string[]> Users = new("--user") { Description = "A user that may log in, as NAME:PASSWORD. May be repeated; admin@internal:password by default." };
     private static readonly Option<string[]> HostAddresses = new("--host-address") { Description = "NAME=ADDRESS: what transfer URLs call a host. An unreachable address makes a proxy-only network. May be repeated." };
-    private static readonly Option<string?> ControlSocket = new("--imageio-control") { Description = "Control socket of a real ovirt-imageio daemon that gets the tickets." };
+    private static readonly Option<string?> ControlSocket = new("--imageio-control") { Description = "Control socket of a real ovirt-imageio daemon that gets the tickets. Certificates for it are written to pki/ in the data directory." };
     private static readonly Option<int> ImageIoPort = new("--imageio-port") { Description = "Port on which that daemon serves images.", DefaultValueFactory = _ => 54322 };
     private static readonly Option<bool> Realistic = new("--realistic") { Description = "Take as long as an engine does: steps of 1 to 10 seconds." };
     private static readonly Option<string?> Hybrid = new("--hybrid-from") { Description = "Cluster level from which backups take a snapshot (engines: 4.7). Never by default." };

@@ -110,6 +110,12 @@ public sealed class SimulatorHost : IAsyncDisposable
         foreach (var host in engine.State.Hosts.Values)
         {
             var certificate = Issue(authority, certificates, options, host.Name, [host.Address]);
+            if (options.ImageIoControlSocket is not null)
+            {
+                // One daemon serves all hosts, so any host's certificate will do.
+                await PkiFiles.WriteAsync(directory, authority.Pem, certificate, cancellationToken);
+            }
+
             engine.Daemons[host.Id] = await parts.StartDaemonAsync(
                 new DaemonRequest(host.Name, false, options, directory, certificate, authority.Pem, engine.Faults), cancellationToken);
         }

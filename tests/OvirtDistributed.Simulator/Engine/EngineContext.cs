@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Microsoft.Extensions.Logging;
 using OvirtDistributed.Simulator.Engine.Entities;
 using OvirtDistributed.Simulator.Faults;
 using OvirtDistributed.Simulator.ImageIo;
@@ -20,7 +21,10 @@ internal sealed class EngineContext : IAsyncDisposable
     {
         Options = options;
         Storage = storage;
+        Logger = options.Loggers.CreateLogger<EngineContext>();
     }
+
+    public ILogger Logger { get; }
 
     public SimulatorOptions Options { get; }
 

@@ -7,7 +7,7 @@ using OvirtDistributed.Simulator.Storage;
 namespace OvirtDistributed.Simulator.Engine.Commands;
 
 /// <summary>The polling callback of one image transfer: opens the export, keeps and watches the ticket, and brings it to its end.</summary>
-internal sealed class TransferRun(EngineContext engine, DiskCommands disks)
+internal sealed partial class TransferRun(EngineContext engine, DiskCommands disks)
 {
     // ImageTransferHostTicketValidityInSeconds; renewed well before it ends while transferring.
     private static readonly TimeSpan TicketValidity = TimeSpan.FromSeconds(300);
@@ -146,6 +146,7 @@ internal sealed class TransferRun(EngineContext engine, DiskCommands disks)
             Dirty = export.HasDirtyExtents,
         };
         await daemon.AddTicketAsync(ticket, engine.Stopping);
+        await op.ApplyAsync(() => transfer.HasTicket = true);
         var proxied = await TryAddProxyTicketAsync(op, disk, ticket with
         {
             Url = $"https://{engine.Options.ListenAddress}:{daemon.Port}/images/{ticket.Uuid}",
@@ -253,23 +254,43 @@ internal sealed class TransferRun(EngineContext engine, DiskCommands disks)
     /// <summary>Takes the tickets back and closes the export; waits as long as clients are connected.</summary>
     private async Task CloseAsync(Operation op, ImageTransfer transfer)
     {
-        if (transfer.TicketId is { } ticket)
+        if (transfer.HasProxyTicket)
         {
-            while (engine.Proxy is { } proxy && !await proxy.RemoveTicketAsync(ticket, engine.Stopping))
-            {
-                await op.StepAsync();
-            }
+            await RemoveTicketAsync(op, engine.Proxy!, transfer);
+            await op.ApplyAsync(() => transfer.HasProxyTicket = false);
+        }
 
-            while (!await engine.Daemons[transfer.HostId].RemoveTicketAsync(ticket, engine.Stopping))
-            {
-                await op.StepAsync();
-            }
+        if (transfer.HasTicket)
+        {
+            await RemoveTicketAsync(op, engine.Daemons[transfer.HostId], transfer);
+            await op.ApplyAsync(() => transfer.HasTicket = false);
         }
 
         if (transfer.Export is { } export)
         {
             await export.DisposeAsync();
             await op.ApplyAsync(() => transfer.Export = null);
+        }
+    }
+
+    // An engine retries this for ever too: a transfer whose host is gone stays in its finalizing phase.
+    private async Task RemoveTicketAsync(Operation op, IImageIoDaemon daemon, ImageTransfer transfer)
+    {
+        while (true)
+        {
+            try
+            {
+                if (await daemon.RemoveTicketAsync(transfer.TicketId!.Value, engine.Stopping))
+                {
+                    return;
+                }
+            }
+            catch (Exception e) when (e is not OperationCanceledException || !engine.Stopping.IsCancellationRequested)
+            {
+                Log.TicketNotRemoved(engine.Logger, transfer.Id, e);
+            }
+
+            await op.StepAsync();
         }
     }
 

@@ -113,6 +113,10 @@ internal sealed class ImageTransfer : Entity
 
     public Guid? TicketId { get; set; }
 
+    /// <summary>The host's daemon has the ticket.</summary>
+    public bool HasTicket { get; set; }
+
+    /// <summary>The proxy has the ticket.</summary>
     public bool HasProxyTicket { get; set; }
 
     public string? TransferUrl { get; set; }

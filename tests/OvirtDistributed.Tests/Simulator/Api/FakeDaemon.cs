@@ -18,6 +18,9 @@ internal sealed class FakeDaemon : IImageIoDaemon
     /// <summary>Set while a client keeps its connection busy: tickets cannot be removed.</summary>
     public bool Busy { get; set; }
 
+    /// <summary>Set while the host cannot be reached: tickets stay where they are.</summary>
+    public bool Gone { get; set; }
+
     public int Port => 54322;
 
     public Task AddTicketAsync(ImageTicket ticket, CancellationToken cancellationToken)
@@ -39,6 +42,11 @@ internal sealed class FakeDaemon : IImageIoDaemon
 
     public Task<bool> RemoveTicketAsync(Guid ticket, CancellationToken cancellationToken)
     {
+        if (Gone)
+        {
+            throw new IOException("The daemon is not reachable.");
+        }
+
         if (Busy)
         {
             return Task.FromResult(false);

@@ -155,6 +155,33 @@ public sealed class TransferTests
     }
 
     [Fact]
+    public async Task UnreachableHost_HoldsTheTransferFinalizing_UntilItIsBack()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        var path = await TransferringAsync(api, new { disk = new { id = (await api.DisksOfAsync("db"))[1] }, direction = "download", format = "raw" });
+        api.Daemons.ForEach(d => d.Gone = true);
+        await api.PostOkAsync($"{path}/finalize", new { });
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal("finalizing_success", (await api.GetAsync(path))["phase"]!.GetValue<string>());
+        }
+
+        api.Daemons.ForEach(d => d.Gone = false);
+        await api.WaitAsync(path, "phase", "finished_success");
+        await api.AssertCleanAsync();
+    }
+
+    [Fact]
+    public async Task HostThatTakesNoTicket_FailsTheTransferAndLeavesNothing()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        api.Daemons.ForEach(d => d.RefusesTickets = d.Gone = true);
+        var transfer = await api.PostOkAsync("imagetransfers", new { disk = new { id = (await api.DisksOfAsync("db"))[0] }, direction = "download", format = "raw" });
+        await api.WaitAsync($"imagetransfers/{transfer["id"]}", "phase", "finished_failure");
+        await api.AssertCleanAsync();
+    }
+
+    [Fact]
     public async Task ProxyThatRefusesTheTicket_IsAnEventOnly()
     {
         await using var api = await ApiFixture.StartAsync();
