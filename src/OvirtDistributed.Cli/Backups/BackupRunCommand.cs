@@ -31,6 +31,9 @@ internal sealed class BackupRunCommand : ServerCommand
         : base(runner, "run", "Back up VMs: one job for each")
     {
         _compression.AcceptOnlyFromAmong("fast", "default", "dense", "none");
+        _vms.CompletionSources.Add(runner.Suggestions.Vms);
+        _manager.CompletionSources.Add(runner.Suggestions.Managers);
+        _repository.CompletionSources.Add(runner.Suggestions.Repositories);
         Add(_vms);
         foreach (var option in new Option[] { _full, _wait, _manager, _repository, _compression, _excludeDisks, _requestId })
         {

@@ -2,6 +2,7 @@
 
 using System.CommandLine;
 using System.Diagnostics;
+using OvirtDistributed.Cli.Completion;
 using OvirtDistributed.Cli.Connection;
 using OvirtDistributed.Cli.Output;
 
@@ -11,6 +12,8 @@ namespace OvirtDistributed.Cli.Invocation;
 internal sealed class CommandRunner(CliHost host, GlobalOptions options)
 {
     public CliHost Host { get; } = host;
+
+    public ServerSuggestions Suggestions { get; } = new(host, options);
 
     public async Task<int> RunAsync(ParseResult parse, ServerCommand command, CancellationToken cancellationToken)
     {

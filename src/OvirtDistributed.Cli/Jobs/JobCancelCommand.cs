@@ -16,6 +16,7 @@ internal sealed class JobCancelCommand : ServerCommand
     public JobCancelCommand(CommandRunner runner)
         : base(runner, "cancel", "Ask a running job to stop and clean up")
     {
+        _id.CompletionSources.Add(runner.Suggestions.Jobs);
         Add(_id);
         Add(_wait);
     }

@@ -19,6 +19,7 @@ internal sealed class JobListCommand : ServerCommand
     {
         Add(_limit);
         Add(_running);
+        _vm.CompletionSources.Add(runner.Suggestions.Vms);
         Add(_vm);
         Validators.Add(result =>
         {

@@ -12,7 +12,11 @@ internal sealed class JobLogsCommand : ServerCommand
     private readonly Argument<string> _id = new("JOB") { Description = "Id, or its first characters" };
 
     public JobLogsCommand(CommandRunner runner)
-        : base(runner, "logs", "Show what a job wrote down, oldest first") => Add(_id);
+        : base(runner, "logs", "Show what a job wrote down, oldest first")
+    {
+        _id.CompletionSources.Add(runner.Suggestions.Jobs);
+        Add(_id);
+    }
 
     public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
     {

@@ -11,7 +11,11 @@ internal sealed class JobShowCommand : ServerCommand
     private readonly Argument<string> _id = new("JOB") { Description = "Id, or its first characters" };
 
     public JobShowCommand(CommandRunner runner)
-        : base(runner, "show", "Show a job: disks, amounts, where the time went") => Add(_id);
+        : base(runner, "show", "Show a job: disks, amounts, where the time went")
+    {
+        _id.CompletionSources.Add(runner.Suggestions.Jobs);
+        Add(_id);
+    }
 
     public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
     {

@@ -16,7 +16,11 @@ internal sealed class JobWatchCommand : ServerCommand
     };
 
     public JobWatchCommand(CommandRunner runner)
-        : base(runner, "watch", "Follow jobs until they end; ends with their outcome. With -o json every change is one line.") => Add(_ids);
+        : base(runner, "watch", "Follow jobs until they end; ends with their outcome. With -o json every change is one line.")
+    {
+        _ids.CompletionSources.Add(runner.Suggestions.Jobs);
+        Add(_ids);
+    }
 
     public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
     {

@@ -16,6 +16,7 @@ internal sealed class ManagerInventoryCommand : ServerCommand
     public ManagerInventoryCommand(CommandRunner runner)
         : base(runner, "inventory", "Show clusters, hosts, storage domains, networks and VMs")
     {
+        _manager.CompletionSources.Add(runner.Suggestions.Managers);
         Add(_manager);
         Add(_refresh);
     }

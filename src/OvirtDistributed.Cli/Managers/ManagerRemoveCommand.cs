@@ -11,7 +11,11 @@ internal sealed class ManagerRemoveCommand : ServerCommand
     private readonly Argument<string> _manager = new("MANAGER") { Description = "Name or id" };
 
     public ManagerRemoveCommand(CommandRunner runner)
-        : base(runner, "remove", "Forget a manager. Its restore points stay; refused while jobs of it run.") => Add(_manager);
+        : base(runner, "remove", "Forget a manager. Its restore points stay; refused while jobs of it run.")
+    {
+        _manager.CompletionSources.Add(runner.Suggestions.Managers);
+        Add(_manager);
+    }
 
     public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
     {

@@ -15,6 +15,8 @@ internal sealed class PointListCommand : ServerCommand
     public PointListCommand(CommandRunner runner)
         : base(runner, "list", "List restore points. Each can be restored alone, whatever its mode.")
     {
+        _vm.CompletionSources.Add(runner.Suggestions.Vms);
+        _repository.CompletionSources.Add(runner.Suggestions.Repositories);
         Add(_vm);
         Add(_repository);
     }

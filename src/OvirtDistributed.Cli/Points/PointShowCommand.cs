@@ -16,6 +16,7 @@ internal sealed class PointShowCommand : ServerCommand
     public PointShowCommand(CommandRunner runner)
         : base(runner, "show", "Show a restore point and its disks")
     {
+        _id.CompletionSources.Add(runner.Suggestions.Points);
         Add(_id);
         Add(_ovf);
     }

@@ -25,6 +25,7 @@ internal sealed class RestoreDiskCommand : ServerCommand
     public RestoreDiskCommand(CommandRunner runner)
         : base(runner, "disk", "Restore one disk to a file on this machine")
     {
+        _point.CompletionSources.Add(runner.Suggestions.Points);
         Add(_point);
         Add(_disk);
         Add(_file);

@@ -49,6 +49,8 @@ internal sealed class RestoreVmCommand : ServerCommand
         _format.AcceptOnlyFromAmong("cow", "raw");
         _allocation.AcceptOnlyFromAmong("sparse", "preallocated");
         _nics.AcceptOnlyFromAmong([.. NicModes.Keys]);
+        _point.CompletionSources.Add(runner.Suggestions.Points);
+        _manager.CompletionSources.Add(runner.Suggestions.Managers);
         Add(_point);
         foreach (var option in new Option[]
         {

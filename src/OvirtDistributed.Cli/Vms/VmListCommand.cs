@@ -17,6 +17,7 @@ internal sealed class VmListCommand : ServerCommand
     public VmListCommand(CommandRunner runner)
         : base(runner, "list", "List the VMs and when each was last backed up")
     {
+        _manager.CompletionSources.Add(runner.Suggestions.Managers);
         Add(_manager);
         Add(_cluster);
         Add(_unprotected);

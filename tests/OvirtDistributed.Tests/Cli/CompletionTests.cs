@@ -28,6 +28,34 @@ public sealed class CompletionTests
     }
 
     [Theory]
+    [InlineData("ovd backup run w", "web01")]
+    [InlineData("ovd backup run x --repository ", "main")]
+    [InlineData("ovd manager remove p", "prod")]
+    [InlineData("ovd job watch 3f", Samples.JobId)]
+    [InlineData("ovd restore vm 7", Samples.PointId)]
+    public async Task Suggest_AsksTheServerForItsNames(string line, string expected)
+    {
+        await using var server = await FakeBackupServer.StartAsync(Samples.Installation());
+
+        var run = await CliRun.OvdAsync(server, $"[suggest:{line.Length}]", line);
+
+        Assert.Equal((int)ExitCode.Ok, run.ExitCode);
+        Assert.Contains(expected, run.Out.Split('\n'));
+    }
+
+    [Fact]
+    public async Task SuggestWithoutServer_NamesOnlyWhatTheProgramKnows()
+    {
+        var run = new CliRun();
+
+        await run.RunAsync("http://127.0.0.1:1", CancellationToken.None, "[suggest:16]", "ovd backup run w");
+
+        Assert.Equal((int)ExitCode.Ok, run.ExitCode);
+        Assert.Equal("--wait", run.Out.Trim());
+        Assert.Equal("", run.Error);
+    }
+
+    [Theory]
     [InlineData("bash", "complete -o default -F _ovd ovd")]
     [InlineData("zsh", "#compdef ovd")]
     [InlineData("fish", "complete -c ovd")]
