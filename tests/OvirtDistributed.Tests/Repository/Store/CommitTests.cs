@@ -11,12 +11,14 @@ using Xunit;
 
 namespace OvirtDistributed.Tests.Repository.Store;
 
-public sealed class CommitTests
+public sealed class CommitTests : IAsyncDisposable
 {
     private static readonly TestDisk Disk = new TestDisk(40 << 20).Fill(0, 1 << 20, 1).Fill(20 << 20, 1 << 20, 2);
 
     private readonly CrashStorage _storage = new();
     private readonly CancellationToken _token = TestContext.Current.CancellationToken;
+
+    public ValueTask DisposeAsync() => _storage.DisposeAsync();
 
     [Fact]
     public async Task SameJobTwice_GivesOnePoint()
