@@ -12,4 +12,8 @@ internal interface IOfferSender
 }
 
 /// <summary>An offer that is in no queue; it will be sent again. The message is for the operator.</summary>
-internal sealed class OfferException(string message, Exception? inner = null) : Exception(message, inner);
+internal sealed class OfferException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>The bus itself is away: the next offer would fare no better.</summary>
+    public bool BusAway { get; init; }
+}

@@ -38,7 +38,10 @@ internal sealed class MassTransitOfferSender(IBus bus) : IOfferSender
                 failure is OperationCanceledException
                     ? "the message bus did not take the offer in time; it is sent again"
                     : $"the offer reached no queue of cluster {offer.ClusterId}: {failure.Message}; it is sent again",
-                failure);
+                failure)
+            {
+                BusAway = failure is not MessageReturnedException,
+            };
         }
     }
 }

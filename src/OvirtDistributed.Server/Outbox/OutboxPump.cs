@@ -31,9 +31,12 @@ internal sealed partial class OutboxPump(
         var sent = 0;
         foreach (var offer in due)
         {
-            if (await SendAsync(context, offer, now, cancellationToken))
+            var (published, busAway) = await SendAsync(context, offer, now, cancellationToken);
+            sent += published ? 1 : 0;
+            if (busAway)
             {
-                sent++;
+                // Each try would wait for its own time-out while the rows stay locked.
+                break;
             }
         }
 
@@ -62,7 +65,7 @@ internal sealed partial class OutboxPump(
         }
     }
 
-    private async Task<bool> SendAsync(ServerDbContext context, OutboxOffer offer, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<(bool Published, bool BusAway)> SendAsync(ServerDbContext context, OutboxOffer offer, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var task = await context.Tasks.AsNoTracking()
             .Where(row => row.Id == offer.TaskId && row.Attempt == offer.Attempt && row.State == Jobs.TaskState.Offered)
@@ -72,7 +75,7 @@ internal sealed partial class OutboxPump(
         {
             // Taken or withdrawn meanwhile.
             context.Outbox.Remove(offer);
-            return false;
+            return (false, false);
         }
 
         try
@@ -83,7 +86,7 @@ internal sealed partial class OutboxPump(
             context.Outbox.Remove(offer);
             instruments.OnOfferPublished();
             await DescribeAsync(context, offer, "offered, waits for a worker", cancellationToken);
-            return true;
+            return (true, false);
         }
         catch (OfferException failure)
         {
@@ -93,7 +96,7 @@ internal sealed partial class OutboxPump(
             instruments.OnOfferFailed();
             Log.OfferNotQueued(logger, offer.TaskId, offer.Attempt, failure.Message);
             await DescribeAsync(context, offer, failure.Message, cancellationToken);
-            return false;
+            return (false, failure.BusAway);
         }
     }
 
