@@ -11,6 +11,9 @@ namespace OvirtDistributed.Worker.Agent;
 /// <summary>One leased attempt, from the order to the reported outcome.</summary>
 internal sealed partial class TaskRun : IDisposable
 {
+    // The engine may need minutes for a transfer; with heartbeats answered the lease alone would let this go on for ever.
+    private static readonly TimeSpan PrepareLimit = TimeSpan.FromMinutes(30);
+
     private readonly WorkerIdentity _worker;
     private readonly IWorkerControl _server;
     private readonly ITaskExecutor _executor;
@@ -144,6 +147,7 @@ internal sealed partial class TaskRun : IDisposable
             WorkerId = _worker.Id.ToString("D"), TaskId = TaskId, Attempt = Attempt, FencingToken = FencingToken,
         };
         var backOff = new BackOff(_time);
+        var since = _time.GetTimestamp();
         while (true)
         {
             try
@@ -151,9 +155,8 @@ internal sealed partial class TaskRun : IDisposable
                 var response = await _server.PrepareTaskAsync(request, cancellationToken);
                 return response.Order ?? throw new TaskFailureException(FailureCode.BadOrder, "The server's answer holds no order.");
             }
-            catch (WorkerControlException failure) when (failure.Error == WorkerControlError.Unreachable)
+            catch (WorkerControlException failure) when (failure.Error == WorkerControlError.Unreachable && _time.GetElapsedTime(since) < PrepareLimit)
             {
-                // Ends at the latest with the lease.
                 Log.OrderNotReceived(_logger, TaskId, Attempt, failure.Message);
                 await backOff.WaitAsync(cancellationToken);
             }

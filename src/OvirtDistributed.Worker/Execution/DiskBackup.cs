@@ -81,10 +81,14 @@ internal sealed partial class DiskBackup(
         TaskOrder order, BackupSession session, MoverChannels channels, IDiskSource source, TransferControl control, CancellationToken cancellationToken)
     {
         var opened = session.Opened;
+        await using var sessionAlive = SessionKeepAlive.Start(session.TouchAsync, opened.IdleTimeoutSeconds, time);
         var completed = await session.ListDurablePagesAsync(cancellationToken);
         Log.SessionOpened(logger, order.DiskId, opened.BaseRoot is not null, completed.Count, opened.DamagedRanges.Count);
         var baseRoot = order.Backup.Incremental ? RequireBase(order, opened) : (DiskRoot?)null;
         await using var baseReader = baseRoot is null ? null : await OpenBaseAsync(order, channels, cancellationToken);
+        await using var baseAlive = baseReader is null
+            ? null
+            : SessionKeepAlive.Start(baseReader.TouchAsync, baseReader.Opened.IdleTimeoutSeconds, time);
         using var plan = baseRoot is null
             ? await BackupPlan.FullAsync(source, options, cancellationToken)
             : await BackupPlan.IncrementalAsync(source, baseRoot.Value.DiskSize, DamagedRanges(opened), options, cancellationToken);

@@ -59,10 +59,6 @@ internal sealed class TransferMeter
     /// <summary>Books the time since <paramref name="since"/> as waiting for a neighbour and returns the present.</summary>
     public long Waited(PipelineStage stage, long since) => Book(_waiting, stage, since);
 
-    /// <summary>Work of a stage relative to what it could do at most in <paramref name="elapsed"/>.</summary>
-    public double Share(PipelineStage stage, TimeSpan elapsed) =>
-        elapsed <= TimeSpan.Zero ? 0 : ToTimeSpan(Volatile.Read(ref _busy[(int)stage])) / elapsed / Volatile.Read(ref _width[(int)stage]);
-
     public TransferStatistics ToStatistics()
     {
         var statistics = new TransferStatistics

@@ -71,6 +71,9 @@ internal sealed class BackupSession
                 StatusCode.Internal, $"the answer holds {response.Held.Length} bytes for {digests.Length / ChunkDigest.Size} digests"));
     }
 
+    /// <summary>Tells the Data Mover that somebody is still there.</summary>
+    public Task TouchAsync(CancellationToken cancellationToken) => HaveAsync(ReadOnlyMemory<byte>.Empty, cancellationToken);
+
     /// <summary>Journals pages whose frames and chunks are durable.</summary>
     public async Task RecordPagesAsync(IReadOnlyCollection<PageDigest> pages, CancellationToken cancellationToken)
     {

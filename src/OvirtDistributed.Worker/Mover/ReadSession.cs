@@ -57,6 +57,16 @@ internal sealed class ReadSession : IFrameSource, IAsyncDisposable
         }
     }
 
+    /// <summary>Tells the Data Mover that somebody is still there: only fetching does, an open stream does not.</summary>
+    public async Task TouchAsync(CancellationToken cancellationToken)
+    {
+        var root = new ChunkDigest(Opened.Root.Digest.Span);
+        if (!root.IsZero)
+        {
+            (await FetchAsync(new[] { root }, cancellationToken)).Dispose();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _ended.CancelAsync();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Threading.Channels;
-using Grpc.Core;
 using OvirtDistributed.Repository.Digests;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
@@ -16,8 +15,6 @@ namespace OvirtDistributed.Worker.Pipeline;
 /// </summary>
 internal sealed class BackupPipeline
 {
-    private static readonly TimeSpan DefaultSessionPause = TimeSpan.FromSeconds(60);
-
     private readonly PipelineOptions _options;
     private readonly BufferPool _buffers;
     private readonly TimeProvider _time;
@@ -60,49 +57,11 @@ internal sealed class BackupPipeline
         });
         group.Run(token => keeper.RunAsync(map, token));
         group.Run(keeper.RecordAsync);
-        await RunKeepAliveAsync(group, work, cancellationToken);
+        await group.WhenAllAsync(cancellationToken);
 
         var root = await map.FinishAsync(cancellationToken);
         await lanes.CompleteAsync(cancellationToken);
         return root;
-    }
-
-    // The keep-alive loop ends with the stages, not the stages with it.
-    private async Task RunKeepAliveAsync(StageGroup stages, BackupWork work, CancellationToken cancellationToken)
-    {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(stages.Token);
-        var keepAlive = KeepAliveAsync(work.Session, stop.Token);
-        try
-        {
-            await stages.WhenAllAsync(cancellationToken);
-        }
-        finally
-        {
-            await stop.CancelAsync();
-            await keepAlive.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    /// <summary>
-    /// Touches the session while the source is slow or throttled: the Data Mover ends idle ones. A failure here is not reported:
-    /// the next call meets it too.
-    /// </summary>
-    private async Task KeepAliveAsync(BackupSession session, CancellationToken cancellationToken)
-    {
-        var idleLimit = TimeSpan.FromSeconds(session.Opened.IdleTimeoutSeconds);
-        var pause = idleLimit > TimeSpan.Zero ? idleLimit / 3 : DefaultSessionPause;
-        while (true)
-        {
-            await Task.Delay(pause, _time, cancellationToken);
-            try
-            {
-                await session.HaveAsync(ReadOnlyMemory<byte>.Empty, cancellationToken);
-            }
-            catch (RpcException)
-            {
-                // See above.
-            }
-        }
     }
 
     private static void CountTotals(BackupWork work, DiskMapBuilder map, CancellationToken cancellationToken)

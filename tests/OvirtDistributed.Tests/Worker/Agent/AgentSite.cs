@@ -4,6 +4,7 @@ using MassTransit;
 using Microsoft.Extensions.Logging.Abstractions;
 using OvirtDistributed.Contracts.Bus;
 using OvirtDistributed.Contracts.Control.V1;
+using OvirtDistributed.Hosting.Bus;
 using OvirtDistributed.Tests.Shared;
 using OvirtDistributed.Worker.Agent;
 
@@ -38,6 +39,11 @@ internal sealed class AgentSite : IAsyncDisposable
         var site = new AgentSite(slots);
         arrange?.Invoke(site);
         await site._bus.StartAsync(CancellationToken.None).WithinDeadline();
+
+        // The queue is there before the worker, as on a broker where the server has declared it.
+        var queue = site._bus.ConnectReceiveEndpoint(ClusterQueue.NameOf(site.Options.ClusterId), endpoint => endpoint.UseClusterQueue());
+        await queue.Ready.WithinDeadline();
+        await queue.StopAsync(CancellationToken.None).WithinDeadline();
         site._run = site.Agent.RunAsync(site._stop.Token);
         return site;
     }
@@ -45,8 +51,8 @@ internal sealed class AgentSite : IAsyncDisposable
     public async Task<OfferTask> OfferAsync(OfferTask? offer = null)
     {
         offer ??= new OfferTask { TaskId = Guid.NewGuid(), Attempt = 1, JobId = Guid.NewGuid(), ClusterId = Options.ClusterId };
-        var queue = await _bus.GetSendEndpoint(new Uri("queue:" + ClusterQueue.NameOf(Options.ClusterId)));
-        await queue.Send(offer).WithinDeadline();
+        var exchange = await _bus.GetSendEndpoint(new Uri("exchange:" + ClusterQueue.NameOf(Options.ClusterId)));
+        await exchange.Send(offer).WithinDeadline();
         return offer;
     }
 

@@ -40,6 +40,8 @@ internal sealed class ScriptedServer : IWorkerControl
 
     public bool RegisterAgain { get; set; }
 
+    public string TraceParent { get; set; } = string.Empty;
+
     public ScriptedServer() => Direct = task => Keep(task);
 
     public TaskDirective Keep(TaskProgress task) => new()
@@ -81,6 +83,7 @@ internal sealed class ScriptedServer : IWorkerControl
             FencingToken = Interlocked.Increment(ref _token),
             LeaseDuration = Duration.FromTimeSpan(LeaseDuration),
             JobId = "job",
+            TraceParent = TraceParent,
         });
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Diagnostics;
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Tests.Shared;
 using OvirtDistributed.Worker.Execution;
@@ -288,5 +289,35 @@ public sealed class WorkerAgentTests
         Assert.True(second.Sequence > first.Sequence);
         Assert.Equal(77, second.Statistics.ReadBytes);
         Assert.Equal(12_345, work.Control.Rate.BytesPerSecond);
+    }
+
+    [Fact]
+    public async Task LeaseCarriesTheJobsTrace_AttemptIsPartOfIt()
+    {
+        var trace = ActivityTraceId.CreateRandom().ToHexString();
+        var ended = new TaskCompletionSource<Activity>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "OvirtDistributed.Worker",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = activity =>
+            {
+                // Other tests' attempts end in this process too.
+                if (activity.TraceId.ToHexString() == trace)
+                {
+                    ended.TrySetResult(activity);
+                }
+            },
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using var site = await AgentSite.StartAsync(arrange: site => site.Server.TraceParent = $"00-{trace}-00f067aa0ba902b7-01");
+        var offer = await site.OfferAsync();
+
+        (await site.Executor.NextStartAsync()).Succeed();
+        var span = await ended.Task.WithinDeadline();
+
+        Assert.Equal("worker.attempt", span.OperationName);
+        Assert.Equal("00f067aa0ba902b7", span.ParentSpanId.ToHexString());
+        Assert.Equal(offer.TaskId.ToString("D"), span.GetTagItem("ovd.task.id"));
     }
 }
