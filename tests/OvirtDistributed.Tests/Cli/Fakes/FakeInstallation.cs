@@ -14,7 +14,7 @@ internal sealed class FakeInstallation
 
     public List<Contracts.Admin.V1.Repository> Repositories { get; } = [];
 
-    public List<Worker> Workers { get; } = [];
+    public List<Contracts.Admin.V1.Worker> Workers { get; } = [];
 
     public List<Queue> Queues { get; } = [];
 

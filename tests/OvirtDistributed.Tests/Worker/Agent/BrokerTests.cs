@@ -24,7 +24,7 @@ public sealed class BrokerTests
         var queue = ClusterQueue.NameOf(options.ClusterId);
         var bus = Bus.Factory.CreateUsingRabbitMq(rabbit => rabbit.Host(broker.Address));
         await bus.StartAsync(CancellationToken.None).WithinDeadline();
-        await using var connection = await new ConnectionFactory { Uri = broker.Address }.CreateConnectionAsync().WithinDeadline();
+        await using var connection = await new ConnectionFactory { Uri = broker.Address }.CreateConnectionAsync(TestContext.Current.CancellationToken).WithinDeadline();
         var server = new ScriptedServer();
         var executor = new ScriptedExecutor();
         var agent = new WorkerAgent(options, server, bus, executor, TimeProvider.System, NullLoggerFactory.Instance);

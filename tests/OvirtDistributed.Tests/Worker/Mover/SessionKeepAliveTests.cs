@@ -29,7 +29,7 @@ public sealed class SessionKeepAliveTests
             {
                 await time.WaitForTimersAsync(1, CancellationToken.None).WithinDeadline();
                 time.Advance(TimeSpan.FromSeconds(300));
-                Assert.Equal(touch, await touches.Reader.ReadAsync().AsTask().WithinDeadline());
+                Assert.Equal(touch, await touches.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WithinDeadline());
             }
         }
 

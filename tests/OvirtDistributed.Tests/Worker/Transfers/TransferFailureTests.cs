@@ -129,7 +129,7 @@ public sealed class TransferFailureTests
             return 0;
         };
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => site.RunAsync(site.BackupOrder(server), cancellationToken: cancel.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => site.RunUntilAsync(site.BackupOrder(server), site.NewWorker(), cancel.Token));
 
         await Deadline.UntilAsync(() => Task.FromResult(server.OpenConnections == 0), "all connections to the transfer are closed");
     }

@@ -117,11 +117,15 @@ internal sealed class TransferSite : IAsyncDisposable
         },
     };
 
-    public async Task<(TaskSucceeded Result, TransferStatistics Statistics)> RunAsync(
-        TaskOrder order, ITaskExecutor? worker = null, CancellationToken cancellationToken = default)
+    public Task<(TaskSucceeded Result, TransferStatistics Statistics)> RunAsync(TaskOrder order, ITaskExecutor? worker = null) =>
+        RunUntilAsync(order, worker ?? NewWorker(), CancellationToken.None);
+
+    /// <summary>Runs an order that is told to stop by the token, as the agent does it.</summary>
+    public async Task<(TaskSucceeded Result, TransferStatistics Statistics)> RunUntilAsync(
+        TaskOrder order, ITaskExecutor worker, CancellationToken stop)
     {
         var control = new TransferControl(TimeProvider.System);
-        var result = await (worker ?? NewWorker()).ExecuteAsync(order, control, cancellationToken).WithinDeadline();
+        var result = await worker.ExecuteAsync(order, control, stop).WithinDeadline();
         return (result, control.Meter.ToStatistics());
     }
 
