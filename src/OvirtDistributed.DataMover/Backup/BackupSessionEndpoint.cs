@@ -36,14 +36,7 @@ internal sealed class BackupSessionEndpoint(
         var repository = roster.Require(request.Repository);
         var store = repository.RequireStore();
         var order = ToOrder(request);
-        var session = await sessions.OpenAsync(async () =>
-        {
-            // The store ends what it finds open with this token or a lower one; here they are told why.
-            sessions.DoomBelow(repository, request.TaskId, request.FencingToken + 1, SessionEnd.Fenced);
-            var opened = await store.OpenWriteSessionAsync(order, context.CancellationToken);
-            return new OpenWriteSession(opened, repository, request.JobId, request.DiskId, StartSpan(request));
-        });
-
+        var session = await sessions.OpenAsync(() => OpenAsync(repository, store, order, request, context.CancellationToken));
         var response = new OpenSessionResponse
         {
             SessionId = session.Id,
@@ -133,6 +126,23 @@ internal sealed class BackupSessionEndpoint(
         }
 
         return new CloseSessionResponse();
+    }
+
+    // The store ends what it finds open with this token or a lower one; here they are told why, and only if it did.
+    private async Task<OpenWriteSession> OpenAsync(
+        HostedRepository repository, RepositoryStore store, WriteSessionRequest order, OpenSessionRequest request, CancellationToken cancellationToken)
+    {
+        var doomed = sessions.DoomBelow(repository, order.TaskId, order.FencingToken + 1, SessionEnd.Fenced);
+        try
+        {
+            var opened = await store.OpenWriteSessionAsync(order, cancellationToken);
+            return new OpenWriteSession(opened, repository, request.JobId, request.DiskId, StartSpan(request));
+        }
+        catch
+        {
+            doomed.ForEach(session => session.Spare(SessionEnd.Fenced));
+            throw;
+        }
     }
 
     private static WriteSessionRequest ToOrder(OpenSessionRequest request)

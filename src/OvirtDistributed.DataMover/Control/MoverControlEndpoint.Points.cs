@@ -77,11 +77,31 @@ internal sealed partial class MoverControlEndpoint
                 Object = damage.Digest.ToString(),
                 Problem = damage.Offset < 0 ? damage.Reason : $"{damage.Reason} ({damage.Object} at {damage.Offset})",
             }));
+            if (!response.Healthy)
+            {
+                await AddDamagedDisksAsync(response, store, request.PointId, ends.Token);
+            }
+
             return response;
         }
         catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
         {
             throw Draining.Failure();
+        }
+    }
+
+    private static async Task AddDamagedDisksAsync(
+        VerifyPointResponse response, Repository.Store.RepositoryStore store, string pointId, CancellationToken cancellationToken)
+    {
+        foreach (var disk in (await store.ReadManifestAsync(pointId, cancellationToken)).Disks)
+        {
+            var ranges = await store.FindDamagedRangesAsync(pointId, disk.DiskId, cancellationToken);
+            if (ranges.Count > 0)
+            {
+                var damaged = new DamagedDisk { DiskId = disk.DiskId };
+                damaged.Ranges.AddRange(ranges.Select(range => new ByteRange { OffsetBytes = range.Offset, LengthBytes = range.Length }));
+                response.Disks.Add(damaged);
+            }
         }
     }
 

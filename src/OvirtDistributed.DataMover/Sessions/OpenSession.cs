@@ -40,6 +40,9 @@ internal abstract class OpenSession : IAsyncDisposable
     /// <summary>States why the session is about to be ended. The first reason stays.</summary>
     public void Doom(SessionEnd end) => Interlocked.CompareExchange(ref _end, (int)end, -1);
 
+    /// <summary>Takes back a <see cref="Doom"/> whose cause did not come to pass.</summary>
+    public void Spare(SessionEnd end) => Interlocked.CompareExchange(ref _end, -1, (int)end);
+
     /// <summary>What a call on the ended session is told.</summary>
     public OperatorException Failure() => Failure(Id, TaskId, End);
 

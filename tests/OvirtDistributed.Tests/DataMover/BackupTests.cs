@@ -153,7 +153,14 @@ public sealed class BackupTests
         Assert.False(after.Healthy);
         Assert.NotEmpty(after.Damaged);
         Assert.All(after.Damaged, damaged => Assert.NotEmpty(damaged.Problem));
+        var range = Assert.Single(Assert.Single(after.Disks).Ranges);
+        Assert.InRange(range.OffsetBytes, 0, disk.Length - 1);
+        Assert.InRange(range.LengthBytes, 1, DiskSender.ChunkBytes);
         var failure = await Assert.ThrowsAsync<RpcException>(() => site.RestoreAsync());
+        var order = MoverScript.Order(disk, task: "task-2", backup: "backup-2");
+        order.BasePointId = "point-1";
+        var next = await site.OpenAsync(order);
+        Assert.Equal([range], next.DamagedRanges);
         Assert.Equal(StatusCode.DataLoss, failure.StatusCode);
         Assert.Equal("damaged", FailureStatus.ReasonOf(failure));
     }
