@@ -58,13 +58,9 @@ internal sealed partial class DigestIndex : IAsyncDisposable
                 stored += run.Format.StoredBytes;
             }
 
-            foreach (var entry in _table.ToSortedArray().Concat(_frozen?.ToSortedArray() ?? []))
-            {
-                entries++;
-                plain += entry.PlainLength;
-                stored += entry.FrameLength;
-            }
-
+            entries += _table.Count + (_frozen?.Count ?? 0);
+            plain += _table.PlainBytes + (_frozen?.PlainBytes ?? 0);
+            stored += _table.StoredBytes + (_frozen?.StoredBytes ?? 0);
             return (_runs.Length, entries, plain, stored);
         }
     }

@@ -12,6 +12,11 @@ internal sealed class MemoryTable
 
     public int Count { get; private set; }
 
+    /// <summary>Content and frame bytes of the entries; what a replacement changes is not followed.</summary>
+    public long PlainBytes { get; private set; }
+
+    public long StoredBytes { get; private set; }
+
     public List<PackCoverage> Coverage { get; } = [];
 
     public bool IsEmpty => Count == 0 && Coverage.Count == 0;
@@ -27,6 +32,8 @@ internal sealed class MemoryTable
         if (Place(_slots, entry))
         {
             Count++;
+            PlainBytes += entry.PlainLength;
+            StoredBytes += entry.FrameLength;
         }
     }
 

@@ -74,6 +74,12 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers) 
         {
             foreach (ref readonly var entry in entries)
             {
+                // A huge run is not proven when it is opened: its numbers are as untrusted as any bytes (invariant 12).
+                if (entry.StoredLength is < 1 or > FrameHeader.MaxStoredLength)
+                {
+                    throw RepositoryException.Damaged($"index: a frame of {entry.StoredLength} bytes in {PackFormat.NameOf(entry.Pack)} at {entry.Offset}; remove the index folder and open again");
+                }
+
                 if (kindAllowed is not null && !kindAllowed(entry.Kind))
                 {
                     throw RepositoryException.Invalid($"fetch: frames of kind {entry.Kind} may not be read here");
