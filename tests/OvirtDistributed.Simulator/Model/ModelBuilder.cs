@@ -217,15 +217,20 @@ internal sealed class ModelBuilder(EngineContext engine, SimulatorModel model)
         if (source.FilledPart > 0)
         {
             var every = Math.Max(1, (int)Math.Round(1 / source.FilledPart));
-            for (long block = 0; (block + 1) * Block <= source.SizeBytes; block += every)
-            {
-                await engine.Storage.GuestWriteAsync(disk.Id, block * Block, _ids.Content(disk.Name, block, (int)Block), cancellationToken);
-            }
+            await engine.Storage.GuestWriteManyAsync(disk.Id, Blocks(disk.Name, source.SizeBytes, every), cancellationToken);
         }
 
         foreach (var state in await engine.Storage.GetChainAsync(disk.Id, cancellationToken))
         {
             disk.Active.ActualSize = state.ActualSizeBytes;
+        }
+    }
+
+    private IEnumerable<(long OffsetBytes, ReadOnlyMemory<byte> Data)> Blocks(string disk, long sizeBytes, int every)
+    {
+        for (long block = 0; (block + 1) * Block <= sizeBytes; block += every)
+        {
+            yield return (block * Block, _ids.Content(disk, block, (int)Block));
         }
     }
 }

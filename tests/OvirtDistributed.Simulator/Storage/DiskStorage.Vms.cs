@@ -7,6 +7,11 @@ namespace OvirtDistributed.Simulator.Storage;
 
 public sealed partial class DiskStorage
 {
+    private const uint NoSpaceErrno = 28;
+
+    /// <summary>Hides the round trip to the storage process; more no longer helps.</summary>
+    private const int WritesInFlight = 4;
+
     public async Task StartVmAsync(Guid vmId, IReadOnlyList<Guid> diskIds, CancellationToken cancellationToken)
     {
         using var hold = await HoldAsync(diskIds, cancellationToken);
@@ -107,6 +112,16 @@ public sealed partial class DiskStorage
     public Task GuestWriteAsync(Guid diskId, long offsetBytes, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) =>
         WithGuestAsync(diskId, writable: true, guest => guest.WriteAsync(offsetBytes, data, CancellationToken.None), cancellationToken);
 
+    public Task GuestWriteManyAsync(
+        Guid diskId, IEnumerable<(long OffsetBytes, ReadOnlyMemory<byte> Data)> writes, CancellationToken cancellationToken) =>
+        RunGuestAsync(
+            diskId,
+            (guest, token) => Parallel.ForEachAsync(
+                writes,
+                new ParallelOptions { MaxDegreeOfParallelism = WritesInFlight, CancellationToken = token },
+                (write, _) => guest.WriteAsync(write.OffsetBytes, write.Data, CancellationToken.None)),
+            cancellationToken);
+
     public Task GuestTrimAsync(Guid diskId, long offsetBytes, long lengthBytes, CancellationToken cancellationToken) =>
         WithGuestAsync(diskId, writable: true, guest => DiscardAsync(guest, offsetBytes, lengthBytes), cancellationToken);
 
@@ -147,8 +162,6 @@ public sealed partial class DiskStorage
             throw new StorageException(e.Errno == NoSpaceErrno ? StorageFailure.NoSpace : StorageFailure.ToolFailed, $"Disk {diskId}: {e.Message}");
         }
     }
-
-    private const uint NoSpaceErrno = 28;
 
     private async Task WithStoppedGuestAsync(DiskEntry disk, bool writable, Func<NbdClient, ValueTask> work, CancellationToken cancellationToken)
     {

@@ -123,6 +123,16 @@ public interface IDiskStorage : IAsyncDisposable
     /// <summary>A write by the guest (or by the test on a stopped VM's disk) to the active layer; dirty bitmaps see it.</summary>
     Task GuestWriteAsync(Guid diskId, long offsetBytes, ReadOnlyMemory<byte> data, CancellationToken cancellationToken);
 
+    /// <summary>Many guest writes, which must not overlap: the way to fill a disk. Far cheaper on a stopped VM's disk than single calls.</summary>
+    async Task GuestWriteManyAsync(
+        Guid diskId, IEnumerable<(long OffsetBytes, ReadOnlyMemory<byte> Data)> writes, CancellationToken cancellationToken)
+    {
+        foreach (var (offsetBytes, data) in writes)
+        {
+            await GuestWriteAsync(diskId, offsetBytes, data, cancellationToken);
+        }
+    }
+
     /// <summary>A discard by the guest; the range reads as zeroes afterwards.</summary>
     Task GuestTrimAsync(Guid diskId, long offsetBytes, long lengthBytes, CancellationToken cancellationToken);
 

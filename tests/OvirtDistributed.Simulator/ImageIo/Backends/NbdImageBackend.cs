@@ -11,9 +11,6 @@ internal sealed class NbdImageBackend : IImageBackend
     /// <summary>Pieces of one buffer in flight: NBD is fastest with several requests of 256 KiB.</summary>
     private const int PieceBytes = 256 << 10;
 
-    /// <summary>The real daemon asks for block status in steps of 2 GiB.</summary>
-    private const long StatusStepBytes = (2L << 30) - 65536;
-
     private readonly NbdClient _client;
     private readonly bool _punchHoles;
 
@@ -69,75 +66,11 @@ internal sealed class NbdImageBackend : IImageBackend
             yield break;
         }
 
-        var second = dirty ? _client.DirtyBitmapContext : _client.HasContext(NbdContexts.AllocationDepth) ? NbdContexts.AllocationDepth : null;
-        ImageExtent? pending = null;
-        for (long at = 0; at < SizeBytes;)
+        await foreach (var extent in NbdExtentReader.ReadAsync(_client, dirty, cancellationToken))
         {
-            var status = await _client.BlockStatusAsync(at, (uint)Math.Min(StatusStepBytes, SizeBytes - at), cancellationToken);
-            var covered = 0L;
-            foreach (var extent in Merge(at, status, second, dirty))
-            {
-                covered += extent.Length;
-                if (pending is { } last && last.Zero == extent.Zero && last.Hole == extent.Hole && last.Dirty == extent.Dirty)
-                {
-                    pending = last with { Length = last.Length + extent.Length };
-                    continue;
-                }
-
-                if (pending is { } done)
-                {
-                    yield return done;
-                }
-
-                pending = extent;
-            }
-
-            if (covered == 0)
-            {
-                throw new NbdException("The NBD server answered no extents.");
-            }
-
-            at += covered;
-        }
-
-        if (pending is { } rest)
-        {
-            yield return rest;
+            yield return new ImageExtent(extent.StartBytes, extent.LengthBytes, extent.Zero, extent.Hole, extent.Dirty);
         }
     }
 
     public ValueTask DisposeAsync() => _client.DisposeAsync();
-
-    /// <summary>Lays the allocation and the second context (depth or bitmap) over one another; covers what both cover.</summary>
-    private IEnumerable<ImageExtent> Merge(long at, NbdBlockStatus status, string? second, bool dirty)
-    {
-        var allocation = status.Of(NbdContexts.BaseAllocation);
-        var other = second is null ? [] : status.Of(second);
-        var (i, j) = (0, 0);
-        var (leftA, leftB) = (allocation.Count > 0 ? allocation[0].LengthBytes : 0u, other.Count > 0 ? other[0].LengthBytes : 0u);
-        while (i < allocation.Count && (other.Count == 0 || j < other.Count) && at < SizeBytes)
-        {
-            var length = Math.Min(other.Count == 0 ? leftA : Math.Min(leftA, leftB), (ulong)(SizeBytes - at));
-            var zero = (allocation[i].Flags & NbdContexts.ReadsZero) != 0;
-            var flags = other.Count == 0 ? 0u : other[j].Flags;
-            yield return dirty
-                ? new ImageExtent(at, (long)length, zero, Hole: false, Dirty: (flags & NbdContexts.Dirty) != 0)
-                : new ImageExtent(at, (long)length, zero, Hole: second is not null && other.Count > 0 && flags == 0, Dirty: false);
-            at += (long)length;
-            leftA -= (uint)length;
-            if (leftA == 0 && ++i < allocation.Count)
-            {
-                leftA = allocation[i].LengthBytes;
-            }
-
-            if (other.Count > 0)
-            {
-                leftB -= (uint)length;
-                if (leftB == 0 && ++j < other.Count)
-                {
-                    leftB = other[j].LengthBytes;
-                }
-            }
-        }
-    }
 }

@@ -113,6 +113,35 @@ public sealed class DiskTests : IAsyncLifetime
         Assert.InRange(volume.ActualSizeBytes, StorageSite.Block, 10 * StorageSite.Block);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ManyGuestWrites_AllArriveAndAreDirty(bool live)
+    {
+        var disk = await _site.NewDiskAsync();
+        if (live)
+        {
+            await _site.StartAsync(disk);
+        }
+
+        var checkpoint = await _site.CheckpointAsync(disk);
+        var expected = _site.Expected(disk);
+        var blocks = Enumerable.Range(0, 32).Select(i => i * 2).ToArray();
+        foreach (var block in blocks)
+        {
+            expected.AsSpan(block * StorageSite.Block, StorageSite.Block).Fill((byte)(block + 1));
+        }
+
+        await _site.Storage.GuestWriteManyAsync(
+            disk,
+            blocks.Select(b => ((long)b * StorageSite.Block, (ReadOnlyMemory<byte>)expected.AsMemory(b * StorageSite.Block, StorageSite.Block))),
+            StorageSite.Token).WithinDeadline();
+
+        _site.Expect(disk, expected);
+        var (dirty, _) = await _site.IncrementalAsync(checkpoint, disk);
+        Assert.Equal(blocks, dirty);
+    }
+
     [Fact]
     public async Task HugeSparseDisk_CostsNothing()
     {
