@@ -11,6 +11,9 @@ namespace OvirtDistributed.Simulator;
 /// <summary>A VM as tests see it behind the API.</summary>
 public sealed record SimulatedVm(Guid Id, string Name, string Status, Guid ClusterId, IReadOnlyList<Guid> DiskIds);
 
+/// <summary>A cluster as tests see it behind the API.</summary>
+public sealed record SimulatedCluster(Guid Id, string Name);
+
 /// <summary>A disk as tests see it behind the API.</summary>
 public sealed record SimulatedDisk(Guid Id, string Name, string Status, string Format, long SizeBytes, Guid StorageDomainId);
 
@@ -78,6 +81,10 @@ public sealed class SimulatorEngine
 
     public Task<IReadOnlyList<SimulatedDisk>> DisksAsync(CancellationToken cancellationToken) => ReadAsync<IReadOnlyList<SimulatedDisk>>(
         state => [.. state.Disks.Values.Select(d => new SimulatedDisk(d.Id, d.Name, d.Status, d.Format, d.ProvisionedSize, d.StorageDomainId))],
+        cancellationToken);
+
+    public Task<IReadOnlyList<SimulatedCluster>> ClustersAsync(CancellationToken cancellationToken) => ReadAsync<IReadOnlyList<SimulatedCluster>>(
+        state => [.. state.Clusters.Values.Select(c => new SimulatedCluster(c.Id, c.Name))],
         cancellationToken);
 
     public Task<LeftoverReport> LeftoversAsync(CancellationToken cancellationToken) => ReadAsync(Report, cancellationToken);
