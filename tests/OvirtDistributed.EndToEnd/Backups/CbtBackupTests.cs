@@ -84,7 +84,7 @@ public sealed class CbtBackupTests(SharedServers servers, ITestOutputHelper outp
         await using var site = await TestSite.StartAsync(servers, OneCluster(Running("web", Disk(64))), output);
         _ = await site.BackUpAsync("web");
 
-        var added = await site.AddDiskAsync("web", "web_data", 32 * MiB);
+        var added = await new ManagerApi(site.Lab.Simulator).AddDiskAsync(await site.VmAsync("web"), "web_data", 32 * MiB, "nfs1").WithinDeadline();
         await WriteAsync(site, added, 5 * MiB, 5 * 65536);
         var reference = await site.SaveReferenceAsync("web");
         var second = await site.BackUpAsync("web");
@@ -165,10 +165,10 @@ public sealed class CbtBackupTests(SharedServers servers, ITestOutputHelper outp
     [Fact]
     public async Task ProxyOnlyNetwork_DataComesOverTheProxyAndThatIsRecorded()
     {
-        // 127.0.0.9 has no listener: hosts cannot be reached, as in a network where only the manager is routed.
-        var model = OneCluster(Stopped("db", Disk(32)));
+        // 127.0.0.9 has no listener: the host cannot be reached, as in a network where only the manager is routed.
+        var unreachable = new Dictionary<string, string>(StringComparer.Ordinal) { ["main-host1"] = "127.0.0.9" };
         await using var site = await TestSite.StartAsync(
-            servers, model, output, options => options with { Simulator = options.Simulator with { DirectHosts = false } });
+            servers, OneCluster(Stopped("db", Disk(32))), output, options => options with { Simulator = options.Simulator with { HostAddresses = unreachable } });
         var reference = await site.SaveReferenceAsync("db");
 
         var backup = await site.BackUpAsync("db");

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json;
+using OvirtDistributed.Simulator;
+using OvirtDistributed.Tests.Shared;
+
+namespace OvirtDistributed.EndToEnd.Sites;
+
+/// <summary>What an administrator does on the manager between backups, over its REST API and without our engine client.</summary>
+internal sealed class ManagerApi(SimulatorHost simulator)
+{
+    /// <summary>Creates a disk, attaches it to the VM and waits until it can be used; answers its id.</summary>
+    public async Task<Guid> AddDiskAsync(SimulatedVm vm, string name, long sizeBytes, string storageDomain)
+    {
+        using var client = NewClient();
+        var body = new
+        {
+            bootable = "false",
+            active = "true",
+            @interface = "virtio_scsi",
+            disk = new
+            {
+                name,
+                format = "cow",
+                sparse = "true",
+                backup = "incremental",
+                provisioned_size = $"{sizeBytes}",
+                storage_domains = new { storage_domain = new[] { new { name = storageDomain } } },
+            },
+        };
+        using var reply = await client.PostAsJsonAsync($"{simulator.ApiUrl}/vms/{vm.Id}/diskattachments", body);
+        var text = await reply.Content.ReadAsStringAsync();
+        if (!reply.IsSuccessStatusCode)
+        {
+            throw new InvalidOperationException($"The manager answered {(int)reply.StatusCode}: {text}");
+        }
+
+        var id = JsonDocument.Parse(text).RootElement.GetProperty("id").GetGuid();
+        await Deadline.UntilAsync(
+            async () => (await simulator.Engine.DisksAsync(CancellationToken.None)).Any(disk => disk.Id == id && disk.Status == "ok"), $"disk {name} is ok");
+        return id;
+    }
+
+    private HttpClient NewClient()
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.ImportFromPem(simulator.CaPem);
+        var handler = new SocketsHttpHandler { UseProxy = false, SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy } };
+        var client = new HttpClient(handler) { Timeout = Deadline.Default };
+        var credentials = Convert.ToBase64String(Encoding.UTF8.GetBytes("admin@internal:password"));
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", credentials);
+        client.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
+        return client;
+    }
+}
