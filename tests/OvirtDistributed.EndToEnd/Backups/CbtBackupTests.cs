@@ -3,6 +3,7 @@
 using System.Security.Cryptography;
 using OvirtDistributed.Contracts.Admin.V1;
 using OvirtDistributed.EndToEnd.Sites;
+using OvirtDistributed.Lab.Sites;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
 using static OvirtDistributed.EndToEnd.Sites.Models;

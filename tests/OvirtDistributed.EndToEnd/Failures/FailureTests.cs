@@ -2,6 +2,7 @@
 
 using OvirtDistributed.Contracts.Admin.V1;
 using OvirtDistributed.EndToEnd.Sites;
+using OvirtDistributed.Lab.Sites;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
 using static OvirtDistributed.EndToEnd.Sites.Models;

@@ -7,7 +7,7 @@ namespace OvirtDistributed.Lab.Demo;
 /// <summary>The closing table: what was read, sent and stored, how fast, what limited it, and what plain copies would have taken.</summary>
 internal sealed class DemoReport(TextWriter output)
 {
-    public async Task WriteAsync(Job full, Job incremental, Repository repository, long provisionedBytes)
+    public async Task WriteAsync(Job full, Job incremental, Contracts.Admin.V1.Repository repository, long provisionedBytes)
     {
         await output.WriteLineAsync();
         await output.WriteLineAsync("== Figures");

@@ -181,7 +181,7 @@ internal sealed class DemoRun(DemoOptions options, TextWriter output)
         return all.Count == 0;
     }
 
-    private async Task<Repository> RepositoryAsync(CancellationToken cancellationToken)
+    private async Task<Contracts.Admin.V1.Repository> RepositoryAsync(CancellationToken cancellationToken)
     {
         var reply = await _site.Admin.Repositories.ListRepositoriesAsync(new ListRepositoriesRequest(), cancellationToken: cancellationToken);
         return reply.Repositories.Single();

@@ -199,7 +199,7 @@ public sealed class LabSite : IAsyncDisposable
             _ = settings.Set(key, value);
         }
 
-        return NewService("ovd-server", ServerHost.Build, settings);
+        return NewService("ovd-server", arguments => ServerHost.Build(arguments), settings);
     }
 
     private ProcessService NewWorker(SimulatedCluster cluster, int number)
@@ -220,7 +220,9 @@ public sealed class LabSite : IAsyncDisposable
     }
 
     private ILabService NewService(string program, Func<string[], Microsoft.AspNetCore.Builder.WebApplication> build, ServiceSettings settings) =>
-        _options.SeparateProcesses ? new ProcessService(program, settings, LogDirectory) : new HostedService(build, settings);
+        _options.SeparateProcesses
+            ? new ProcessService(program, settings, LogDirectory)
+            : new HostedService(build, settings.Set("Logging:Console:Disabled", "true"));
 
     private static string Address(ILabService service) => service.GrpcAddress.GetLeftPart(UriPartial.Authority);
 
