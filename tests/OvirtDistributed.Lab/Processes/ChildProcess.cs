@@ -150,7 +150,7 @@ internal sealed partial class ChildProcess : IAsyncDisposable
     {
         await using var log = new StreamWriter(new FileStream(logFile, FileMode.Append, FileAccess.Write, FileShare.Read));
         log.AutoFlush = true;
-        var turn = new object();
+        var turn = new Lock();
         await Task.WhenAll(CopyAsync(process.StandardOutput), CopyAsync(process.StandardError));
 
         async Task CopyAsync(StreamReader from)

@@ -47,9 +47,9 @@ internal static class ReadinessProbe
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, limit.Token);
             }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            catch (OperationCanceledException late) when (!cancellationToken.IsCancellationRequested)
             {
-                throw new TimeoutException($"{name} was not ready within {Limit.TotalSeconds:0} seconds: {last}");
+                throw new TimeoutException($"{name} was not ready within {Limit.TotalSeconds:0} seconds: {last}", late);
             }
         }
     }
