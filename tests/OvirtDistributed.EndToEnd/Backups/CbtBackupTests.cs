@@ -111,7 +111,7 @@ public sealed class CbtBackupTests(SharedServers servers, ITestOutputHelper outp
 
         Assert.Equal("full", second.Mode);
         Assert.Contains("checkpoint", second.ModeReason, StringComparison.OrdinalIgnoreCase);
-        var point = await site.Lab.Admin.Points.GetPointAsync(new GetPointRequest { Id = second.PointId });
+        var point = await site.Lab.Admin.Points.GetPointAsync(new GetPointRequest { Id = second.PointId }, cancellationToken: TestContext.Current.CancellationToken);
         Assert.Contains("checkpoint", point.Point.ModeReason, StringComparison.OrdinalIgnoreCase);
         await site.RestoresToAsync(second, reference);
 
@@ -148,7 +148,7 @@ public sealed class CbtBackupTests(SharedServers servers, ITestOutputHelper outp
         var db = await site.SaveReferenceAsync("db");
         var slow = site.SlowReads(TimeSpan.FromMilliseconds(300));
 
-        var reply = await site.Lab.Admin.Jobs.RunBackupAsync(new RunBackupRequest { Vms = { "web", "db" } });
+        var reply = await site.Lab.Admin.Jobs.RunBackupAsync(new RunBackupRequest { Vms = { "web", "db" } }, cancellationToken: TestContext.Current.CancellationToken);
         var both = await Task.WhenAll(reply.Jobs.Select(site.CopyingAsync));
         Assert.True(site.Engine.Faults.Remove(slow.Rule.Name));
 

@@ -22,7 +22,7 @@ public sealed class FailureTests(SharedServers servers, ITestOutputHelper output
         var job = await site.Lab.StartBackupAsync("web", full: true, CancellationToken.None).WithinDeadline();
         _ = await site.CopyingAsync(job);
 
-        _ = await site.Lab.Admin.Jobs.CancelJobAsync(new CancelJobRequest { Id = job.Id });
+        _ = await site.Lab.Admin.Jobs.CancelJobAsync(new CancelJobRequest { Id = job.Id }, cancellationToken: TestContext.Current.CancellationToken);
         var ended = await site.Lab.WaitForEndAsync(job.Id, CancellationToken.None).WithinDeadline(TestSite.JobDeadline);
 
         Assert.Equal(JobOutcome.Cancelled, ended.Outcome);
