@@ -47,6 +47,12 @@ public sealed partial class DiskMapBuilder
             }
         }
 
+        if (_lost.Count > 0)
+        {
+            throw RepositoryException.Damaged(
+                $"disk map: page {_lost.Min()} of the base and {_lost.Count - 1} more are lost and were not read in full; read the damaged ranges, or make a full backup");
+        }
+
         var levels = MapGeometry.LevelsOf(_plan.DiskSize);
         var below = _pages;
         for (var level = 1; level <= levels; level++)
@@ -123,6 +129,11 @@ public sealed partial class DiskMapBuilder
             }
         }
 
+        if (page.Declared == MapGeometry.PageLength(page.Index, _plan.DiskSize))
+        {
+            _lost.Remove(page.Index);
+        }
+
         _pages[page.Index] = digest;
         Interlocked.Increment(ref _completed);
         await _sink.PageCompletedAsync(new PageDigest(page.Index, digest), cancellationToken);
@@ -197,8 +208,33 @@ public sealed partial class DiskMapBuilder
         return nodes;
     }
 
+    // The base's digest is no reason to leave a frame out where the base is damaged: that frame itself may be what is lost.
     private ChunkDigest BaseDigest(int level, long index) =>
-        level < _base.Length && index < _base[level].Length ? _base[level][index] : ChunkDigest.Zero;
+        level < _base.Length && index < _base[level].Length && !IsDamaged(RangeOf(level, index)) ? _base[level][index] : ChunkDigest.Zero;
+
+    private bool IsDamaged(DiskRange range)
+    {
+        foreach (var damaged in _plan.DamagedRanges)
+        {
+            if (damaged.Offset < range.End && range.Offset < damaged.End)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static DiskRange RangeOf(int level, long index)
+    {
+        var span = (long)MapGeometry.PageBytes;
+        for (var i = 0; i < level; i++)
+        {
+            span *= MapGeometry.FanOut;
+        }
+
+        return new DiskRange(index * span, span);
+    }
 
     private async Task<ChunkDigest> StoreAsync(FrameKind kind, ReadOnlyMemory<byte> plain, ChunkDigest unchanged, CancellationToken cancellationToken)
     {

@@ -24,6 +24,9 @@ public sealed partial class DiskMapBuilder
     private readonly FrameEncoder _encoder;
     private readonly IMapSink _sink;
     private readonly BitArray _resumed;
+
+    // Pages under a lost node of the base that were not yet made in full.
+    private readonly HashSet<long> _lost = [];
     private readonly Dictionary<long, PendingPage> _pending = [];
     private readonly Queue<PendingPage> _ready = new();
 
@@ -253,6 +256,7 @@ public sealed partial class DiskMapBuilder
 
             _pages[page.PageIndex] = page.Digest;
             _resumed[(int)page.PageIndex] = true;
+            _lost.Remove(page.PageIndex);
             _pending.Remove(page.PageIndex);
         }
 
@@ -267,7 +271,7 @@ public sealed partial class DiskMapBuilder
         }
 
         using var fetcher = new MapFetcher(RequireBaseSource(), _hasher);
-        _base = await MapTree.LoadAsync(root, fetcher, cancellationToken);
+        _base = await MapTree.LoadAsync(root, fetcher, (level, index) => NoteIfLost(root.DiskSize, level, index), cancellationToken);
         _base[0].CopyTo(_pages, 0);
         var last = _base[0].Length - 1;
         var grew = MapGeometry.PageLength(last, root.DiskSize) != MapGeometry.PageLength(last, _plan.DiskSize);
@@ -276,6 +280,24 @@ public sealed partial class DiskMapBuilder
             // The base's last page describes less than this disk's page of the same number: it is made anew, also untouched.
             Pending(last);
         }
+    }
+
+    // A node is lost when all of its range is reported as damaged; a node that is readable after all is then simply not needed.
+    private bool NoteIfLost(long size, int level, long index)
+    {
+        var node = RangeOf(level, index);
+        var (start, end) = (node.Offset, Math.Min(node.End, size));
+        if (!_plan.DamagedRanges.Any(range => range.Offset <= start && range.End >= end))
+        {
+            return false;
+        }
+
+        for (var page = MapGeometry.PageOf(start); page <= MapGeometry.PageOf(end - 1); page++)
+        {
+            _lost.Add(page);
+        }
+
+        return true;
     }
 
     private IFrameSource RequireBaseSource() =>

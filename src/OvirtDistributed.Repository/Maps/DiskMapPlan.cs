@@ -10,6 +10,12 @@ public sealed record DiskMapPlan
     /// <summary>The map whose content stands wherever nothing is declared; without it, undeclared ranges are zero.</summary>
     public DiskRoot? Base { get; init; }
 
+    /// <summary>
+    /// Ranges of the base that cannot be read, as the session reports them. Where even an index node is lost, each of its pages must be
+    /// declared and covered in full; the builder refuses to finish otherwise, rather than to take lost data for zeros.
+    /// </summary>
+    public IReadOnlyCollection<DiskRange> DamagedRanges { get; init; } = [];
+
     /// <summary>Pages an earlier attempt completed with the same base and the same engine backup: they are taken as they are.</summary>
     public IReadOnlyCollection<PageDigest> CompletedPages { get; init; } = [];
 }

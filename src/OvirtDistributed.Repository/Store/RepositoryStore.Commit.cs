@@ -37,7 +37,8 @@ public sealed partial class RepositoryStore
 
         await StoreMetadataAsync(request.MetadataFrames, cancellationToken);
         await _context.Pool.FlushAllAsync(cancellationToken);
-        var pages = await ProveAsync(manifest, cancellationToken);
+        var pages = 0L;
+        await AuditAsync(async () => pages = await ProveAsync(manifest, cancellationToken));
         await _state.Index.WriteTableAsync(cancellationToken);
         await WritePointAsync(point, manifest);
         _mergeWanted.Writer.TryWrite(true);

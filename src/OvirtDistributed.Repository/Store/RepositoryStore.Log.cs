@@ -34,6 +34,9 @@ public sealed partial class RepositoryStore
         [LoggerMessage(LogLevel.Warning, "A journal of task {TaskId} could not be removed after the commit: {Fault}")]
         public static partial void JournalNotRemoved(ILogger logger, string taskId, string fault);
 
+        [LoggerMessage(LogLevel.Warning, "Damage was found and could not be written down; it will be found again after a restart: {Fault}")]
+        public static partial void DamageNotKept(ILogger logger, string fault);
+
         [LoggerMessage(LogLevel.Error, "Stored data is damaged: {Kind} {Digest} in {Object} at {Offset}: {Reason}")]
         public static partial void DamageFound(ILogger logger, string kind, string digest, string @object, long offset, string reason);
     }

@@ -204,11 +204,34 @@ public sealed partial class RepositoryStore
         var damaged = new List<DiskRange>();
         if (_state.Packs.HasDamage)
         {
-            using var auditor = new MapAuditor(_state.Index, _context.Reader, Hasher) { Damaged = damaged.Add };
-            await auditor.CheckAsync(root, trusted: null, cancellationToken);
+            await AuditAsync(
+                async () =>
+                {
+                    damaged.Clear();
+                    using var auditor = new MapAuditor(_state.Index, _context.Reader, Hasher) { Damaged = damaged.Add };
+                    await auditor.CheckAsync(root, trusted: null, cancellationToken);
+                });
         }
 
         return damaged;
+    }
+
+    /// <summary>Looks again when a map turned out to be damaged on the way: its frame is quarantined by then, so the next look sees it as missing.</summary>
+    private static async Task AuditAsync(Func<Task> audit)
+    {
+        const int Most = 20;
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await audit();
+                return;
+            }
+            catch (RepositoryException exception) when (exception.Error == RepositoryError.Damaged && attempt < Most)
+            {
+                // The frame was reported by the reader.
+            }
+        }
     }
 
     private void OnWriteSessionEnd(WriteSession session)

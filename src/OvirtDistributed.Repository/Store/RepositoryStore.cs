@@ -26,6 +26,9 @@ public sealed partial class RepositoryStore : IAsyncDisposable
     private readonly ConcurrentDictionary<Guid, ReadSession> _readSessions = [];
     private readonly CancellationTokenSource _closing = new();
     private readonly Channel<bool> _mergeWanted = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<QuarantineItem> _damageSeen = Channel.CreateBounded<QuarantineItem>(
+        new BoundedChannelOptions(1024) { FullMode = BoundedChannelFullMode.DropWrite });
+
     private readonly Task _background;
     private int _disposed;
 
@@ -61,10 +64,10 @@ public sealed partial class RepositoryStore : IAsyncDisposable
         {
             Packs = packs,
             Pool = new PackPool(packs, state.Numbers),
-            Reader = new StoredFrameReader(state.Index, _readers),
+            Reader = new StoredFrameReader(state.Index, _readers, OnDamageSeen),
             Parameters = parameters,
         };
-        _background = Task.WhenAll(Task.Run(ExpireSessionsAsync), Task.Run(MergeRunsAsync));
+        _background = Task.WhenAll(Task.Run(ExpireSessionsAsync), Task.Run(MergeRunsAsync), Task.Run(KeepDamageAsync));
     }
 
     /// <summary>What writers and readers must know.</summary>
@@ -207,6 +210,30 @@ public sealed partial class RepositoryStore : IAsyncDisposable
     private static RepositoryException PointNotFound(string pointId) => new(RepositoryError.NotFound, $"point {pointId}: not in this repository");
 
     private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_disposed != 0, this);
+
+    // A frame that does not hold is not answered as present any more, so that the next backup sends it again: the reader fails, the disk heals.
+    private void OnDamageSeen(ChunkDigest digest, Index.IndexEntry entry, string reason)
+    {
+        _state.Packs.Quarantine(entry.Pack, entry.Offset);
+        _damageSeen.Writer.TryWrite(
+            new QuarantineItem { Digest = digest, Kind = entry.Kind, Pack = entry.Pack, Offset = entry.Offset, Reason = reason });
+    }
+
+    private async Task KeepDamageAsync()
+    {
+        await foreach (var item in _damageSeen.Reader.ReadAllAsync(_closing.Token))
+        {
+            Log.DamageFound(_logger, item.Kind.ToString(), item.Digest.ToString(), PackFormat.NameOf(item.Pack), item.Offset, item.Reason);
+            try
+            {
+                await _quarantine.AddAsync([item], _closing.Token);
+            }
+            catch (RepositoryException exception)
+            {
+                Log.DamageNotKept(_logger, exception.Message);
+            }
+        }
+    }
 
     private async Task MergeRunsAsync()
     {

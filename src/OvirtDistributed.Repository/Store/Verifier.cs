@@ -146,7 +146,7 @@ internal sealed class Verifier
             }
             else if (!_state.Index.TryFind(chunk, out _))
             {
-                AddUnplaced(chunk, FrameKind.Chunk, walk.PointName, "it is in no pack");
+                AddUnplaced(chunk, FrameKind.Chunk, walk.PointName, "it is in no pack, or only where it was found damaged before");
             }
         }
     }
@@ -156,7 +156,7 @@ internal sealed class Verifier
     {
         if (!_state.Index.TryFind(digest, out var entry))
         {
-            AddUnplaced(digest, kind, pointName, "it is in no pack");
+            AddUnplaced(digest, kind, pointName, "it is in no pack, or only where it was found damaged before");
             return false;
         }
 

@@ -100,7 +100,7 @@ internal sealed partial class DiskBackup(
             Uploads = channels.Bulk,
             Chunker = ChunkerOf(opened.Parameters),
             Compression = ProfileOf(order.Backup.Compression, opened.Parameters.Compression),
-            MapPlan = new DiskMapPlan { DiskSize = source.SizeBytes, Base = baseRoot, CompletedPages = completed },
+            MapPlan = new DiskMapPlan { DiskSize = source.SizeBytes, Base = baseRoot, CompletedPages = completed, DamagedRanges = DamagedRanges(opened) },
             Base = baseReader,
             Control = control,
         };

@@ -8,7 +8,7 @@ using OvirtDistributed.Repository.Store.Index;
 namespace OvirtDistributed.Repository.Store.Packs;
 
 /// <summary>Reads frames from packs: few large reads, in the order of the packs. Safe for concurrent use.</summary>
-internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers) : IFrameSource
+internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers, Action<ChunkDigest, IndexEntry, string> onDamage) : IFrameSource
 {
     // A gap this small costs less than another read.
     private const int MaxGap = 64 << 10;
@@ -120,11 +120,12 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers) 
             }
 
             var memory = batch.Allocate((int)(end - start.Offset));
-            await ReadRangeAsync(start, memory, cancellationToken);
+            memory = memory[..await ReadRangeAsync(start, memory, cancellationToken)];
             for (var i = first; i < next; i++)
             {
                 var entry = entries[order[i]];
-                var frame = memory.Slice((int)(entry.Offset - start.Offset), entry.FrameLength);
+                var at = (int)Math.Min(entry.Offset - start.Offset, memory.Length);
+                var frame = memory.Slice(at, Math.Min(entry.FrameLength, memory.Length - at));
                 Check(digests.Span[order[i]], entry, frame.Span);
                 batch[order[i]] = frame;
             }
@@ -133,16 +134,12 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers) 
         }
     }
 
-    private async Task ReadRangeAsync(IndexEntry start, Memory<byte> memory, CancellationToken cancellationToken)
+    private async Task<int> ReadRangeAsync(IndexEntry start, Memory<byte> memory, CancellationToken cancellationToken)
     {
         var reader = await readers.RentAsync(start.Pack, cancellationToken);
         try
         {
-            var read = await reader.ReadAsync(start.Offset, memory, cancellationToken);
-            if (read < memory.Length)
-            {
-                throw RepositoryException.Damaged($"{PackFormat.NameOf(start.Pack)}: it ends at {start.Offset + read}, {memory.Length - read} bytes before its frames do");
-            }
+            return await reader.ReadAsync(start.Offset, memory, cancellationToken);
         }
         finally
         {
@@ -150,7 +147,7 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers) 
         }
     }
 
-    private static void Check(in ChunkDigest digest, in IndexEntry entry, ReadOnlySpan<byte> frame)
+    private void Check(in ChunkDigest digest, in IndexEntry entry, ReadOnlySpan<byte> frame)
     {
         try
         {
@@ -162,6 +159,7 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers) 
         }
         catch (RepositoryException exception) when (exception.Error == RepositoryError.Damaged)
         {
+            onDamage(digest, entry, exception.Message);
             throw RepositoryException.Damaged($"{PackFormat.NameOf(entry.Pack)} at {entry.Offset}: {exception.Message}", exception);
         }
     }

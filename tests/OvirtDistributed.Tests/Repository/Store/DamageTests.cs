@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Frames;
+using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Store;
 using OvirtDistributed.Tests.Repository.Support;
 using OvirtDistributed.Tests.Shared;
@@ -19,43 +20,57 @@ public sealed class DamageTests
     [InlineData(FrameKind.Chunk)]
     [InlineData(FrameKind.MapPage)]
     [InlineData(FrameKind.MapNode)]
-    public async Task DamagedFrame_IsFoundNamedReportedToTheNextBackupAndHealed(FrameKind kind)
+    public async Task DamagedFrame_IsFoundByVerificationNamedAndRemembered(FrameKind kind)
     {
         var storage = await MakeAsync();
         var (pack, offset) = Break(storage, kind);
-        var reopened = storage.Reboot(Tail.Kept);
-        await using (var store = await TestRepository.OpenAsync(reopened, _token))
+        await using (var store = await TestRepository.OpenAsync(storage, _token))
         {
-            var error = await Assert.ThrowsAsync<RepositoryException>(() => store.RestoreAsync("point-job-0", _token).WithinDeadline());
-            Assert.Equal(RepositoryError.Damaged, error.Error);
-            Assert.Contains($"{pack} at {offset}", error.Message, StringComparison.Ordinal);
-
             var damage = Assert.Single((await store.VerifyAsync("point-job-0", null, _token).WithinDeadline()).Damages);
             Assert.Equal((pack, offset, kind), (damage.Object, damage.Offset, damage.Kind));
         }
 
-        // Remembered over a restart; the same disk, backed up again by its damaged ranges only, heals the old point too.
-        await using var second = await TestRepository.OpenAsync(reopened, _token);
-        Assert.Equal(1, second.GetStatistics().DamagedFrames);
-        await using (var session = await second.OpenWriteSessionAsync(TestRepository.Request("task-x", 1, Disk, "point-job-0"), _token))
+        await using var reopened = await TestRepository.OpenAsync(storage, _token);
+        Assert.Equal(1, reopened.GetStatistics().DamagedFrames);
+        await reopened.BackUpAsync("job-1", Disk, Disk.DataExtents(), null, _token).WithinDeadline();
+        await CheckWholeAsync(reopened);
+    }
+
+    [Theory]
+    [InlineData(FrameKind.Chunk)]
+    [InlineData(FrameKind.MapPage)]
+    [InlineData(FrameKind.MapNode)]
+    public async Task DamageSeenByAReader_NextIncrementalReadsItsRangesAndHealsTheOldPointToo(FrameKind kind)
+    {
+        var storage = await MakeAsync();
+        var (pack, offset) = Break(storage, kind);
+        await using (var store = await TestRepository.OpenAsync(storage, _token))
         {
-            Assert.NotEmpty(session.DamagedRanges);
+            var error = await Assert.ThrowsAsync<RepositoryException>(() => store.RestoreAsync("point-job-0", _token).WithinDeadline());
+            Assert.Equal(RepositoryError.Damaged, error.Error);
+            Assert.Contains($"{pack} at {offset}", error.Message, StringComparison.Ordinal);
+            await Deadline.UntilAsync(() => Task.FromResult(storage.Names("quarantine").Count > 0), "the damage is written down");
         }
 
-        await second.BackUpAsync("job-1", Disk, Disk.DataExtents(), null, _token).WithinDeadline();
-        Assert.True((await second.RestoreAsync("point-job-0", _token).WithinDeadline()).AsSpan().SequenceEqual(Disk.Content));
-        Assert.Empty((await second.VerifyAsync("point-job-0", null, _token)).Damages);
+        await using var reopened = await TestRepository.OpenAsync(storage, _token);
+        await reopened.BackUpAsync("job-1", Disk, [], "point-job-0", _token).WithinDeadline();
+        Assert.True((await reopened.RestoreAsync("point-job-1", _token).WithinDeadline()).AsSpan().SequenceEqual(Disk.Content));
+        await CheckWholeAsync(reopened);
     }
 
     [Fact]
-    public async Task DamagedChunk_IncrementalReadsOnlyItsRangesAndHealsTheBase()
+    public async Task LostNodeOfTheBaseNotReadInFull_MapIsRefused()
     {
         var storage = await MakeAsync();
-        Break(storage, FrameKind.Chunk);
-        await using var store = await TestRepository.OpenAsync(storage.Reboot(Tail.Kept), _token);
-        Assert.Single((await store.VerifyAsync(null, null, _token).WithinDeadline()).Damages);
-        await store.BackUpAsync("job-1", Disk, [], "point-job-0", _token).WithinDeadline();
-        Assert.True((await store.RestoreAsync("point-job-1", _token).WithinDeadline()).AsSpan().SequenceEqual(Disk.Content));
+        Break(storage, FrameKind.MapNode);
+        await using var store = await TestRepository.OpenAsync(storage, _token);
+        await store.VerifyAsync("point-job-0", null, _token).WithinDeadline();
+        await using var session = await store.OpenWriteSessionAsync(TestRepository.Request("task-x", 1, Disk, "point-job-0"), _token);
+        Assert.Equal([new DiskRange(0, Disk.Size)], session.DamagedRanges);
+        await using var writer = new TestWriter(store, session);
+        var error = await Assert.ThrowsAsync<RepositoryException>(() => writer.WriteAsync(Disk, [new DiskRange(0, 20 << 20)], _token).WithinDeadline());
+        Assert.Equal(RepositoryError.Damaged, error.Error);
+        Assert.Contains("page 1", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -160,7 +175,7 @@ public sealed class DamageTests
     private async Task CheckWholeAsync(RepositoryStore store)
     {
         Assert.True((await store.RestoreAsync("point-job-0", _token).WithinDeadline()).AsSpan().SequenceEqual(Disk.Content));
-        Assert.Empty((await store.VerifyAsync(null, null, _token).WithinDeadline()).Damages);
+        Assert.Empty((await store.VerifyAsync("point-job-0", null, _token).WithinDeadline()).Damages);
     }
 
     private async Task<CrashStorage> MakeAsync()

@@ -30,7 +30,13 @@ internal sealed class TestWriter(RepositoryStore store, WriteSession session) : 
 
     public async Task<DiskRoot> WriteAsync(TestDisk disk, IEnumerable<DiskRange> extents, CancellationToken cancellationToken)
     {
-        var plan = new DiskMapPlan { DiskSize = disk.Size, Base = session.Base, CompletedPages = session.CompletedPages };
+        var plan = new DiskMapPlan
+        {
+            DiskSize = disk.Size,
+            Base = session.Base,
+            DamagedRanges = session.DamagedRanges,
+            CompletedPages = session.CompletedPages,
+        };
         var builder = await DiskMapBuilder.CreateAsync(plan, session, store.Hasher, _encoder, this, cancellationToken);
         var chunker = new PageChunker(store.Parameters.Chunker);
         foreach (var extent in extents.SelectMany(builder.Remaining))
