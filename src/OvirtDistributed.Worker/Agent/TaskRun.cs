@@ -144,7 +144,10 @@ internal sealed partial class TaskRun : IDisposable
     {
         var request = new PrepareTaskRequest
         {
-            WorkerId = _worker.Id.ToString("D"), TaskId = TaskId, Attempt = Attempt, FencingToken = FencingToken,
+            WorkerId = _worker.Id.ToString("D"),
+            TaskId = TaskId,
+            Attempt = Attempt,
+            FencingToken = FencingToken,
         };
         var backOff = new BackOff(_time);
         var since = _time.GetTimestamp();

@@ -112,7 +112,9 @@ internal sealed partial class DiskBackup(
     {
         var wire = new Contracts.Mover.V1.DiskRoot
         {
-            Digest = Google.Protobuf.ByteString.CopyFrom(root.Digest.ToArray()), Levels = root.Levels, SizeBytes = root.DiskSize,
+            Digest = Google.Protobuf.ByteString.CopyFrom(root.Digest.ToArray()),
+            Levels = root.Levels,
+            SizeBytes = root.DiskSize,
         };
         var completed = await session.CompleteDiskAsync(wire, cancellationToken);
         return new TaskSucceeded { Root = wire, StoredBytes = completed.StoredBytes };

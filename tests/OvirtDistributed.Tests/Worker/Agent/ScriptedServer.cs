@@ -35,7 +35,10 @@ internal sealed class ScriptedServer : IWorkerControl
 
     public Func<PrepareTaskRequest, TaskOrder> Order { get; set; } = request => new TaskOrder
     {
-        TaskId = request.TaskId, Attempt = request.Attempt, FencingToken = request.FencingToken, Backup = new BackupDiskOrder { TransportMode = "cbt" },
+        TaskId = request.TaskId,
+        Attempt = request.Attempt,
+        FencingToken = request.FencingToken,
+        Backup = new BackupDiskOrder { TransportMode = "cbt" },
     };
 
     public bool RegisterAgain { get; set; }
@@ -46,7 +49,9 @@ internal sealed class ScriptedServer : IWorkerControl
 
     public TaskDirective Keep(TaskProgress task) => new()
     {
-        TaskId = task.TaskId, Attempt = task.Attempt, LeaseDuration = Duration.FromTimeSpan(LeaseDuration),
+        TaskId = task.TaskId,
+        Attempt = task.Attempt,
+        LeaseDuration = Duration.FromTimeSpan(LeaseDuration),
     };
 
     public Task<ReportOutcomeRequest> NextOutcomeAsync() => _outcomes.Reader.ReadAsync().AsTask().WithinDeadline();
@@ -67,7 +72,8 @@ internal sealed class ScriptedServer : IWorkerControl
         _registrations.Writer.TryWrite(request);
         return Task.FromResult(new RegisterResponse
         {
-            HeartbeatInterval = Duration.FromTimeSpan(Interval), LeaseDuration = Duration.FromTimeSpan(LeaseDuration),
+            HeartbeatInterval = Duration.FromTimeSpan(Interval),
+            LeaseDuration = Duration.FromTimeSpan(LeaseDuration),
         });
     }
 

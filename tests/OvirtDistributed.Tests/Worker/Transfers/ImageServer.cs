@@ -120,7 +120,9 @@ internal sealed class ImageServer : IAsyncDisposable
         {
             "OPTIONS" => AnswerAsync(context, new
             {
-                features = new[] { "extents", "checksum", "zero", "flush" }, max_readers = 8, max_writers = 8,
+                features = new[] { "extents", "checksum", "zero", "flush" },
+                max_readers = 8,
+                max_writers = 8,
             }),
             "GET" when path.EndsWith("/extents", StringComparison.Ordinal) => ExtentsAsync(context),
             "GET" when path.EndsWith("/checksum", StringComparison.Ordinal) => ChecksumAsync(context),

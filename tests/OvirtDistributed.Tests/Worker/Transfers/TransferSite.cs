@@ -160,7 +160,9 @@ internal sealed class TransferSite : IAsyncDisposable
         };
         await Control.CommitAsync(new CommitRequest
         {
-            Repository = RepositoryName, JobId = manifest.JobId, Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest)),
+            Repository = RepositoryName,
+            JobId = manifest.JobId,
+            Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest)),
         }).ResponseAsync.WithinDeadline();
         return point;
     }
