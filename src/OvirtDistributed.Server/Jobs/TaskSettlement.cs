@@ -143,7 +143,43 @@ internal sealed class TaskSettlement(
         var attempt = await step.Database.Attempts.AsNoTracking()
             .FirstOrDefaultAsync(row => row.TaskId == task.Id && row.Number == task.Attempt, cancellationToken);
         instruments.OnAttemptEnded(attempt?.FailureCode ?? "lost");
+        if (!stop && await ExplainDeadSourceAsync(step.Job, cancellationToken) is { } reason)
+        {
+            GiveUp(step, task, $"disk {task.DiskAlias}: {reason}");
+            return;
+        }
+
         Decide(step, task, attempt?.FailureCode, stop);
+    }
+
+    /// <summary>An engine backup that is over gives no further attempt anything to read; null while it is fine.</summary>
+    private async Task<string?> ExplainDeadSourceAsync(Job job, CancellationToken cancellationToken)
+    {
+        if (job.Backup is not { EngineBackupId: { } backupId } details)
+        {
+            return null;
+        }
+
+        var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
+        var backup = await engine.FindBackupAsync(job.VmId, backupId, cancellationToken);
+        switch (backup?.Phase)
+        {
+            case EngineBackupPhase.Ready:
+                return null;
+            case EngineBackupPhase.Failed:
+                var failure = await engine.ExplainBackupFailureAsync(job.VmId, backupId, details.RequireConsistency, cancellationToken);
+                return $"the manager ended the backup: {failure.Message}";
+            default:
+                return $"the manager ended the backup ({backup?.Phase.ToString() ?? "gone"}) before the disk was read";
+        }
+    }
+
+    private static void GiveUp(StepContext step, DiskTask task, string message)
+    {
+        task.State = TaskState.Failed;
+        task.Ended = step.Now;
+        task.Message = message;
+        step.Error(message, task.Id);
     }
 
     private void Decide(StepContext step, DiskTask task, string? failureCode, bool stop)
@@ -158,12 +194,9 @@ internal sealed class TaskSettlement(
         task.Faults += verdict.CostsAttempt ? 1 : 0;
         if (verdict.Hopeless || task.Faults >= options.MaxAttempts)
         {
-            task.State = TaskState.Failed;
-            task.Ended = step.Now;
-            task.Message = verdict.Hopeless
+            GiveUp(step, task, verdict.Hopeless
                 ? $"disk {task.DiskAlias}: {task.Message}"
-                : $"disk {task.DiskAlias}: {task.Faults} attempts failed, the last one with: {task.Message}";
-            step.Error(task.Message, task.Id);
+                : $"disk {task.DiskAlias}: {task.Faults} attempts failed, the last one with: {task.Message}");
             return;
         }
 

@@ -242,6 +242,25 @@ public sealed class BackupJobTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task EngineEndsTheBackupWhileCopying_JobFailsAtOnceWithItsReason()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var id = await site.BackUpAsync(site.AddVm("vm").Name);
+        var task = Assert.Single((await site.DriveAsync(id, JobState.Copying)).Tasks);
+        var backup = Assert.Single(site.Engine.Backups.Values);
+        backup.Phase = EngineBackupPhase.Failed;
+        backup.Failure = new EngineException(EngineFailure.Failed, "the VM crashed");
+
+        await site.FailAsync(await site.LeaseAsync(task));
+        var job = await site.DriveAsync(id).WithinDeadline();
+
+        Assert.Equal(JobOutcome.Failed, job.Outcome);
+        Assert.Contains("the VM crashed", job.Message, StringComparison.Ordinal);
+        Assert.Equal(1, Assert.Single(job.Tasks).Attempt);
+        Assert.Empty(site.Engine.Leftovers());
+    }
+
+    [Fact]
     public async Task WorkerShutsDown_CostsNoAttempt()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();

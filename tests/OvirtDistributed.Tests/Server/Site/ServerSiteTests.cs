@@ -68,6 +68,41 @@ public sealed class ServerSiteTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task BitmapIsLost_FullInsteadOfIncrementalAndTheNextIsIncrementalAgain()
+    {
+        await using var site = await ServerSite.StartAsync(postgres, SimulatorModel.Small).WithinDeadline(Limit);
+        var vm = (await site.Simulator.Engine.VmsAsync(Token)).First(candidate => candidate.Name == "web");
+        await BackedUpAsync(site, vm.Name);
+        await site.Simulator.Engine.LoseBitmapAsync(Assert.Single(vm.DiskIds), Token);
+
+        var full = await BackedUpAsync(site, vm.Name);
+        var incremental = await BackedUpAsync(site, vm.Name);
+
+        Assert.Equal("full", full.Mode);
+        Assert.Contains("checkpoint", full.ModeReason, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains(full.Notes, note => note.Contains("full instead of incremental", StringComparison.Ordinal));
+        Assert.Equal("incremental", incremental.Mode);
+        var left = await site.Simulator.Engine.LeftoversAsync(Token);
+        Assert.Empty(left.All);
+        Assert.All(left.Checkpoints, checkpoints => Assert.Single(checkpoints.Value));
+    }
+
+    [Fact]
+    public async Task CancelAtOnce_NothingIsLeft()
+    {
+        await using var site = await ServerSite.StartAsync(postgres, SimulatorModel.Small).WithinDeadline(Limit);
+        var job = await site.BackUpAsync("db");
+
+        await site.Jobs.CancelJobAsync(new CancelJobRequest { Id = job.Id }, cancellationToken: Token);
+        var ended = await site.EndOfAsync(job).WithinDeadline(Limit);
+
+        Assert.True(ended.Outcome == JobOutcome.Cancelled, await site.ExplainAsync(ended));
+        var left = await site.Simulator.Engine.LeftoversAsync(Token);
+        Assert.Empty(left.All);
+        Assert.Empty(left.Checkpoints.SelectMany(checkpoints => checkpoints.Value));
+    }
+
+    [Fact]
     public async Task UnknownVm_NamesNearOnes()
     {
         await using var site = await ServerSite.StartAsync(postgres, SimulatorModel.Small).WithinDeadline(Limit);
