@@ -2,15 +2,21 @@
 
 using OvirtDistributed.Server;
 
+WebApplication server;
 try
 {
-    await using var server = ServerHost.Build(args);
-    await server.RunAsync();
-    return 0;
+    server = ServerHost.Build(args);
 }
-catch (InvalidOperationException failure) when (failure.Source == typeof(ServerHost).Assembly.GetName().Name)
+catch (InvalidOperationException failure)
 {
     // A wrong setting: the operator gets the sentence, not the stack.
     await Console.Error.WriteLineAsync(failure.Message);
     return 2;
 }
+
+await using (server)
+{
+    await server.RunAsync();
+}
+
+return 0;

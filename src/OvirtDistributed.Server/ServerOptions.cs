@@ -49,6 +49,9 @@ public sealed class ServerOptions
     /// <summary>How long an image transfer or a new disk may take to become usable. Default 5 minutes (disks that are preallocated: 30).</summary>
     public TimeSpan TransferReadyPatience { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long the engine may take to end an image transfer after the worker is done with it. Default 15 minutes. A backup then goes on without, a restore fails.</summary>
+    public TimeSpan TransferEndPatience { get; set; } = TimeSpan.FromMinutes(15);
+
     /// <summary>Time without I/O after which the engine ends a transfer. Default 5 minutes.</summary>
     public TimeSpan TransferInactivity { get; set; } = TimeSpan.FromMinutes(5);
 
@@ -125,7 +128,8 @@ public sealed class ServerOptions
         (nameof(HeartbeatInterval), HeartbeatInterval), (nameof(LeaseDuration), LeaseDuration), (nameof(OfferAgainAfter), OfferAgainAfter),
         (nameof(PollInterval), PollInterval), (nameof(RetryDelay), RetryDelay), (nameof(StepPatience), StepPatience),
         (nameof(BackupReadyPatience), BackupReadyPatience), (nameof(FinalizePatience), FinalizePatience), (nameof(UndoPatience), UndoPatience),
-        (nameof(TransferReadyPatience), TransferReadyPatience), (nameof(TransferInactivity), TransferInactivity),
+        (nameof(TransferReadyPatience), TransferReadyPatience),
+        (nameof(TransferEndPatience), TransferEndPatience), (nameof(TransferInactivity), TransferInactivity),
         (nameof(ReconcileInterval), ReconcileInterval), (nameof(RequestLifetime), RequestLifetime), (nameof(InventoryInterval), InventoryInterval),
         (nameof(RepositoryInterval), RepositoryInterval), (nameof(WorkerSilentAfter), WorkerSilentAfter),
     ];

@@ -29,6 +29,9 @@ internal sealed class StepContext(Job job, ServerDbContext database, TimeProvide
     /// <summary>Time since the job entered the present step.</summary>
     public TimeSpan InStep => Now - Job.StepEntered;
 
+    /// <summary>Time since the step began to fail without a success in between; zero when it does not.</summary>
+    public TimeSpan FailingFor => Job.FailingSince is { } since ? Now - since : TimeSpan.Zero;
+
     public void Info(string message, Guid? taskId = null) => Write(LogSeverity.Info, message, taskId);
 
     public void Warning(string message, Guid? taskId = null) => Write(LogSeverity.Warning, message, taskId);

@@ -61,6 +61,9 @@ internal sealed class Job
     /// <summary>Failed tries of the present step in a row.</summary>
     public int StepTries { get; set; }
 
+    /// <summary>The first of them: patience is counted from here, not from the step's beginning, because copying may take hours.</summary>
+    public DateTimeOffset? FailingSince { get; set; }
+
     public uint Version { get; set; }
 
     public List<DiskTask> Tasks { get; } = [];

@@ -90,7 +90,10 @@ internal sealed partial class StepExecutor
 
         try
         {
-            return await _steps[(job.Kind, job.State)].RunAsync(step, cancellationToken);
+            var result = await _steps[(job.Kind, job.State)].RunAsync(step, cancellationToken);
+            job.StepTries = 0;
+            job.FailingSince = null;
+            return result;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -121,7 +124,8 @@ internal sealed partial class StepExecutor
         }
 
         var message = known ? failure.Message : $"unexpected {failure.GetType().Name}; the server's log has the details";
-        if (!passing || step.InStep > patience)
+        job.FailingSince ??= step.Now;
+        if (!passing || step.FailingFor > patience)
         {
             return StepResult.Fail(message);
         }
@@ -168,6 +172,7 @@ internal sealed partial class StepExecutor
         job.StepEntered = step.Now;
         job.NextRun = step.Now;
         job.StepTries = 0;
+        job.FailingSince = null;
         if (JobStateMachine.IsEnd(next))
         {
             End(step);

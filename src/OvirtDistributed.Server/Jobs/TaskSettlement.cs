@@ -81,9 +81,21 @@ internal sealed class TaskSettlement(
         var owner = OwnerOf(step.Job, task);
         var transfer = await ledger.FindOpenAsync(LedgerKind.ImageTransfer, owner, cancellationToken);
         var ended = transfer is null ? CleanupResult.Gone : await cleanup.EndTransferAsync(transfer, finish: true, cancellationToken);
-        if (ended == CleanupResult.Waiting)
+        if (ended == CleanupResult.Waiting && !await IsStuckAsync(step, task, cancellationToken))
         {
             return;
+        }
+
+        if (ended == CleanupResult.Waiting && step.Job.Kind == JobKind.Restore)
+        {
+            GiveUp(step, task, $"disk {task.DiskAlias}: the manager did not finish the upload within {options.TransferEndPatience}");
+            return;
+        }
+
+        if (ended == CleanupResult.Waiting)
+        {
+            // Every byte is durable: only the manager's bookkeeping hangs, which must not cost the point.
+            step.Job.Warn($"The image transfer of disk {task.DiskAlias} did not end within {options.TransferEndPatience}; the disk may stay locked until it does.");
         }
 
         if (step.Job.Kind == JobKind.Restore && !await AcceptTargetAsync(step, task, owner, ended, cancellationToken))
@@ -96,6 +108,15 @@ internal sealed class TaskSettlement(
         task.Message = "";
         instruments.OnAttemptEnded("succeeded");
         step.Info($"disk {task.DiskAlias}: done by {task.WorkerId} in attempt {task.Attempt}", task.Id);
+    }
+
+    private async Task<bool> IsStuckAsync(StepContext step, DiskTask task, CancellationToken cancellationToken)
+    {
+        var reported = await step.Database.Attempts.AsNoTracking()
+            .Where(attempt => attempt.TaskId == task.Id && attempt.Number == task.Attempt)
+            .Select(attempt => attempt.Ended)
+            .FirstOrDefaultAsync(cancellationToken);
+        return step.Now - reported > options.TransferEndPatience;
     }
 
     /// <summary>An upload counts only when the engine has verified it and the disk is ok.</summary>

@@ -37,6 +37,7 @@ CREATE TABLE jobs (
     step_entered timestamp with time zone NOT NULL,
     next_run timestamp with time zone NOT NULL,
     step_tries integer NOT NULL,
+    failing_since timestamp with time zone,
     CONSTRAINT pk_jobs PRIMARY KEY (id)
 );
 

@@ -24,9 +24,15 @@ internal sealed class FinalizeBackupStep(EngineLedger ledger, EngineCleanup clea
         CleanupResult ended;
         try
         {
+            // A transfer that was slow to end blocks the backup's end.
+            foreach (var open in (await ledger.ListOpenAsync(job.Id, cancellationToken)).Where(open => open.Kind == LedgerKind.ImageTransfer))
+            {
+                await cleanup.EndTransferAsync(open, finish: true, cancellationToken);
+            }
+
             ended = await cleanup.EndBackupAsync(entry, dropCheckpoint: false, cancellationToken);
         }
-        catch (EngineException failure) when (context.InStep > options.StepPatience || !failure.IsPassing)
+        catch (EngineException failure) when (context.FailingFor > options.StepPatience || !failure.IsPassing)
         {
             return Warn(job, failure.Message);
         }

@@ -261,6 +261,56 @@ public sealed class BackupJobTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task ManagerIsAwayForAMomentAfterHoursOfCopying_TheJobGoesOn()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var id = await site.BackUpAsync(site.AddVm("vm").Name);
+        var task = Assert.Single((await site.DriveAsync(id, JobState.Copying)).Tasks);
+        var claim = await site.LeaseAsync(task);
+        await site.Get<AttemptPreparation>().PrepareAsync(claim, TestSite.Token);
+        for (var hour = 0; hour < 10; hour++)
+        {
+            site.Time.Advance(site.Options.LeaseDuration / 2);
+            Assert.Equal(LeaseRenewal.Renewed, await site.Get<TaskLeases>().RenewAsync(claim, hour + 1, TaskStatistics.Empty, TestSite.Token));
+            site.Time.Advance(site.Options.StepPatience);
+            await site.Get<TaskLeases>().ExtendAllAsync(site.Options.StepPatience, TestSite.Token);
+            await site.StepAsync(id);
+        }
+
+        await site.SucceedAsync(claim, task);
+        site.Engine.Arm("FindTransfer", FaultMoment.Before);
+        await site.StepAsync(id);
+        Assert.Equal(1, site.Engine.FaultsFired);
+
+        var job = await site.RunToEndAsync(id).WithinDeadline();
+        Assert.Equal((JobOutcome.Succeeded, ""), (job.Outcome, job.Message));
+    }
+
+    [Fact]
+    public async Task TransferNeverEnds_PointIsMadeAndTheJobWarns()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        site.Engine.TransfersNeverEnd = true;
+        var id = await site.BackUpAsync(site.AddVm("vm").Name);
+        var task = Assert.Single((await site.DriveAsync(id, JobState.Copying)).Tasks);
+        var claim = await site.LeaseAsync(task);
+        await site.Get<AttemptPreparation>().PrepareAsync(claim, TestSite.Token);
+        await site.SucceedAsync(claim, task);
+        await site.StepAsync(id);
+        Assert.Equal(JobState.Copying, (await site.JobAsync(id)).State);
+
+        site.Time.Advance(site.Options.TransferEndPatience + TimeSpan.FromSeconds(1));
+        await site.DriveAsync(id, JobState.Finalizing);
+        Assert.Single(site.Mover.PointsByJob);
+        site.Engine.TransfersNeverEnd = false;
+        var job = await site.DriveAsync(id).WithinDeadline();
+
+        Assert.Equal(JobOutcome.Warning, job.Outcome);
+        Assert.Empty(site.Engine.Leftovers());
+        Assert.Empty(await site.Get<EngineLedger>().ListOpenAsync(null, TestSite.Token));
+    }
+
+    [Fact]
     public async Task WorkerShutsDown_CostsNoAttempt()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();

@@ -6,6 +6,9 @@ namespace OvirtDistributed.Tests.Server.Support;
 
 internal sealed partial class FakeEngine
 {
+    /// <summary>As with a host that cannot be reached: what is ending stays so.</summary>
+    public bool TransfersNeverEnd { get; set; }
+
     public Task<EngineTransfer> CreateTransferAsync(EngineTransferStart start, CancellationToken cancellationToken) => CallAsync(nameof(CreateTransferAsync), () =>
     {
         if (Transfers.Values.Any(other => other.DiskId == start.DiskId && !other.IsEnded))
@@ -34,7 +37,7 @@ internal sealed partial class FakeEngine
         Transfers[transferId] = transfer.Phase switch
         {
             EngineTransferPhase.Initializing => transfer with { Phase = EngineTransferPhase.Transferring },
-            EngineTransferPhase.Ending => End(transfer),
+            EngineTransferPhase.Ending when !TransfersNeverEnd => End(transfer),
             _ => transfer,
         };
         return transfer;
