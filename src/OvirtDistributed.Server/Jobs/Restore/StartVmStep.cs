@@ -47,7 +47,10 @@ internal sealed class StartVmStep(IEngineDirectory engines, EngineLedger ledger,
                 return StepResult.WaitFor(options.PollInterval);
             case "down":
                 return StepResult.Fail($"The VM {details.NewName} is restored but did not stay up after its start.");
+            case not "up" when context.InStep < LaunchPatience:
+                return StepResult.WaitFor(options.PollInterval);
             default:
+                // Without a guest agent a VM may count as powering up for long; it runs all the same.
                 return StepResult.Next(JobEvent.VmStarted);
         }
     }

@@ -24,7 +24,7 @@ public sealed class RestoreJobTests(PostgresServer postgres)
 
         Assert.Equal((JobOutcome.Succeeded, ""), (job.Outcome, job.Message));
         var vm = site.Engine.Vms[job.Restore!.NewVmId!.Value];
-        Assert.Equal(("restored", "powering_up"), (vm.Name, vm.Status));
+        Assert.Equal(("restored", "up"), (vm.Name, vm.Status));
         Assert.Equal(job.Tasks.Select(task => task.TargetDiskId!.Value).Order(), vm.Disks.Select(disk => disk.Id).Order());
         Assert.DoesNotContain("ovd instance", vm.Description, StringComparison.Ordinal);
         Assert.All(vm.Disks, disk => Assert.DoesNotContain("ovd instance", site.Engine.Disks[disk.Id].Description, StringComparison.Ordinal));

@@ -52,8 +52,17 @@ internal sealed partial class FakeEngine : IEngine
     public Task<EngineInventory> ReadInventoryAsync(CancellationToken cancellationToken) =>
         CallAsync(nameof(ReadInventoryAsync), () => Inventory with { Vms = [.. Vms.Values] });
 
-    public Task<EngineVm?> FindVmAsync(Guid vmId, CancellationToken cancellationToken) =>
-        CallAsync(nameof(FindVmAsync), () => Vms.TryGetValue(vmId, out var vm) ? vm with { Disks = [.. vm.Disks.Select(Current)] } : null);
+    public Task<EngineVm?> FindVmAsync(Guid vmId, CancellationToken cancellationToken) => CallAsync(nameof(FindVmAsync), () =>
+    {
+        if (!Vms.TryGetValue(vmId, out var vm))
+        {
+            return null;
+        }
+
+        // Seen once on its way up, then up.
+        Vms[vmId] = vm.Status == "powering_up" ? vm with { Status = "up" } : vm;
+        return vm with { Disks = [.. vm.Disks.Select(Current)] };
+    });
 
     public Task<string> ReadOvfAsync(Guid vmId, CancellationToken cancellationToken) =>
         CallAsync(nameof(ReadOvfAsync), () => $"<Envelope><Content><Name>{Vms[vmId].Name}</Name></Content></Envelope>");
