@@ -108,11 +108,10 @@ public sealed class TestSite : IAsyncDisposable
     /// <summary>Restores the point as a new VM and compares every byte of every disk with the reference.</summary>
     public async Task RestoresToAsync(Job backup, IReadOnlyList<string> reference, Action<RestoreVmRequest>? change = null)
     {
-        var name = $"restored-{Guid.NewGuid():N}"[..20];
-        var request = new RestoreVmRequest { Point = backup.PointId, Name = name };
+        var request = new RestoreVmRequest { Point = backup.PointId, Name = $"restored-{Guid.NewGuid():N}"[..20] };
         change?.Invoke(request);
         _ = await RestoreAsync(request);
-        await HoldsAsync(name, await NamesAsync(backup), reference);
+        await HoldsAsync(request.Name, await NamesAsync(backup), reference);
     }
 
     /// <summary>Compares a VM's disks, matched by name, with the reference.</summary>
