@@ -1,3 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-return 0;
+using OvirtDistributed.Benchmarks;
+
+return await BenchCommand.RunAsync(args);
