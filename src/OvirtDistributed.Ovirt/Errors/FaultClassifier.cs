@@ -63,6 +63,13 @@ internal static class FaultClassifier
         && Has(text, "already in")
         && Has(text, "no need to stop");
 
+    /// <summary>
+    /// Whether a refused finalize came before the backup was ready: the engine answers with an error and yet marks the backup to fail, which it does a
+    /// little later (StopVmBackupCommand).
+    /// </summary>
+    public static bool IsPrematureStop(OvirtException exception) =>
+        exception.FaultDetail is { } text && Has(text, "premature backup stop was initiated");
+
     /// <summary>What a failed backup's events say about the reason.</summary>
     public static OvirtError ClassifyBackupFailure(IEnumerable<int> eventCodes, bool consistencyRequired)
     {

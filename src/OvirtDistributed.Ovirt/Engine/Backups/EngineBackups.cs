@@ -103,9 +103,9 @@ public sealed class EngineBackups
         {
             await _http.SendAsync(call, cancellationToken);
         }
-        catch (OvirtException exception) when (FaultClassifier.IsAlreadyFinalized(exception))
+        catch (OvirtException exception) when (FaultClassifier.IsAlreadyFinalized(exception) || FaultClassifier.IsPrematureStop(exception))
         {
-            // Someone, perhaps this call's own lost predecessor, was here before.
+            // Someone, perhaps this call's own lost predecessor, was here before; or the backup was not ready yet and is now on its way out.
         }
         catch (OvirtException exception) when (exception.Error is OvirtError.BadRequest or OvirtError.Conflict or OvirtError.EngineFailed)
         {

@@ -146,8 +146,9 @@ public sealed class BackupTests
 
     [Theory]
     [InlineData(400, "[Cannot stop VM backup. The VM backup is already in 'SUCCEEDED' phase, no need to stop the backup again.]")]
+    [InlineData(409, "[Cannot stop VM backup: The VM backup is not in READY phase, backup phase is initializing. A premature backup stop was initiated.]")]
     [InlineData(404, "")]
-    public async Task FinalizedBefore_IsFine(int status, string detail)
+    public async Task FinalizedBeforeOrTooEarly_IsFine(int status, string detail)
     {
         await using var engine = await ScriptedEngine.StartAsync();
         engine.On($"POST vms/{_vm}/backups/{_backup}/finalize", Answer.Fault(status, detail));
