@@ -11,7 +11,9 @@ internal static class FileHarvest
 
     private static readonly EnumerationOptions Walk = new()
     {
-        RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Device,
+        RecurseSubdirectories = true,
+        IgnoreInaccessible = true,
+        AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Device,
     };
 
     /// <summary>Copies about <paramref name="limitBytes"/>, whole directories at a time, taking from each source in turn.</summary>

@@ -108,7 +108,11 @@ internal sealed class WorkerMode
             // The rivals do not read back what they wrote either; every restored image is compared outside of the measured time.
             order.Restore = new RestoreDiskOrder
             {
-                PointId = request.Point, SourceDiskId = request.DiskId, TargetIsZero = true, VerifyChecksum = false, ImageTransfer = transfer,
+                PointId = request.Point,
+                SourceDiskId = request.DiskId,
+                TargetIsZero = true,
+                VerifyChecksum = false,
+                ImageTransfer = transfer,
             };
         }
         else
