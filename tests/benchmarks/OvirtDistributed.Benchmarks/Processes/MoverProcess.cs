@@ -18,6 +18,9 @@ internal sealed class MoverProcess : IAsyncDisposable
 {
     public const string Repository = "bench";
 
+    /// <summary>A repository of the same process that takes the backup before the measured ones.</summary>
+    public const string WarmUpRepository = "warmup";
+
     private readonly ChildProcess _process;
     private readonly ServiceSettings _settings;
     private readonly TlsIdentity _identity;
@@ -42,7 +45,8 @@ internal sealed class MoverProcess : IAsyncDisposable
     {
         var identity = TlsIdentity.Load(certificates.Issue("server"))!;
         var settings = new ServiceSettings("datamover", certificates.Issue("datamover"))
-            .Set($"DataMover:Repositories:{Repository}:Path", repositoryDirectory);
+            .Set($"DataMover:Repositories:{Repository}:Path", repositoryDirectory)
+            .Set($"DataMover:Repositories:{WarmUpRepository}:Path", Path.Combine(logDirectory, WarmUpRepository));
         var process = ChildProcess.Start(
             "datamover",
             Path.Combine(AppContext.BaseDirectory, "ovd-datamover"),
@@ -64,8 +68,8 @@ internal sealed class MoverProcess : IAsyncDisposable
         }
     }
 
-    public async Task CommitAsync(VmManifest manifest, CancellationToken cancellationToken) => _ = await _control.CommitAsync(
-        new CommitRequest { Repository = Repository, JobId = manifest.JobId, Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest)) },
+    public async Task CommitAsync(string repository, VmManifest manifest, CancellationToken cancellationToken) => _ = await _control.CommitAsync(
+        new CommitRequest { Repository = repository, JobId = manifest.JobId, Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest)) },
         cancellationToken: cancellationToken);
 
     /// <summary>Managed bytes allocated since the start, as its metrics say; null when they do not.</summary>
@@ -95,6 +99,7 @@ internal sealed class MoverProcess : IAsyncDisposable
             try
             {
                 _ = await _control.CreateRepositoryAsync(new CreateRepositoryRequest { Name = Repository }, cancellationToken: limit.Token);
+                _ = await _control.CreateRepositoryAsync(new CreateRepositoryRequest { Name = WarmUpRepository }, cancellationToken: limit.Token);
                 return;
             }
             catch (Grpc.Core.RpcException failure) when (failure.StatusCode == Grpc.Core.StatusCode.Unavailable && Ended() is null)

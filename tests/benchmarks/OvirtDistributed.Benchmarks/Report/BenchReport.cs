@@ -17,6 +17,7 @@ internal static class BenchReport
         "ovd's times count two processes and a network connection between them; the others are one process each.",
         "\"ImageIO\": the disk is read and written over HTTPS through an ImageIO daemon and qemu-nbd, which use the same cores;",
         "\"file\": the worker reads the raw file itself, as restic, borg and qemu-img do.",
+        "ovd's services are warm: a small backup and restore into another repository come before the measured steps.",
         "The gain of the incremental is mostly changed block tracking: the others read the whole disk to find what changed.",
         "restic has no sparse restore in this version and writes zeroes; borg extracts sparse; qemu-img restores its only copy, the first state.",
     ];
