@@ -27,6 +27,8 @@ internal sealed class MapKeeper : IMapSink, IDisposable
     private readonly TimeProvider _time;
     private readonly Channel<bool> _bell = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly Channel<(long[] Mark, PageDigest[] Pages)> _finished = Channel.CreateUnbounded<(long[], PageDigest[])>();
+    // The channel's own completion comes only once it is empty, which it is not when the last pages arrive during a pause.
+    private readonly TaskCompletionSource _complete = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim _lag = new(MaximumLag);
     private readonly List<PageDigest> _pages = [];
     private int _steps;
@@ -67,6 +69,7 @@ internal sealed class MapKeeper : IMapSink, IDisposable
             }
         }
 
+        _complete.SetResult();
         _finished.Writer.Complete();
     }
 
@@ -83,7 +86,7 @@ internal sealed class MapKeeper : IMapSink, IDisposable
                 mark = finished.Mark;
             }
 
-            if (_finished.Reader.Completion.IsCompleted)
+            if (_complete.Task.IsCompleted)
             {
                 return;
             }
@@ -93,7 +96,7 @@ internal sealed class MapKeeper : IMapSink, IDisposable
             await _lanes.WaitDurableAsync(mark, cancellationToken);
             await _session.RecordPagesAsync(pages, cancellationToken);
             _meter.Waited(PipelineStage.Store, since);
-            await Task.WhenAny(_finished.Reader.Completion, Task.Delay(RecordPause, _time, cancellationToken));
+            await Task.WhenAny(_complete.Task, Task.Delay(RecordPause, _time, cancellationToken));
             cancellationToken.ThrowIfCancellationRequested();
         }
     }
