@@ -26,7 +26,8 @@ public sealed class TicketTests
         await site.Daemon.ExtendTicketAsync(ticket.Uuid, TimeSpan.FromSeconds(10), ImageIoSite.Token);
         Assert.Equal(HttpStatusCode.PartialContent, (await ImageIoSite.SendAsync(client, ImageIoSite.Get(url, 0, 9))).Reply.StatusCode);
 
-        // The operation has renewed the ticket for its whole time.
+        // The operation renews the ticket for its whole time when it ends, which may be after its last byte has arrived here.
+        await EndedAsync(site, ticket.Uuid);
         time.Advance(ticket.Timeout - TimeSpan.FromSeconds(1));
         Assert.Equal(ticket.Timeout - TimeSpan.FromSeconds(1), (await site.Daemon.GetTicketAsync(ticket.Uuid, ImageIoSite.Token))!.IdleTime);
         Assert.Equal(HttpStatusCode.OK, (await ImageIoSite.SendAsync(client, new HttpRequestMessage(HttpMethod.Options, url))).Reply.StatusCode);
@@ -43,6 +44,7 @@ public sealed class TicketTests
         await ImageIoSite.SendAsync(site.NewClient(), ImageIoSite.Get(url, 0, 9));
         Assert.Equal(1, (await site.Daemon.GetTicketAsync(ticket.Uuid, ImageIoSite.Token))!.Connections);
 
+        await EndedAsync(site, ticket.Uuid);
         time.Advance(ticket.InactivityTimeout + TimeSpan.FromSeconds(1));
         await Deadline.UntilAsync(
             async () => (await site.Daemon.GetTicketAsync(ticket.Uuid, ImageIoSite.Token))!.Connections == 0, "the idle connection is closed");
@@ -120,4 +122,7 @@ public sealed class TicketTests
         Assert.True(broken.Exercised);
         Assert.Equal(HttpStatusCode.PartialContent, (await ImageIoSite.SendAsync(client, ImageIoSite.Get(url, 0, 9))).Reply.StatusCode);
     }
+
+    private static Task EndedAsync(ImageIoSite site, Guid ticket) => Deadline.UntilAsync(
+        async () => !(await site.Daemon.GetTicketAsync(ticket, ImageIoSite.Token))!.Active, "the last operation of the ticket has ended");
 }
