@@ -79,6 +79,12 @@ internal sealed class BackupPipeline
             }
         }
 
+        if (work.MapPlan.Base is null)
+        {
+            // Of a full backup the plan names only what is read: all the rest reads as zero.
+            work.Control.Meter.AddZero(work.MapPlan.DiskSize - work.Plan.ReadBytes);
+        }
+
         work.Control.Meter.AddTotal(left);
         work.Control.Meter.AddResumed(work.Plan.ReadBytes - left);
     }

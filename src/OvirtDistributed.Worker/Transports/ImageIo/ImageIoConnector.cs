@@ -22,6 +22,7 @@ internal sealed class ImageIoConnector(PipelineOptions options, TimeProvider tim
             Access = access,
             HostCaPem = transfer.HostCaPem.Length > 0 ? transfer.HostCaPem : null,
             ProxyCaPem = transfer.ProxyCaPem.Length > 0 ? transfer.ProxyCaPem : null,
+            HostAddresses = new Dictionary<string, string>(transfer.HostAddresses, StringComparer.OrdinalIgnoreCase),
         };
         if (target.Url is null && target.ProxyUrl is null)
         {

@@ -47,8 +47,24 @@ public sealed class BackupRestoreTests
         await site.RunAsync(site.RestoreOrder(target, point));
 
         Assert.Equal(0, statistics.ReadBytes);
+        Assert.Equal(image.Size, statistics.ZeroBytes);
         Assert.Empty(target.Writes);
         Assert.Empty(target.Zeroes);
+    }
+
+    [Fact]
+    public async Task HostHasAnotherAddress_OverrideOfTheOrderIsDialed()
+    {
+        await using var site = await TransferSite.StartAsync();
+        await using var image = await ImageServer.StartAsync(new SparseImage(MiB));
+        var direct = new Uri(image.Url);
+        var order = site.BackupOrder(image);
+        order.Backup.ImageTransfer.TransferUrl = image.Url.Replace(direct.Host, "Host1.invalid", StringComparison.Ordinal);
+        order.Backup.ImageTransfer.HostAddresses.Add("Host1.invalid", direct.Host);
+
+        var (result, _) = await site.RunAsync(order);
+
+        Assert.Equal(order.DiskSizeBytes, result.Root.SizeBytes);
     }
 
     [Fact]
