@@ -25,8 +25,8 @@ public sealed class FrameMessage
     /// <summary>Gives a received message's buffer back. Harmless when called twice or on a message to send.</summary>
     public void Release()
     {
-        var rented = _rented;
-        _rented = null;
+        // At once: a buffer that two callers return is handed to two owners, and they overwrite each other.
+        var rented = Interlocked.Exchange(ref _rented, null);
         Data = default;
         if (rented is not null)
         {

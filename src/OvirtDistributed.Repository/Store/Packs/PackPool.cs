@@ -20,15 +20,15 @@ internal sealed class PackPool : IAsyncDisposable
     /// <exception cref="RepositoryException"><see cref="RepositoryError.NoSpace"/> below the reserve.</exception>
     public async Task<PackWriter> AcquireAsync(CancellationToken cancellationToken)
     {
-        lock (_gate)
+        while (TryTakeIdle() is { } idle)
         {
-            while (_idle.TryPop(out var idle))
+            if (!idle.HasFailed)
             {
-                if (!idle.HasFailed)
-                {
-                    return idle;
-                }
+                return idle;
             }
+
+            // Nobody writes on it any more: its file is closed, and the next opening seals what is durable in it.
+            await CloseAsync(idle);
         }
 
         RequireSpace();
@@ -105,6 +105,14 @@ internal sealed class PackPool : IAsyncDisposable
             {
                 // Its durable frames are found by the scan of the next opening (invariant 4).
             }
+        }
+    }
+
+    private PackWriter? TryTakeIdle()
+    {
+        lock (_gate)
+        {
+            return _idle.TryPop(out var idle) ? idle : null;
         }
     }
 

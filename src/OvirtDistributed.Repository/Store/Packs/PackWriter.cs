@@ -243,9 +243,9 @@ internal sealed class PackWriter : IAsyncDisposable
         {
             // The pack was closed.
         }
-        catch (RepositoryException exception)
+        catch (Exception exception)
         {
-            // The listeners were told; the owner sees it with its next append.
+            // Whatever it was: a pump that ended silently would leave every later listener waiting for ever. The owner sees it with its next append.
             Fail(exception);
         }
     }
