@@ -9,7 +9,7 @@ namespace OvirtDistributed.Cli.Restore;
 /// <summary>Connections to one Data Mover: one for calls, and one for each stream of frames, since a single HTTP/2 connection limits the rate.</summary>
 internal sealed class MoverChannels : IDisposable
 {
-    /// <summary>Three connections fill a 10 Gbit/s link in the measurements of the stream client; more only cost memory.</summary>
+    /// <summary>A choice, not a measurement: a few connections share the work of TLS and flow control, and each one costs memory.</summary>
     public const int StreamCount = 3;
 
     private MoverChannels(string address, GrpcChannel control, GrpcChannel[] streams)
