@@ -6,7 +6,7 @@ internal sealed partial class PointCatalog
 {
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "A manifest in repository {Repository} cannot be read: {Problem}")]
-        public static partial void ManifestUnreadable(ILogger logger, string repository, string problem);
+        [LoggerMessage(LogLevel.Warning, "The manifest of restore point {PointId} in repository {Repository} cannot be read: {Problem}")]
+        public static partial void ManifestUnreadable(ILogger logger, string pointId, string repository, string problem);
     }
 }

@@ -28,18 +28,27 @@ internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> co
     }
 
     /// <summary>Makes the table equal to what the repository holds.</summary>
+    /// <returns>Points that could be read.</returns>
     public async Task<int> RebuildAsync(StoredRepository repository, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var known = (await context.RestorePoints.Where(point => point.RepositoryId == repository.Id).Select(point => point.Id).ToListAsync(cancellationToken))
             .ToHashSet(StringComparer.Ordinal);
         var listed = 0;
-        await foreach (var manifest in mover.ListPointsAsync(new MoverAddress(repository.MoverAddress, repository.MoverRepository), cancellationToken))
+        await foreach (var found in mover.ListPointsAsync(new MoverAddress(repository.MoverAddress, repository.MoverRepository), cancellationToken))
         {
+            // A point that cannot be read now is no point that is gone: what is known of it stays.
+            var isKnown = known.Remove(found.PointId);
+            if (found.Problem.Length > 0)
+            {
+                Log.ManifestUnreadable(logger, found.PointId, repository.Name, found.Problem);
+                continue;
+            }
+
             try
             {
-                var point = ToPoint(repository.Id, Read(manifest));
-                if (!known.Remove(point.Id))
+                var point = ToPoint(repository.Id, Read(found.Manifest));
+                if (!isKnown)
                 {
                     context.RestorePoints.Add(point);
                 }
@@ -49,7 +58,7 @@ internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> co
             catch (Exception failure) when (failure is MoverException { Failure: MoverFailure.Damaged } or FormatException or JsonException)
             {
                 // One manifest that cannot be read must not hide the others.
-                Log.ManifestUnreadable(logger, repository.Name, failure.Message);
+                Log.ManifestUnreadable(logger, found.PointId, repository.Name, failure.Message);
             }
         }
 

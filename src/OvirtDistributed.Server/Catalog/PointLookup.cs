@@ -19,7 +19,8 @@ internal static class PointLookup
         }
 
         var prefix = text.ToLowerInvariant();
-        var found = await context.RestorePoints.AsNoTracking().Where(point => point.Id.StartsWith(prefix)).Take(20).ToListAsync(cancellationToken);
+        var found = await context.RestorePoints.AsNoTracking()
+            .Where(point => point.Id.StartsWith(prefix)).OrderBy(point => point.Id).Take(20).ToListAsync(cancellationToken);
         return found.FirstOrDefault(point => point.Id == prefix) ?? NameLookup.ResolvePrefix(found, field, "restore point", text, point => point.Id);
     }
 }

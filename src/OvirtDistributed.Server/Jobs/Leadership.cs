@@ -73,15 +73,15 @@ internal sealed partial class Leadership(NpgsqlDataSource database, TimeProvider
     private async Task LeadAsync(NpgsqlConnection connection, CancellationToken stoppingToken)
     {
         using var term = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        if (OnElected is { } prepare)
-        {
-            await prepare(stoppingToken);
-        }
-
-        Begin(term);
-        Log.Leads(logger);
         try
         {
+            if (OnElected is { } prepare)
+            {
+                await prepare(stoppingToken);
+            }
+
+            Begin(term);
+            Log.Leads(logger);
             while (true)
             {
                 if (OnAlive is { } alive)

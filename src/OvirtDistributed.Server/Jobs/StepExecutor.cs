@@ -115,8 +115,9 @@ internal sealed partial class StepExecutor
         var job = step.Job;
         var known = failure is EngineException or MoverException or JobFailureException;
         var passing = failure is EngineException { IsPassing: true } or MoverException { IsPassing: true }
-            // What nobody foresaw may be a hiccup of the database or a bug: it is tried a few times, never for long.
-            || (!known && job.StepTries < 3);
+            // What nobody foresaw may be a hiccup of the database or the network, or a bug: it is tried a few times, never for long. Calls to a
+            // Data Mover are idempotent, and a connection that broke in the middle of one must not cost a backup that only lacks its commit.
+            || ((!known || failure is MoverException { Failure: MoverFailure.Unknown }) && job.StepTries < 3);
         var patience = job.State == JobState.Undoing ? _options.UndoPatience : _options.StepPatience;
         if (!known)
         {

@@ -125,7 +125,7 @@ internal sealed class TaskSettlement(
         var entry = await ledger.FindOpenAsync(LedgerKind.Disk, owner, cancellationToken);
         var engine = (await engines.OpenAsync(step.Job.ManagerId, cancellationToken)).Engine;
         var disk = entry is null ? null : await engine.FindDiskAsync(entry.Id, cancellationToken);
-        if (disk is { Status: "locked" })
+        if (disk is { Status: "locked" } && ended != CleanupResult.Failed)
         {
             return false;
         }

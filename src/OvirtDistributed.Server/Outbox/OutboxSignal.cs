@@ -21,8 +21,9 @@ internal sealed class OutboxSignal : IDisposable
 
     public async Task WaitAsync(TimeSpan longest, TimeProvider time, CancellationToken cancellationToken)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var timer = time.CreateTimer(static state => ((CancellationTokenSource)state!).Cancel(), limit, longest, Timeout.InfiniteTimeSpan);
+        // Not a timer of ours: one that fires while the wait ends would cancel a disposed source, and take the process with it.
+        using var pause = new CancellationTokenSource(longest, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, pause.Token);
         try
         {
             await _raised.WaitAsync(limit.Token);

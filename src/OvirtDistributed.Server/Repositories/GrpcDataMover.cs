@@ -78,7 +78,7 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             deadline: Deadline(CallLimit),
             cancellationToken: cancellationToken));
 
-    public async IAsyncEnumerable<ReadOnlyMemory<byte>> ListPointsAsync(
+    public async IAsyncEnumerable<ListedPoint> ListPointsAsync(
         MoverAddress repository, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var call = ClientOf(repository).ListPoints(new ListPointsRequest { Repository = repository.Repository }, cancellationToken: cancellationToken);
@@ -96,7 +96,8 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
                 throw ToMoverException(repository, failure);
             }
 
-            yield return call.ResponseStream.Current.Manifest.Memory;
+            var point = call.ResponseStream.Current;
+            yield return new ListedPoint(point.PointId, point.Manifest.Memory, point.Problem);
         }
     }
 
@@ -154,6 +155,8 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
         var kind = failure.StatusCode switch
         {
             StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Aborted => MoverFailure.Unreachable,
+            // The Data Mover's configuration lacks the whole repository: that says nothing about the point that was asked for.
+            StatusCode.NotFound when FailureStatus.ReasonOf(failure) is "unknown-repository" => MoverFailure.Refused,
             StatusCode.NotFound => MoverFailure.NotFound,
             StatusCode.FailedPrecondition when FailureStatus.ReasonOf(failure) is "busy" or "draining" => MoverFailure.Unreachable,
             StatusCode.FailedPrecondition or StatusCode.InvalidArgument or StatusCode.AlreadyExists or StatusCode.PermissionDenied => MoverFailure.Refused,

@@ -19,13 +19,17 @@ internal interface IDataMover
     /// <summary>Ends the sessions of a job that will not be committed, for ever.</summary>
     Task AbortJobAsync(MoverAddress repository, Guid jobId, IReadOnlyList<Guid> taskIds, CancellationToken cancellationToken);
 
-    IAsyncEnumerable<ReadOnlyMemory<byte>> ListPointsAsync(MoverAddress repository, CancellationToken cancellationToken);
+    /// <summary>Every point, also those whose manifest cannot be read.</summary>
+    IAsyncEnumerable<ListedPoint> ListPointsAsync(MoverAddress repository, CancellationToken cancellationToken);
 
     /// <summary>Null when the repository has no such point.</summary>
     Task<ReadOnlyMemory<byte>?> FindPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken);
 }
 
 internal sealed record MoverAddress(string Address, string Repository);
+
+/// <summary>A point of a repository. <see cref="Problem"/> says why <see cref="Manifest"/> is empty; it is empty itself when all is well.</summary>
+internal sealed record ListedPoint(string PointId, ReadOnlyMemory<byte> Manifest, string Problem);
 
 internal sealed record CommittedPoint(string PointId, bool Created, long StoredBytes);
 

@@ -51,6 +51,25 @@ internal sealed partial class RepositoryMonitor(
         }
     }
 
+    /// <summary>Stores a repository's figures after they changed by our own doing, so that nobody waits for the next round to see them.</summary>
+    /// <exception cref="MoverException">The Data Mover does not answer.</exception>
+    public async Task RefreshFiguresAsync(StoredRepository repository, CancellationToken cancellationToken)
+    {
+        var status = await mover.ReadStatusAsync(repository.Address(), cancellationToken);
+        if (!status.Ready || status.RepositoryUid != repository.RepositoryUid)
+        {
+            return; // The next round judges that.
+        }
+
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await context.Repositories.Where(row => row.Id == repository.Id).ExecuteUpdateAsync(
+            set => set
+                .SetProperty(row => row.Points, status.Points)
+                .SetProperty(row => row.StoredBytes, status.StoredBytes)
+                .SetProperty(row => row.FreeBytes, status.FreeBytes),
+            cancellationToken);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)

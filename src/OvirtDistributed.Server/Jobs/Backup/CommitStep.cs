@@ -6,7 +6,7 @@ using OvirtDistributed.Server.Repositories;
 namespace OvirtDistributed.Server.Jobs.Backup;
 
 /// <summary>Builds the manifest and makes it a restore point: one atomic step at the Data Mover, idempotent by job.</summary>
-internal sealed class CommitStep(IDataMover mover, ManifestBuilder manifests, PointCatalog catalog) : IJobStep
+internal sealed class CommitStep(IDataMover mover, ManifestBuilder manifests, PointCatalog catalog, RepositoryMonitor monitor) : IJobStep
 {
     public JobKind Kind => JobKind.Backup;
 
@@ -25,6 +25,15 @@ internal sealed class CommitStep(IDataMover mover, ManifestBuilder manifests, Po
         job.PointId = point.PointId;
         await catalog.PutAsync(context.Database, repository.Id, stored, cancellationToken);
         context.Info($"restore point {point.PointId} committed");
+        try
+        {
+            await monitor.RefreshFiguresAsync(repository, cancellationToken);
+        }
+        catch (MoverException)
+        {
+            // Only what is shown of the repository: the monitor's next round reads it again.
+        }
+
         return StepResult.Next(JobEvent.Committed);
     }
 }

@@ -152,6 +152,21 @@ public sealed class BackupJobTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task ConnectionBreaksDuringCommit_CommitIsRepeated()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var vm = site.AddVm("vm");
+        site.Mover.Arm(MoverFailure.Unknown);
+
+        var job = await site.RunToEndAsync(await site.BackUpAsync(vm.Name)).WithinDeadline();
+
+        Assert.True(site.Mover.AllFaultsFired);
+        Assert.Equal((JobOutcome.Succeeded, ""), (job.Outcome, job.Message));
+        Assert.Single(site.Mover.PointsByJob);
+        Assert.DoesNotContain(job.Id, site.Mover.Aborted);
+    }
+
+    [Fact]
     public async Task CommitRefused_EverythingIsTakenBack()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();

@@ -15,6 +15,9 @@ internal sealed class FakeDataMover : IDataMover
 
     public Dictionary<Guid, byte[]> PointsByJob { get; } = [];
 
+    /// <summary>Points listed with a problem instead of their manifest.</summary>
+    public HashSet<string> Unreadable { get; } = [];
+
     public List<Guid> Aborted { get; } = [];
 
     public int Commits { get; private set; }
@@ -54,12 +57,13 @@ internal sealed class FakeDataMover : IDataMover
         return Task.CompletedTask;
     }
 
-    public async IAsyncEnumerable<ReadOnlyMemory<byte>> ListPointsAsync(MoverAddress repository, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ListedPoint> ListPointsAsync(MoverAddress repository, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var point in PointsByJob.Values)
         {
             await Task.Yield();
-            yield return point;
+            var id = Read(point).PointId;
+            yield return Unreadable.Contains(id) ? new ListedPoint(id, default, "the manifest was made unreadable") : new ListedPoint(id, point, "");
         }
     }
 
