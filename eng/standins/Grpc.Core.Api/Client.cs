@@ -96,19 +96,19 @@ public abstract class ClientBase
     private sealed class UnimplementedCallInvoker : CallInvoker
     {
         public override TResponse BlockingUnaryCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
-            throw new NotImplementedException();
+            throw new NotSupportedException("A client made without a channel cannot call.");
 
         public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
-            throw new NotImplementedException();
+            throw new NotSupportedException("A client made without a channel cannot call.");
 
         public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
-            throw new NotImplementedException();
+            throw new NotSupportedException("A client made without a channel cannot call.");
 
         public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options) =>
-            throw new NotImplementedException();
+            throw new NotSupportedException("A client made without a channel cannot call.");
 
         public override AsyncDuplexStreamingCall<TRequest, TResponse> AsyncDuplexStreamingCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options) =>
-            throw new NotImplementedException();
+            throw new NotSupportedException("A client made without a channel cannot call.");
     }
 
     private sealed class HostInterceptor(string host) : Interceptor

@@ -47,9 +47,9 @@ public class Method<TRequest, TResponse>(
 public abstract class SerializationContext
 {
     /// <summary>Ends the serialization with the whole message.</summary>
-    public virtual void Complete(byte[] payload) => throw new NotImplementedException();
+    public virtual void Complete(byte[] payload) => throw new NotSupportedException("The call layer overrides this.");
 
-    public virtual IBufferWriter<byte> GetBufferWriter() => throw new NotImplementedException();
+    public virtual IBufferWriter<byte> GetBufferWriter() => throw new NotSupportedException("The call layer overrides this.");
 
     /// <summary>Before the buffer writer is asked for, when the length is known.</summary>
     public virtual void SetPayloadLength(int payloadLength)
@@ -57,14 +57,14 @@ public abstract class SerializationContext
     }
 
     /// <summary>Ends the serialization of what was written into the buffer writer.</summary>
-    public virtual void Complete() => throw new NotImplementedException();
+    public virtual void Complete() => throw new NotSupportedException("The call layer overrides this.");
 }
 
 public abstract class DeserializationContext
 {
     public abstract int PayloadLength { get; }
 
-    public virtual byte[] PayloadAsNewBuffer() => throw new NotImplementedException();
+    public virtual byte[] PayloadAsNewBuffer() => throw new NotSupportedException("The call layer overrides this.");
 
     /// <summary>Valid only until the deserializer returns.</summary>
     public virtual ReadOnlySequence<byte> PayloadAsReadOnlySequence() => new(PayloadAsNewBuffer());
