@@ -32,7 +32,11 @@ internal sealed class Quarantine(IStorageBackend storage, PackTable packs, long 
     {
         foreach (var item in record.Items)
         {
-            if (item.Pack != 0)
+            if (item.ToEnd)
+            {
+                packs.Truncate(item.Pack, item.Offset);
+            }
+            else if (item.Pack != 0)
             {
                 packs.Quarantine(item.Pack, item.Offset);
             }

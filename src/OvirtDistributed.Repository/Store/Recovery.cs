@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Microsoft.Extensions.Logging;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Storage;
 using OvirtDistributed.Repository.Store.Index;
@@ -20,6 +21,7 @@ internal sealed class Recovery
     private readonly ChunkHasher _hasher;
     private long _highestSequence;
     private uint _highestPack;
+    private long _quarantineSequence;
     private RecoveryReport _report = new();
 
     public Recovery(IStorageBackend storage, RepositoryParameters parameters, ChunkHasher hasher, RepositoryStoreOptions options, ILogger logger)
@@ -34,13 +36,13 @@ internal sealed class Recovery
     public async Task<RecoveredState> RunAsync(CancellationToken cancellationToken)
     {
         var lengths = await ListPacksAsync(cancellationToken);
-        var quarantineSequence = await LoadQuarantineAsync(cancellationToken);
+        _quarantineSequence = await LoadQuarantineAsync(cancellationToken);
         var runs = await OpenRunsAsync(cancellationToken);
         var index = new DigestIndex(_storage, runs, _packs.IsUsable, _options, _logger, _highestSequence);
         await CatchUpAsync(index, Covered(runs), lengths, cancellationToken);
         var points = await LoadPointsAsync(cancellationToken);
         var numbers = new PackNumberAllocator(_storage, await NextPackNumberAsync(cancellationToken));
-        return new RecoveredState(index, _packs, points, numbers, quarantineSequence, _report with { Problems = _problems });
+        return new RecoveredState(index, _packs, points, numbers, _quarantineSequence, _report with { Problems = _problems });
     }
 
     private async Task<Dictionary<uint, long>> ListPacksAsync(CancellationToken cancellationToken)
@@ -184,7 +186,7 @@ internal sealed class Recovery
 
             try
             {
-                await CatchUpPackAsync(index, number, cancellationToken);
+                await CatchUpPackAsync(index, number, covered.GetValueOrDefault(number), cancellationToken);
                 await index.WriteTableIfFullAsync(cancellationToken);
             }
             catch (RepositoryException exception) when (exception.Error == RepositoryError.Damaged)
@@ -200,7 +202,7 @@ internal sealed class Recovery
         }
     }
 
-    private async Task CatchUpPackAsync(DigestIndex index, uint number, CancellationToken cancellationToken)
+    private async Task CatchUpPackAsync(DigestIndex index, uint number, uint covered, CancellationToken cancellationToken)
     {
         var name = PackFormat.NameOf(number);
         using var reader = await _storage.OpenReadAsync(name, cancellationToken) ?? throw RepositoryException.Damaged($"{name}: it is gone");
@@ -228,9 +230,32 @@ internal sealed class Recovery
 
         _report = _report with { UnsealedPacks = _report.UnsealedPacks + 1, UnreadableBytes = _report.UnreadableBytes + scan.UnreadableBytes };
         RepositoryStore.Log.PackScanned(_logger, name, scan.Frames.Count, scan.UnreadableBytes);
+        await NoteTruncationAsync(name, number, covered, scan.Frames, cancellationToken);
         var length = await SealAsync(name, number, scan.Frames, cancellationToken);
         _packs.Set(number, length);
         Enter(index, number, scan.Frames, length);
+    }
+
+    /// <summary>
+    /// The index covers more of the pack than is there: the file was cut. What runs still name behind its last frame must never count as held again,
+    /// and this is durable before the pack is sealed, because the footer takes those places.
+    /// </summary>
+    private async Task NoteTruncationAsync(string name, uint number, uint covered, List<PackFrame> frames, CancellationToken cancellationToken)
+    {
+        var end = (uint)frames.Max(frame => frame.End);
+
+        // A pack that was sealed with just these frames has lost no more than its footer.
+        if (covered <= end || covered == end + PackFormat.WriteEnd(number, frames, end).Length)
+        {
+            return;
+        }
+
+        var reason = $"{name}: cut off at byte {end}, {covered} were stored; what is lost is read again by the next backup";
+        using var quarantine = new Quarantine(_storage, _packs, _quarantineSequence);
+        await quarantine.AddAsync(
+            [new QuarantineItem { Digest = default, Kind = FrameKind.Chunk, Pack = number, Offset = end, ToEnd = true, Reason = reason }], cancellationToken);
+        _quarantineSequence++;
+        _problems.Add(reason);
     }
 
     private async Task RemoveEmptyAsync(uint number, long length, CancellationToken cancellationToken)

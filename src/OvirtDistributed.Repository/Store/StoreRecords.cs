@@ -42,5 +42,8 @@ internal sealed record QuarantineItem
 
     public required uint Offset { get; init; }
 
+    /// <summary>True: everything of the pack from <see cref="Offset"/> on is lost, not one frame; digest and kind say nothing then.</summary>
+    public bool ToEnd { get; init; }
+
     public required string Reason { get; init; }
 }
