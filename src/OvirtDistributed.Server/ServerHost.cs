@@ -20,6 +20,7 @@ using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
 using OvirtDistributed.Server.Repositories;
+using OvirtDistributed.Server.Retention;
 using OvirtDistributed.Server.Workers;
 using OvirtDistributed.Worker;
 
@@ -104,6 +105,10 @@ public static class ServerHost
         services.AddSingleton<RepositoryMonitor>();
         services.AddSingleton<PointCatalog>();
         services.AddSingleton<ManifestBuilder>();
+        services.AddSingleton<RetentionPlanner>();
+        services.AddSingleton<RetentionPolicies>();
+        services.AddSingleton<RetentionRunner>();
+        services.AddSingleton<PointPins>();
         services.AddSingleton<JobSignal>();
         services.AddSingleton<OutboxSignal>();
         services.AddSingleton<Leadership>();
@@ -160,6 +165,7 @@ public static class ServerHost
         services.AddHostedService(provider => provider.GetRequiredService<Reconciler>());
         services.AddHostedService(provider => provider.GetRequiredService<InventoryReader>());
         services.AddHostedService(provider => provider.GetRequiredService<RepositoryMonitor>());
+        services.AddHostedService(provider => provider.GetRequiredService<RetentionRunner>());
     }
 
     private static void AddEmbeddedWorkers(IServiceCollection services, TlsIdentity? tls)
@@ -177,6 +183,7 @@ public static class ServerHost
         application.MapGrpcService<WorkerAdminService>();
         application.MapGrpcService<JobAdminService>();
         application.MapGrpcService<PointAdminService>();
+        application.MapGrpcService<RetentionAdminService>();
         return application;
     }
 }

@@ -70,6 +70,9 @@ public sealed class ServerOptions
     /// <summary>How often repositories are asked for their state. Default 1 minute.</summary>
     public TimeSpan RepositoryInterval { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>How often points that no retention policy keeps are removed. Default 1 hour.</summary>
+    public TimeSpan RetentionInterval { get; set; } = TimeSpan.FromHours(1);
+
     /// <summary>Steps that run at the same time. Default 32.</summary>
     public int MaxConcurrentSteps { get; set; } = 32;
 
@@ -131,7 +134,7 @@ public sealed class ServerOptions
         (nameof(TransferReadyPatience), TransferReadyPatience),
         (nameof(TransferEndPatience), TransferEndPatience), (nameof(TransferInactivity), TransferInactivity),
         (nameof(ReconcileInterval), ReconcileInterval), (nameof(RequestLifetime), RequestLifetime), (nameof(InventoryInterval), InventoryInterval),
-        (nameof(RepositoryInterval), RepositoryInterval), (nameof(WorkerSilentAfter), WorkerSilentAfter),
+        (nameof(RepositoryInterval), RepositoryInterval), (nameof(RetentionInterval), RetentionInterval), (nameof(WorkerSilentAfter), WorkerSilentAfter),
     ];
 }
 

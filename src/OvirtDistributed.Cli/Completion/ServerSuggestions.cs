@@ -33,6 +33,10 @@ internal sealed class ServerSuggestions(CliHost host, GlobalOptions options)
         context,
         (server, call) => server.Points.ListPoints(new ListPointsRequest(), call).Points.Select(point => new CompletionItem(point.Id, detail: point.VmName)));
 
+    public Func<CompletionContext, IEnumerable<CompletionItem>> RetentionPolicies => context => Ask(
+        context,
+        (server, call) => server.Retention.ListRetentionPolicies(new ListRetentionPoliciesRequest(), call).Policies.Select(policy => new CompletionItem(policy.Name)));
+
     private List<CompletionItem> Ask(CompletionContext context, Func<ServerConnection, CallOptions, IEnumerable<CompletionItem>> question)
     {
         try

@@ -25,6 +25,7 @@ internal sealed class ServerConnection : IDisposable
         Workers = new WorkerService.WorkerServiceClient(channel);
         Jobs = new JobService.JobServiceClient(channel);
         Points = new PointService.PointServiceClient(channel);
+        Retention = new RetentionService.RetentionServiceClient(channel);
     }
 
     public string Address { get; }
@@ -41,6 +42,8 @@ internal sealed class ServerConnection : IDisposable
     public JobService.JobServiceClient Jobs { get; }
 
     public PointService.PointServiceClient Points { get; }
+
+    public RetentionService.RetentionServiceClient Retention { get; }
 
     /// <exception cref="CliException">The settings name no usable address or certificate.</exception>
     public static ServerConnection Create(ConnectionSettings settings)

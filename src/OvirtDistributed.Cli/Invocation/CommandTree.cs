@@ -9,6 +9,7 @@ using OvirtDistributed.Cli.Managers;
 using OvirtDistributed.Cli.Points;
 using OvirtDistributed.Cli.Repositories;
 using OvirtDistributed.Cli.Restore;
+using OvirtDistributed.Cli.Retention;
 using OvirtDistributed.Cli.Status;
 using OvirtDistributed.Cli.Vms;
 using OvirtDistributed.Cli.Workers;
@@ -47,7 +48,22 @@ internal static class CommandTree
             new JobWatchCommand(runner),
             new JobLogsCommand(runner),
             new JobCancelCommand(runner)));
-        root.Add(Group("point", "Restore points", new PointListCommand(runner), new PointShowCommand(runner)));
+        root.Add(Group(
+            "point",
+            "Restore points",
+            new PointListCommand(runner),
+            new PointShowCommand(runner),
+            new PointPinCommand(runner),
+            new PointUnpinCommand(runner)));
+        root.Add(Group(
+            "retention",
+            "How long restore points stay",
+            new RetentionSetCommand(runner),
+            new RetentionListCommand(runner),
+            new RetentionAssignCommand(runner),
+            new RetentionPreviewCommand(runner),
+            new RetentionApplyCommand(runner),
+            new RetentionRemoveCommand(runner)));
         root.Add(Group("restore", "Restore VMs and disks", new RestoreVmCommand(runner), new RestoreDiskCommand(runner)));
         root.Add(new CompletionCommand(runner));
 

@@ -10,6 +10,7 @@ using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
 using OvirtDistributed.Server.Repositories;
+using OvirtDistributed.Server.Retention;
 using OvirtDistributed.Server.Workers;
 
 namespace OvirtDistributed.Server.Database;
@@ -42,6 +43,12 @@ internal sealed class ServerDbContext(DbContextOptions<ServerDbContext> options)
     public DbSet<LedgerEntry> Ledger => Set<LedgerEntry>();
 
     public DbSet<RestorePoint> RestorePoints => Set<RestorePoint>();
+
+    public DbSet<RetentionPolicy> RetentionPolicies => Set<RetentionPolicy>();
+
+    public DbSet<RetentionAssignment> RetentionAssignments => Set<RetentionAssignment>();
+
+    public DbSet<PointPin> PointPins => Set<PointPin>();
 
     public DbSet<ServerFact> Facts => Set<ServerFact>();
 

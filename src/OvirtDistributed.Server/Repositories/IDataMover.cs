@@ -19,6 +19,10 @@ internal interface IDataMover
     /// <summary>Ends the sessions of a job that will not be committed, for ever.</summary>
     Task AbortJobAsync(MoverAddress repository, Guid jobId, IReadOnlyList<Guid> taskIds, CancellationToken cancellationToken);
 
+    /// <summary>Removes a restore point, durably; its space comes back with garbage collection.</summary>
+    /// <exception cref="MoverException">Refused while the point is locked or in use.</exception>
+    Task RemovePointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken);
+
     /// <summary>Every point, also those whose manifest cannot be read.</summary>
     IAsyncEnumerable<ListedPoint> ListPointsAsync(MoverAddress repository, CancellationToken cancellationToken);
 

@@ -22,6 +22,8 @@ internal sealed class FakeDataMover : IDataMover
 
     public int Commits { get; private set; }
 
+    public IReadOnlyList<string> PointIds => [.. PointsByJob.Values.Select(point => Read(point).PointId)];
+
     /// <summary>The next calls fail with these, one each.</summary>
     public void Arm(MoverFailure failure) => _faults.Enqueue(new MoverException(failure, $"the Data Mover was made to fail: {failure}"));
 
@@ -54,6 +56,14 @@ internal sealed class FakeDataMover : IDataMover
     {
         Strike();
         Aborted.Add(jobId);
+        return Task.CompletedTask;
+    }
+
+    public Task RemovePointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken)
+    {
+        Strike();
+        var (job, _) = PointsByJob.FirstOrDefault(point => Read(point.Value).PointId == pointId);
+        PointsByJob.Remove(job);
         return Task.CompletedTask;
     }
 
