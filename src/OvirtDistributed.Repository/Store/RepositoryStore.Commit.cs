@@ -125,6 +125,12 @@ public sealed partial class RepositoryStore
             }
         }
 
+        if (auditor.Missing.Count > 0)
+        {
+            // The next session looks through its base and finds what is gone: else the same would be missing again.
+            _state.Packs.NoteMissing();
+        }
+
         auditor.Missing.ThrowIfAny($"commit of job {manifest.JobId}");
         return auditor.PagesChecked;
     }
