@@ -20,7 +20,7 @@ internal static class SimulatorCommand
     private static readonly Option<string?> ControlSocket = new("--imageio-control") { Description = "Control socket of a real ovirt-imageio daemon that gets the tickets. Certificates for it are written to pki/ in the data directory." };
     private static readonly Option<int> ImageIoPort = new("--imageio-port") { Description = "Port on which that daemon serves images.", DefaultValueFactory = _ => 54322 };
     private static readonly Option<bool> Realistic = new("--realistic") { Description = "Take as long as an engine does: steps of 1 to 10 seconds." };
-    private static readonly Option<string?> Hybrid = new("--hybrid-from") { Description = "Cluster level from which backups take a snapshot (engines: 4.7). Never by default." };
+    private static readonly Option<string> Hybrid = new("--hybrid-from") { Description = "Cluster level from which backups take a snapshot, or 'never'.", DefaultValueFactory = _ => "4.7" };
     private static readonly Option<bool> PrintEnv = new("--print-env") { Description = "Print the connection as shell variables, and nothing else, when ready." };
     private static readonly Option<string?> CaFile = new("--ca-file") { Description = "Also write the CA certificate to this file." };
 
@@ -84,7 +84,7 @@ internal static class SimulatorCommand
             ImageIoControlSocket = parsed.GetValue(ControlSocket),
             ImageIoPort = parsed.GetValue(ImageIoPort),
             Pace = parsed.GetValue(Realistic) ? Pace.Realistic : Pace.Fast,
-            HybridBackupFrom = parsed.GetValue(Hybrid) is { } level ? ParseLevel(level) : null,
+            HybridBackupFrom = ParseLevel(parsed.GetValue(Hybrid)!),
         };
         return users.Count == 0 ? options : options with { User = users[0].Key, Password = users[0].Value, MoreUsers = users[1..] };
     }
@@ -97,8 +97,10 @@ internal static class SimulatorCommand
             : throw new ArgumentException($"{option}: '{text}' must have the form NAME{separator}VALUE.");
     }
 
-    private static Version ParseLevel(string text) =>
-        Version.TryParse(text, out var level) ? level : throw new ArgumentException($"--hybrid-from: '{text}' is not a level like 4.7.");
+    private static Version? ParseLevel(string text) =>
+        text == "never" ? null
+        : Version.TryParse(text, out var level) ? level
+        : throw new ArgumentException($"--hybrid-from: '{text}' must be a level like 4.7, or never.");
 
     private static void Announce(ParseResult parsed, SimulatorHost host)
     {

@@ -48,8 +48,8 @@ public sealed record SimulatorOptions
     /// <summary>Version the engine reports.</summary>
     public string EngineVersion { get; init; } = "4.5.7-1.el9";
 
-    /// <summary>Makes backups of running VMs with a snapshot from this cluster level on, as engines do by default. Null: never.</summary>
-    public Version? HybridBackupFrom { get; init; }
+    /// <summary>Backups take a snapshot of their own from this cluster level on; 4.7 is the engines' default. Null: never.</summary>
+    public Version? HybridBackupFrom { get; init; } = new(4, 7);
 
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 

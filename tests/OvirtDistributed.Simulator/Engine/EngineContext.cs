@@ -172,6 +172,9 @@ internal sealed class EngineContext : IAsyncDisposable
 /// <summary>What a request hands to the commands it causes.</summary>
 internal sealed record CommandScope(string CorrelationId, IReadOnlyList<ArmedFault> Sticking)
 {
+    /// <summary>A fault lets the merge fail that the request leads to.</summary>
+    public bool FailsMerge => Sticking.Any(f => f.Rule.FailMerge);
+
     /// <summary>For work the engine starts by itself.</summary>
     public static CommandScope Internal() => new(Guid.NewGuid().ToString(), []);
 }

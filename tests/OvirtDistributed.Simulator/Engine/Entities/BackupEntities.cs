@@ -33,6 +33,9 @@ internal sealed class Backup : Entity
     /// <summary>The auto-generated snapshot of a hybrid backup.</summary>
     public Guid? SnapshotId { get; set; }
 
+    /// <summary>A fault lets the merge of that snapshot fail: it stays behind.</summary>
+    public bool MergeFails { get; set; }
+
     /// <summary>Why the backup must fail, once something outside it has decided so.</summary>
     public string? AbortReason { get; set; }
 
@@ -91,6 +94,9 @@ internal sealed class ImageTransfer : Entity
     public Guid? ImageId { get; init; }
 
     public Guid? BackupId { get; init; }
+
+    /// <summary>The volume whose status this transfer keeps locked; null when it locks the disk, or nothing.</summary>
+    public Guid? LockedImageId { get; init; }
 
     public required bool Upload { get; init; }
 

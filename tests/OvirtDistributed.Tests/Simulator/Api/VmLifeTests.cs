@@ -125,7 +125,7 @@ public sealed class VmLifeTests
     [Fact]
     public async Task ForcedStopDuringBackup_FailsTheBackupFirst()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: o => o with { HybridBackupFrom = null });
         var vm = $"vms/{await api.VmAsync("web")}";
         var backup = (await api.PostOkAsync($"{vm}/backups", new { disks = new { disk = new[] { new { id = (await api.DisksOfAsync("web"))[0] } } } }))["id"]!.GetValue<string>();
         await api.WaitAsync($"{vm}/backups/{backup}", "phase", "ready");
