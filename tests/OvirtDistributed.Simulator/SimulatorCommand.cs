@@ -14,7 +14,7 @@ internal static class SimulatorCommand
     private static readonly Option<string?> Name = new("--name") { Description = "Name of the manager in URLs and in its certificate; the listen address by default." };
     private static readonly Option<string> Preset = new("--preset") { Description = "Inventory: empty, small, two-clusters, sdk-examples.", DefaultValueFactory = _ => "small" };
     private static readonly Option<int> Seed = new("--seed") { Description = "Seed of ids and disk content.", DefaultValueFactory = _ => 1 };
-    private static readonly Option<string?> Data = new("--data") { Description = "Directory for disks and sockets; kept at the end. A temporary one by default." };
+    private static readonly Option<string?> Data = new("--data") { Description = "Directory for disks, inventory and the CA; kept at the end. The next start with it goes on from there. A temporary one by default." };
     private static readonly Option<string[]> Users = new("--user") { Description = "A user that may log in, as NAME:PASSWORD. May be repeated; admin@internal:password by default." };
     private static readonly Option<string[]> HostAddresses = new("--host-address") { Description = "NAME=ADDRESS: what transfer URLs call a host. An unreachable address makes a proxy-only network. May be repeated." };
     private static readonly Option<string?> ControlSocket = new("--imageio-control") { Description = "Control socket of a real ovirt-imageio daemon that gets the tickets. Certificates for it are written to pki/ in the data directory." };
@@ -105,6 +105,12 @@ internal static class SimulatorCommand
     private static void Announce(ParseResult parsed, SimulatorHost host)
     {
         var options = Options(parsed);
+        if (host.Restored)
+        {
+            Console.Error.WriteLine(
+                $"The inventory of {parsed.GetValue(Data)} goes on from the last run; --preset and --seed are not applied. Sessions, jobs and image transfers have ended; backups that ran have failed; guests that ran have been started again.");
+        }
+
         if (parsed.GetValue(PrintEnv))
         {
             Console.Out.WriteLine($"export OVIRT_URL='{host.ApiUrl}'");

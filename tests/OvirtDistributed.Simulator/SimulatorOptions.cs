@@ -8,7 +8,10 @@ namespace OvirtDistributed.Simulator;
 /// <summary>How a simulator is run. Everything has a default that suits a test on one machine.</summary>
 public sealed record SimulatorOptions
 {
-    /// <summary>Where disks, sockets and scratch files live. A new directory under the temporary directory, removed at the end, when null.</summary>
+    /// <summary>
+    /// Where disks, sockets and scratch files live; a start over an existing one goes on where the last run ended. A new directory under the
+    /// temporary directory, removed at the end, when null.
+    /// </summary>
     public string? DataDirectory { get; init; }
 
     /// <summary>Address all servers listen on.</summary>

@@ -62,6 +62,7 @@ internal sealed class Operation(EngineContext engine, CommandScope scope, Engine
         try
         {
             change();
+            engine.Saver?.Changed();
         }
         finally
         {

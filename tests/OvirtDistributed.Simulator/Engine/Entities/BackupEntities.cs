@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Text.Json.Serialization;
 using OvirtDistributed.Simulator.Storage;
 
 namespace OvirtDistributed.Simulator.Engine.Entities;
@@ -43,8 +44,10 @@ internal sealed class Backup : Entity
     public bool StorageStarted { get; set; }
 
     /// <summary>The work that carries the backup from start to end.</summary>
+    [JsonIgnore]
     public Operation? Operation { get; set; }
 
+    [JsonIgnore]
     public TaskCompletionSource FinalizeRequested { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public bool Ended => Phase is BackupPhase.Succeeded or BackupPhase.Failed;

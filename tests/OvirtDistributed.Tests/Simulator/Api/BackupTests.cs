@@ -84,7 +84,7 @@ public sealed class BackupTests
     [Fact]
     public async Task FinalizeBeforeReady_FailsTheBackupAndFreesTheDisks()
     {
-        await using var api = await ApiFixture.StartAsync(change: o => o with { Pace = o.Pace with { First = TimeSpan.FromMilliseconds(200), Longest = TimeSpan.FromMilliseconds(200) } });
+        await using var api = await ApiFixture.StartAsync(change: o => o with { HybridBackupFrom = null, Pace = o.Pace with { First = TimeSpan.FromMilliseconds(200), Longest = TimeSpan.FromMilliseconds(200) } });
         var vm = $"vms/{await api.VmAsync("web")}";
         var backup = (await api.PostOkAsync($"{vm}/backups", Request((await api.DisksOfAsync("web"))[0], null)))["id"]!.GetValue<string>();
         await api.AssertFaultAsync(HttpMethod.Post, $"{vm}/backups/{backup}/finalize", new { }, HttpStatusCode.Conflict, "not in READY phase");
