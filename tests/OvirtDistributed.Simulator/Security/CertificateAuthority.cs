@@ -17,8 +17,8 @@ public sealed class CertificateAuthority : IDisposable
     private CertificateAuthority(X509Certificate2 root)
     {
         _root = root;
-        _notBefore = root.NotBefore.ToUniversalTime();
-        _notAfter = root.NotAfter.ToUniversalTime();
+        _notBefore = new DateTimeOffset(root.NotBefore);
+        _notAfter = new DateTimeOffset(root.NotAfter);
     }
 
     public CertificateAuthority(TimeProvider timeProvider)

@@ -130,8 +130,13 @@ public sealed partial class DiskStorage
 
         var parent = disk.Record.Layers[parentIndex ?? (disk.Record.Layers.Count - 1)];
         Guid[] recording = disk.Record.LastCheckpoint is { } last && parent.Bitmaps.Contains(last) ? [last] : [];
-        // A raw layer holds no bitmaps: what is merged into it later would lose them.
-        Guid[] bitmaps = checkpoint is not { } made ? recording : parent.Format == VolumeFormat.Cow ? [made] : [];
+        var bitmaps = recording;
+        if (checkpoint is { } made)
+        {
+            // A raw layer holds no bitmaps: what is merged into it later would lose them.
+            bitmaps = parent.Format == VolumeFormat.Cow ? [made] : [];
+        }
+
         var layer = new LayerRecord
         {
             ImageId = imageId,

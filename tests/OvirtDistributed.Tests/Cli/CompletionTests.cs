@@ -41,6 +41,27 @@ public sealed class CompletionTests
         Assert.Contains(expected, run.Out.Split('\n'));
     }
 
+    [Theory]
+    [InlineData("restore vm", "<POINT>")]
+    [InlineData("restore disk", "<POINT>")]
+    [InlineData("point show", "<POINT>")]
+    [InlineData("job show", "<JOB>")]
+    [InlineData("job logs", "<JOB>")]
+    [InlineData("job cancel", "<JOB>")]
+    [InlineData("job watch", "<JOB>")]
+    [InlineData("backup run", "<VM>")]
+    [InlineData("manager remove", "<MANAGER>")]
+    [InlineData("manager inventory", "<MANAGER>")]
+    public async Task Help_NamesTheArgumentAndNotWhatTheServerHas(string command, string expected)
+    {
+        await using var server = await FakeBackupServer.StartAsync(Samples.Installation());
+
+        var run = await CliRun.OvdAsync(server, [.. command.Split(' '), "--help"]);
+
+        var arguments = run.Out[run.Out.IndexOf("Arguments:", StringComparison.Ordinal)..];
+        Assert.StartsWith(expected, arguments.Split('\n')[1].Trim(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task SuggestWithoutServer_NamesOnlyWhatTheProgramKnows()
     {

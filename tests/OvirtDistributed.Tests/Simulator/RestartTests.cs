@@ -114,7 +114,7 @@ public sealed class RestartTests
 
         public static async Task<SimulatorProcess> StartAsync(string data, params string[] more)
         {
-            var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "ovd-simulator")) { RedirectStandardOutput = true, RedirectStandardError = true };
+            var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "ovd-simulator")) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
             foreach (var argument in new[] { "--data", data, "--print-env" }.Concat(more))
             {
                 start.ArgumentList.Add(argument);

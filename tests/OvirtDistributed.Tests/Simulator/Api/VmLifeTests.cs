@@ -265,4 +265,42 @@ public sealed class VmLifeTests
         await api.WaitAsync($"disks/{disk}", "status", "ok");
         return disk;
     }
+
+    [Fact]
+    public async Task FreezeWithoutAGuestAgent_FailsAndLeavesAnEvent()
+    {
+        var model = SimulatorModel.Empty with
+        {
+            DataCenters = [DataCenterModel.Simple("d", "c", [new VmModel("mute", [new DiskModel(1 << 20)]) { Running = true, GuestAgent = false }], 1)],
+        };
+        await using var api = await ApiFixture.StartAsync(model);
+        var vm = $"vms/{await api.VmAsync("mute")}";
+
+        await api.AssertFaultAsync(HttpMethod.Post, $"{vm}/freezefilesystems", new { }, HttpStatusCode.BadRequest, "guest agent");
+        await api.AssertFaultAsync(HttpMethod.Post, $"{vm}/thawfilesystems", new { }, HttpStatusCode.BadRequest, "guest agent");
+        var codes = (await api.GetAsync("events"))["event"]!.AsArray().Select(e => e!["code"]!.GetValue<string>()).ToList();
+        Assert.Contains("10769", codes);
+        Assert.Contains("10770", codes);
+    }
+
+    [Fact]
+    public async Task SnapshotDiskInATransfer_IsNotAttached()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        var owner = await api.VmAsync("db");
+        var disk = (await api.DisksOfAsync("db"))[0];
+        var snapshot = (await api.PostOkAsync($"vms/{owner}/snapshots", new { description = "s", persist_memorystate = "false" }))["id"]!.GetValue<string>();
+        await api.WaitAsync($"vms/{owner}/snapshots/{snapshot}", "snapshot_status", "ok");
+        var layer = (await api.GetAsync($"vms/{owner}/snapshots/{snapshot}/disks/{disk}"))["image_id"]!.GetValue<string>();
+        var transfer = (await api.PostOkAsync("imagetransfers", new { snapshot = new { id = layer }, direction = "download", format = "raw" }))["id"]!.GetValue<string>();
+        await api.WaitAsync($"imagetransfers/{transfer}", "phase", "transferring");
+        var attach = new { disk = new { id = disk, snapshot = new { id = snapshot } }, active = "true", bootable = "false", @interface = "virtio_scsi" };
+        var proxy = $"vms/{await api.VmAsync("web")}/diskattachments";
+
+        await api.AssertFaultAsync(HttpMethod.Post, proxy, attach, HttpStatusCode.Conflict, "Disk is locked");
+
+        await api.PostOkAsync($"imagetransfers/{transfer}/finalize", new { });
+        await api.WaitAsync($"imagetransfers/{transfer}", "phase", "finished_success");
+        await api.PostOkAsync(proxy, attach);
+    }
 }
