@@ -29,6 +29,9 @@ public enum RepositoryError
     /// <summary>Digests are in no live pack; <see cref="RepositoryException.MissingDigests"/> lists them.</summary>
     MissingFrames,
 
+    /// <summary>A session reads the point or builds on it; it can be removed when that has ended.</summary>
+    PointInUse,
+
     /// <summary>The fencing token is lower than one already seen for the task: this attempt has lost its lease.</summary>
     Fenced,
 

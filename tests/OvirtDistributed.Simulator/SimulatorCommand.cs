@@ -14,13 +14,13 @@ internal static class SimulatorCommand
     private static readonly Option<string?> Name = new("--name") { Description = "Name of the manager in URLs and in its certificate; the listen address by default." };
     private static readonly Option<string> Preset = new("--preset") { Description = "Inventory: empty, small, two-clusters, sdk-examples.", DefaultValueFactory = _ => "small" };
     private static readonly Option<int> Seed = new("--seed") { Description = "Seed of ids and disk content.", DefaultValueFactory = _ => 1 };
-    private static readonly Option<string?> Data = new("--data") { Description = "Directory for disks and sockets; kept at the end. A temporary one by default." };
+    private static readonly Option<string?> Data = new("--data") { Description = "Directory for disks, inventory and the CA; kept at the end. The next start with it goes on from there. A temporary one by default." };
     private static readonly Option<string[]> Users = new("--user") { Description = "A user that may log in, as NAME:PASSWORD. May be repeated; admin@internal:password by default." };
     private static readonly Option<string[]> HostAddresses = new("--host-address") { Description = "NAME=ADDRESS: what transfer URLs call a host. An unreachable address makes a proxy-only network. May be repeated." };
     private static readonly Option<string?> ControlSocket = new("--imageio-control") { Description = "Control socket of a real ovirt-imageio daemon that gets the tickets. Certificates for it are written to pki/ in the data directory." };
     private static readonly Option<int> ImageIoPort = new("--imageio-port") { Description = "Port on which that daemon serves images.", DefaultValueFactory = _ => 54322 };
     private static readonly Option<bool> Realistic = new("--realistic") { Description = "Take as long as an engine does: steps of 1 to 10 seconds." };
-    private static readonly Option<string?> Hybrid = new("--hybrid-from") { Description = "Cluster level from which backups take a snapshot (engines: 4.7). Never by default." };
+    private static readonly Option<string> Hybrid = new("--hybrid-from") { Description = "Cluster level from which backups take a snapshot, or 'never'.", DefaultValueFactory = _ => "4.7" };
     private static readonly Option<bool> PrintEnv = new("--print-env") { Description = "Print the connection as shell variables, and nothing else, when ready." };
     private static readonly Option<string?> CaFile = new("--ca-file") { Description = "Also write the CA certificate to this file." };
 
@@ -84,7 +84,7 @@ internal static class SimulatorCommand
             ImageIoControlSocket = parsed.GetValue(ControlSocket),
             ImageIoPort = parsed.GetValue(ImageIoPort),
             Pace = parsed.GetValue(Realistic) ? Pace.Realistic : Pace.Fast,
-            HybridBackupFrom = parsed.GetValue(Hybrid) is { } level ? ParseLevel(level) : null,
+            HybridBackupFrom = ParseLevel(parsed.GetValue(Hybrid)!),
         };
         return users.Count == 0 ? options : options with { User = users[0].Key, Password = users[0].Value, MoreUsers = users[1..] };
     }
@@ -97,12 +97,20 @@ internal static class SimulatorCommand
             : throw new ArgumentException($"{option}: '{text}' must have the form NAME{separator}VALUE.");
     }
 
-    private static Version ParseLevel(string text) =>
-        Version.TryParse(text, out var level) ? level : throw new ArgumentException($"--hybrid-from: '{text}' is not a level like 4.7.");
+    private static Version? ParseLevel(string text) =>
+        text == "never" ? null
+        : Version.TryParse(text, out var level) ? level
+        : throw new ArgumentException($"--hybrid-from: '{text}' must be a level like 4.7, or never.");
 
     private static void Announce(ParseResult parsed, SimulatorHost host)
     {
         var options = Options(parsed);
+        if (host.Restored)
+        {
+            Console.Error.WriteLine(
+                $"The inventory of {parsed.GetValue(Data)} goes on from the last run; --preset and --seed are not applied. Sessions, jobs and image transfers have ended; backups that ran have failed; guests that ran have been started again.");
+        }
+
         if (parsed.GetValue(PrintEnv))
         {
             Console.Out.WriteLine($"export OVIRT_URL='{host.ApiUrl}'");

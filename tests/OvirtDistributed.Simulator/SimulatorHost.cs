@@ -14,6 +14,7 @@ using OvirtDistributed.Simulator.Api;
 using OvirtDistributed.Simulator.Api.Resources;
 using OvirtDistributed.Simulator.Engine;
 using OvirtDistributed.Simulator.Model;
+using OvirtDistributed.Simulator.Persistence;
 using OvirtDistributed.Simulator.Security;
 
 namespace OvirtDistributed.Simulator;
@@ -43,6 +44,9 @@ public sealed class SimulatorHost : IAsyncDisposable
     /// <summary>The CA of all certificates here, in PEM.</summary>
     public string CaPem { get; }
 
+    /// <summary>The inventory is that of an earlier run in the same data directory, not the model's.</summary>
+    public bool Restored { get; private init; }
+
     /// <summary>What a test sees and does behind the API.</summary>
     public SimulatorEngine Engine { get; }
 
@@ -55,20 +59,25 @@ public sealed class SimulatorHost : IAsyncDisposable
     {
         var ownDirectory = options.DataDirectory is null ? Directory.CreateTempSubdirectory("ovd-sim-").FullName : null;
         var directory = ownDirectory ?? Directory.CreateDirectory(options.DataDirectory!).FullName;
-        var authority = new CertificateAuthority(options.TimeProvider);
+        var file = ownDirectory is null ? new StateFile(directory) : null;
+        var saved = file?.Load();
+        var authority = ownDirectory is null ? CertificateAuthority.Kept(directory, options.TimeProvider) : new CertificateAuthority(options.TimeProvider);
         var certificates = new List<IDisposable> { authority };
         EngineContext? engine = null;
         WebApplication? web = null;
         try
         {
             engine = new EngineContext(options, await parts.StartStorageAsync(options, directory, cancellationToken));
-            await new ModelBuilder(engine, model).BuildAsync(cancellationToken);
+            await (saved is null
+                ? new ModelBuilder(engine, model).BuildAsync(cancellationToken)
+                : new StateRestorer(engine, saved).RestoreAsync(cancellationToken));
+            engine.Saver = file is null ? null : new StateSaver(engine.State, file);
             await StartDaemonsAsync(engine, parts, directory, authority, certificates, cancellationToken);
             web = BuildWeb(options, engine, authority, Issue(authority, certificates, options, "manager", []));
             await web.StartAsync(cancellationToken);
             var address = web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
             var api = new Uri($"https://{options.ManagerName}:{new Uri(address).Port}/ovirt-engine/api");
-            return new SimulatorHost(web, engine, api, authority.Pem, certificates, ownDirectory);
+            return new SimulatorHost(web, engine, api, authority.Pem, certificates, ownDirectory) { Restored = saved is not null };
         }
         catch
         {

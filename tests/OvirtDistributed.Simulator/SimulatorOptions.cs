@@ -8,7 +8,10 @@ namespace OvirtDistributed.Simulator;
 /// <summary>How a simulator is run. Everything has a default that suits a test on one machine.</summary>
 public sealed record SimulatorOptions
 {
-    /// <summary>Where disks, sockets and scratch files live. A new directory under the temporary directory, removed at the end, when null.</summary>
+    /// <summary>
+    /// Where disks, sockets and scratch files live; a start over an existing one goes on where the last run ended. A new directory under the
+    /// temporary directory, removed at the end, when null.
+    /// </summary>
     public string? DataDirectory { get; init; }
 
     /// <summary>Address all servers listen on.</summary>
@@ -48,8 +51,8 @@ public sealed record SimulatorOptions
     /// <summary>Version the engine reports.</summary>
     public string EngineVersion { get; init; } = "4.5.7-1.el9";
 
-    /// <summary>Makes backups of running VMs with a snapshot from this cluster level on, as engines do by default. Null: never.</summary>
-    public Version? HybridBackupFrom { get; init; }
+    /// <summary>Backups take a snapshot of their own from this cluster level on; 4.7 is the engines' default. Null: never.</summary>
+    public Version? HybridBackupFrom { get; init; } = new(4, 7);
 
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 

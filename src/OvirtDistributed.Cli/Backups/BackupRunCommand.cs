@@ -12,7 +12,7 @@ namespace OvirtDistributed.Cli.Backups;
 
 internal sealed class BackupRunCommand : ServerCommand
 {
-    private readonly Argument<string[]> _vms = new("VM") { Description = "Names or ids", Arity = ArgumentArity.OneOrMore };
+    private readonly Argument<string[]> _vms = new("VM") { HelpName = "VM", Description = "Names or ids", Arity = ArgumentArity.OneOrMore };
     private readonly Option<bool> _full = new("--full") { Description = "Read everything, not only what changed" };
     private readonly Option<bool> _wait = new("--wait") { Description = "Wait for the jobs and end with their outcome" };
     private readonly Option<string> _manager = new("--manager") { Description = "Manager of the VMs (name or id); not needed while there is one", HelpName = "MANAGER" };

@@ -10,7 +10,7 @@ namespace OvirtDistributed.Cli.Jobs;
 
 internal sealed class JobCancelCommand : ServerCommand
 {
-    private readonly Argument<string> _id = new("JOB") { Description = "Id, or its first characters" };
+    private readonly Argument<string> _id = new("JOB") { HelpName = "JOB", Description = "Id, or its first characters" };
     private readonly Option<bool> _wait = new("--wait") { Description = "Wait until the job has ended and cleaned up" };
 
     public JobCancelCommand(CommandRunner runner)

@@ -9,7 +9,7 @@ namespace OvirtDistributed.Cli.Jobs;
 
 internal sealed class JobLogsCommand : ServerCommand
 {
-    private readonly Argument<string> _id = new("JOB") { Description = "Id, or its first characters" };
+    private readonly Argument<string> _id = new("JOB") { HelpName = "JOB", Description = "Id, or its first characters" };
 
     public JobLogsCommand(CommandRunner runner)
         : base(runner, "logs", "Show what a job wrote down, oldest first")

@@ -8,7 +8,7 @@ namespace OvirtDistributed.Cli.Jobs;
 
 internal sealed class JobShowCommand : ServerCommand
 {
-    private readonly Argument<string> _id = new("JOB") { Description = "Id, or its first characters" };
+    private readonly Argument<string> _id = new("JOB") { HelpName = "JOB", Description = "Id, or its first characters" };
 
     public JobShowCommand(CommandRunner runner)
         : base(runner, "show", "Show a job: disks, amounts, where the time went")

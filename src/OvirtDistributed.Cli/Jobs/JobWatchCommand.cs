@@ -11,6 +11,7 @@ internal sealed class JobWatchCommand : ServerCommand
 {
     private readonly Argument<string[]> _ids = new("JOB")
     {
+        HelpName = "JOB",
         Description = "Ids, or their first characters; all running jobs when left out",
         Arity = ArgumentArity.ZeroOrMore,
     };

@@ -10,7 +10,7 @@ namespace OvirtDistributed.Cli.Managers;
 
 internal sealed class ManagerInventoryCommand : ServerCommand
 {
-    private readonly Argument<string?> _manager = new("MANAGER") { Description = "Name or id; all managers when left out", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Argument<string?> _manager = new("MANAGER") { HelpName = "MANAGER", Description = "Name or id; all managers when left out", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<bool> _refresh = new("--refresh") { Description = "Read it from the manager now" };
 
     public ManagerInventoryCommand(CommandRunner runner)

@@ -8,7 +8,7 @@ namespace OvirtDistributed.Cli.Managers;
 
 internal sealed class ManagerRemoveCommand : ServerCommand
 {
-    private readonly Argument<string> _manager = new("MANAGER") { Description = "Name or id" };
+    private readonly Argument<string> _manager = new("MANAGER") { HelpName = "MANAGER", Description = "Name or id" };
 
     public ManagerRemoveCommand(CommandRunner runner)
         : base(runner, "remove", "Forget a manager. Its restore points stay; refused while jobs of it run.")

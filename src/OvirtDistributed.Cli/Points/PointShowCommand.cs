@@ -10,7 +10,7 @@ namespace OvirtDistributed.Cli.Points;
 
 internal sealed class PointShowCommand : ServerCommand
 {
-    private readonly Argument<string> _id = new("POINT") { Description = "Id, or its first characters" };
+    private readonly Argument<string> _id = new("POINT") { HelpName = "POINT", Description = "Id, or its first characters" };
     private readonly Option<bool> _ovf = new("--ovf") { Description = "Print the VM's OVF and nothing else" };
 
     public PointShowCommand(CommandRunner runner)

@@ -12,7 +12,7 @@ namespace OvirtDistributed.Cli.Restore;
 /// <summary>Restores a disk to a local file. The data comes from the Data Mover itself: the backup server only says where.</summary>
 internal sealed class RestoreDiskCommand : ServerCommand
 {
-    private readonly Argument<string> _point = new("POINT") { Description = "Id of the restore point, or its first characters" };
+    private readonly Argument<string> _point = new("POINT") { HelpName = "POINT", Description = "Id of the restore point, or its first characters" };
     private readonly Argument<string?> _disk = new("DISK") { Description = "Id or alias; may be left out when there is one disk", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string> _file = new("--to-file") { Description = "File to write: a raw image, sparse where the disk is zero", HelpName = "FILE", Required = true };
     private readonly Option<bool> _force = new("--force") { Description = "Replace the file if there is one" };

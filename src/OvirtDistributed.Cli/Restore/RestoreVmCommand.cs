@@ -18,7 +18,7 @@ internal sealed class RestoreVmCommand : ServerCommand
         ["none"] = NicMode.None,
     };
 
-    private readonly Argument<string> _point = new("POINT") { Description = "Id of the restore point, or its first characters" };
+    private readonly Argument<string> _point = new("POINT") { HelpName = "POINT", Description = "Id of the restore point, or its first characters" };
     private readonly Option<string> _name = new("--name") { Description = "Name of the new VM", HelpName = "NAME", Required = true };
     private readonly Option<string> _manager = new("--manager") { Description = "Manager to restore to; default: the restore point's", HelpName = "MANAGER" };
     private readonly Option<string> _cluster = new("--cluster") { Description = "Cluster to restore to; default: the restore point's", HelpName = "CLUSTER" };

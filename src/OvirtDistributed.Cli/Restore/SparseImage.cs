@@ -2,6 +2,7 @@
 
 using Microsoft.Win32.SafeHandles;
 using OvirtDistributed.Cli.Invocation;
+using OvirtDistributed.Repository.Storage;
 
 namespace OvirtDistributed.Cli.Restore;
 
@@ -66,6 +67,7 @@ internal sealed class SparseImage : IDisposable
         try
         {
             await RandomAccess.WriteAsync(_handle, data, offset, cancellationToken);
+            WriteBack.Begin(_handle, offset, data.Length);
         }
         catch (IOException failure)
         {

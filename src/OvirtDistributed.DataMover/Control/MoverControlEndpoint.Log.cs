@@ -8,6 +8,9 @@ internal sealed partial class MoverControlEndpoint
 {
     private static partial class Log
     {
+        [LoggerMessage(LogLevel.Information, "Restore point {PointId} of repository {Repository} was asked to be removed; it was there: {Removed}")]
+        public static partial void PointRemoved(ILogger logger, string pointId, string repository, bool removed);
+
         [LoggerMessage(LogLevel.Information, "Task {TaskId} on {Repository} fenced below token {Token}, {Sessions} sessions ended")]
         public static partial void TaskFenced(ILogger logger, string taskId, string repository, long token, int sessions);
 

@@ -44,6 +44,16 @@ internal sealed partial class MoverControlEndpoint
         return new GetPointResponse { Manifest = Stored(await store.ReadManifestAsync(request.PointId, context.CancellationToken)) };
     }
 
+    public override async Task<RemovePointResponse> RemovePoint(RemovePointRequest request, ServerCallContext context)
+    {
+        draining.ThrowIfDraining();
+        var repository = roster.Require(request.Repository);
+        WireForms.Required(request.PointId, "point_id");
+        var removed = await repository.RequireStore().RemovePointAsync(request.PointId, context.CancellationToken);
+        Log.PointRemoved(logger, request.PointId, repository.Name, removed);
+        return new RemovePointResponse { Removed = removed };
+    }
+
     public override async Task<GetPointBlobResponse> GetPointBlob(GetPointBlobRequest request, ServerCallContext context)
     {
         var store = roster.Require(request.Repository).RequireStore();

@@ -15,5 +15,6 @@ internal static class FailureReasons
     public const string Opening = "opening";
     public const string RepositoryFailed = "repository-failed";
     public const string Damaged = "damaged";
+    public const string PointInUse = "point-in-use";
     public const string NoSpace = "no-space";
 }

@@ -20,6 +20,7 @@ internal static class RepositoryFailures
         {
             RepositoryError.Fenced => (FailureKind.WrongState, FailureReasons.Fenced),
             RepositoryError.SessionEnded => (FailureKind.WrongState, FailureReasons.SessionEnded),
+            RepositoryError.PointInUse => (FailureKind.WrongState, FailureReasons.PointInUse),
             RepositoryError.MissingFrames => (FailureKind.WrongState, FailureReasons.MissingFrames),
             RepositoryError.NotFound => (FailureKind.NotFound, null),
             RepositoryError.AlreadyExists => (FailureKind.AlreadyExists, null),

@@ -39,6 +39,31 @@ internal sealed class PointCatalog
         }
     }
 
+    /// <summary>Takes a point out of the catalog, so that nobody can pin it any more.</summary>
+    /// <param name="pointId">The point.</param>
+    /// <param name="removed">The point; null when there was none.</param>
+    /// <returns>False, and no change, while it is pinned.</returns>
+    public bool TryRemove(string pointId, out PointInfo? removed)
+    {
+        lock (_gate)
+        {
+            removed = _byId.GetValueOrDefault(pointId);
+            if (removed is null)
+            {
+                return true;
+            }
+
+            if (_pins.ContainsKey(pointId))
+            {
+                return false;
+            }
+
+            _byId.Remove(pointId);
+            _byJob.Remove(removed.JobId);
+            return true;
+        }
+    }
+
     public PointInfo? FindOfJob(string jobId)
     {
         lock (_gate)

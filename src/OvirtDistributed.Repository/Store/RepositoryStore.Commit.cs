@@ -125,6 +125,12 @@ public sealed partial class RepositoryStore
             }
         }
 
+        if (auditor.Missing.Count > 0)
+        {
+            // The next session looks through its base and finds what is gone: else the same would be missing again.
+            _state.Packs.NoteMissing();
+        }
+
         auditor.Missing.ThrowIfAny($"commit of job {manifest.JobId}");
         return auditor.PagesChecked;
     }
@@ -137,7 +143,16 @@ public sealed partial class RepositoryStore
             return null;
         }
 
-        var manifest = await ReadManifestAsync(disk.BasePointId, cancellationToken);
+        VmManifest manifest;
+        try
+        {
+            manifest = await ReadManifestAsync(disk.BasePointId, cancellationToken);
+        }
+        catch (RepositoryException failure) when (failure.Error == RepositoryError.NotFound)
+        {
+            return null; // removed at this moment: the whole map is looked at
+        }
+
         foreach (var candidate in manifest.Disks)
         {
             if (candidate.DiskId == disk.DiskId)

@@ -7,6 +7,9 @@ public sealed partial class RepositoryStore
 {
     internal static partial class Log
     {
+        [LoggerMessage(LogLevel.Information, "Point {PointId} of VM {VmId} removed")]
+        public static partial void PointRemoved(ILogger logger, string pointId, string vmId);
+
         [LoggerMessage(LogLevel.Warning, "An index run was damaged and is rebuilt from the packs: {Fault}")]
         public static partial void RunDamaged(ILogger logger, string fault);
 

@@ -151,7 +151,7 @@ public sealed partial class RepositoryStore
             BasePointId = request.BasePointId,
         };
         var old = await SessionJournal.ListAsync(_storage, request.TaskId, cancellationToken);
-        var pages = await ReadPagesAsync(old, begin, cancellationToken);
+        var pages = await KeepWholeAsync(await ReadPagesAsync(old, begin, cancellationToken), request.DiskSize, cancellationToken);
         var damaged = root is { } map ? await FindDamageAsync(map, cancellationToken) : [];
         var name = SessionJournal.NewName(request.TaskId, request.FencingToken, old);
         var journal = await SessionJournal.BeginAsync(_storage, name, begin, pages, cancellationToken);
@@ -196,6 +196,20 @@ public sealed partial class RepositoryStore
         }
 
         return [.. pages.Select(page => new PageDigest(page.Key, page.Value))];
+    }
+
+    /// <summary>The pages of which everything is still there: what was lost since they were journaled is read again (invariant 8).</summary>
+    private async Task<List<PageDigest>> KeepWholeAsync(List<PageDigest> pages, long diskSize, CancellationToken cancellationToken)
+    {
+        var lost = new HashSet<long>();
+        await AuditAsync(
+            async () =>
+            {
+                lost.Clear();
+                using var auditor = new MapAuditor(_state.Index, _context.Reader, Hasher) { Damaged = range => lost.Add(range.Offset / MapGeometry.PageBytes) };
+                await auditor.CheckPagesAsync(pages.ToArray(), diskSize, cancellationToken);
+            });
+        return lost.Count == 0 ? pages : pages.FindAll(page => !lost.Contains(page.PageIndex));
     }
 
     /// <summary>Ranges of a committed map that cannot be read. Nothing is looked at while no frame is known to be damaged.</summary>

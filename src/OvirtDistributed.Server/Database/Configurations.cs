@@ -69,6 +69,9 @@ internal sealed class JobConfiguration : IEntityTypeConfiguration<Job>
         builder.HasIndex(job => new { job.Outcome, job.NextRun });
         builder.HasIndex(job => job.Created);
         builder.HasIndex(job => job.VmId);
+
+        // Of two requests at the same time one makes its job: the manager allows one backup of a VM at a time.
+        builder.HasIndex(job => new { job.ManagerId, job.VmId }).IsUnique().HasFilter("kind = 'Backup' AND outcome = 'Running'");
         builder.HasMany(job => job.Tasks).WithOne().HasForeignKey(task => task.JobId).OnDelete(DeleteBehavior.Cascade);
     }
 }

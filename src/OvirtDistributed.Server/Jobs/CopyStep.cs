@@ -11,6 +11,7 @@ internal sealed class CopyStep(JobKind kind, TaskSettlement settlement, ServerOp
 
     public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
     {
+        context.Job.Message = "";
         await settlement.SettleAsync(context, stop: false, cancellationToken);
         var tasks = context.Job.Tasks;
         if (tasks.FirstOrDefault(task => task.State == TaskState.Failed) is { } failed)

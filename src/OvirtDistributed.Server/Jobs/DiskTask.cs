@@ -35,8 +35,11 @@ internal sealed class DiskTask
 
     public DateTimeOffset? LeaseUntil { get; set; }
 
-    /// <summary>When the present attempt was last written to the outbox.</summary>
+    /// <summary>When the present attempt was last offered, or was last seen to wait in its queue.</summary>
     public DateTimeOffset Offered { get; set; }
+
+    /// <summary>When the present attempt was last written to the outbox.</summary>
+    public DateTimeOffset Published { get; set; }
 
     public bool Incremental { get; set; }
 

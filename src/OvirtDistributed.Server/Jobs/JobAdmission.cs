@@ -77,7 +77,7 @@ internal sealed class JobAdmission(
         var repository = NameLookup.Resolve(repositories, "repository", "repository", request.Repository, row => row.Name, row => row.Id);
         var vms = await ResolveVmsAsync(manager, request.Vms, cancellationToken);
         vms.ForEach(vm => CheckExclusions(vm, request.ExcludedDisks, vms));
-        await RefuseSecondRunAsync(context, manager.Id, vms, cancellationToken);
+        await RefuseSecondRunAsync(context, manager.Id, [.. vms.Select(vm => vm.Id)], cancellationToken);
 
         var jobs = vms.Select(vm => NewJob(JobKind.Backup, manager.Id, vm.Id, vm.Name, repository.Id, vm.ClusterId, job =>
             job.Backup = new BackupDetails
@@ -163,9 +163,8 @@ internal sealed class JobAdmission(
         }
     }
 
-    private static async Task RefuseSecondRunAsync(ServerDbContext context, Guid managerId, List<EngineVm> vms, CancellationToken cancellationToken)
+    private static async Task RefuseSecondRunAsync(ServerDbContext context, Guid managerId, List<Guid> ids, CancellationToken cancellationToken)
     {
-        var ids = vms.Select(vm => vm.Id).ToList();
         var running = await context.Jobs.AsNoTracking()
             .Where(job => job.Kind == JobKind.Backup && job.Outcome == JobOutcome.Running && job.ManagerId == managerId && ids.Contains(job.VmId))
             .Select(job => new { job.Id, job.VmName })
@@ -298,6 +297,19 @@ internal sealed class JobAdmission(
         try
         {
             await context.SaveChangesAsync(cancellationToken);
+        }
+        catch (DbUpdateException failure) when (
+            failure.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, TableName: "jobs" })
+        {
+            // Another request for one of the VMs came first, at the same moment. The same request twice is answered with its jobs.
+            context.ChangeTracker.Clear();
+            if (requestId.Length > 0 && await FindHandledAsync(context, requestId, cancellationToken) is { } handled)
+            {
+                return handled;
+            }
+
+            await RefuseSecondRunAsync(context, jobs[0].ManagerId, [.. jobs.Select(job => job.VmId)], cancellationToken);
+            throw new OperatorException(FailureKind.Conflict, "Another backup of the VM was started at the same time and has ended already: ask again.", failure);
         }
         catch (DbUpdateException failure) when (
             requestId.Length > 0 && failure.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })

@@ -16,6 +16,9 @@ internal enum JobEvent
     CheckpointLost,
     TasksDone,
     Committed,
+
+    /// <summary>The repository has lost something between the upload and the commit: the disks are gone through once more.</summary>
+    FramesMissing,
     BackupFinalized,
 
     /// <summary>The point is committed but the engine's backup could not be ended: the reconciler goes on.</summary>

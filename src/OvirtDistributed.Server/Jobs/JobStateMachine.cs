@@ -34,7 +34,7 @@ internal sealed class JobStateMachine
         machine.In(Copying).On(TasksDone, Committing).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
 
         // From here on the point exists or may exist: cancelling would only hide it.
-        machine.In(Committing).On(Committed, Finalizing).On(StepFailed, Undoing).IgnoreRest();
+        machine.In(Committing).On(Committed, Finalizing).On(FramesMissing, Copying).On(StepFailed, Undoing).IgnoreRest();
         machine.In(Finalizing).On(BackupFinalized, PruningCheckpoints).On(FinalizeFailed, JobState.Warning).On(StepFailed, JobState.Warning).IgnoreRest();
         machine.In(PruningCheckpoints).On(CheckpointsPruned, JobState.Succeeded).On(StepFailed, JobState.Warning).IgnoreRest();
         machine.In(Undoing).On(Undone, JobState.Failed).On(UndoneAfterCancel, JobState.Cancelled).On(StepFailed, JobState.Failed).IgnoreRest();

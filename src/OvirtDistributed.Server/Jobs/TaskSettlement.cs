@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Contracts.Bus;
 using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
@@ -14,9 +15,12 @@ namespace OvirtDistributed.Server.Jobs;
 /// Data Mover, and offers again or gives up. Single steps; the copying and the undoing step call it until every task has ended.
 /// </summary>
 internal sealed class TaskSettlement(
-    TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, IEngineDirectory engines, IDataMover mover, PreparationLocks locks,
+    TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, IEngineDirectory engines, IDataMover mover, PreparationLocks locks, IClusterQueues queues,
     ServerInstruments instruments, ServerOptions options)
 {
+    // Beyond this an offer counts as lost even though others still wait in its queue.
+    private static readonly TimeSpan LongestWaitInQueue = TimeSpan.FromHours(1);
+
     /// <summary>One round over all tasks.</summary>
     /// <param name="step">The job's step.</param>
     /// <param name="stop">True when nothing may be offered any more.</param>
@@ -48,8 +52,7 @@ internal sealed class TaskSettlement(
                 task.Message = "";
                 break;
             case TaskState.Offered when step.Now - task.Offered > options.OfferAgainAfter:
-                Offer(step, task);
-                step.Warning($"disk {task.DiskAlias}: nobody took attempt {task.Attempt}, offered again. {task.Message}", task.Id);
+                await OfferAgainAsync(step, task, cancellationToken);
                 break;
             case TaskState.Closing:
                 await CloseAsync(step, task, cancellationToken);
@@ -60,10 +63,43 @@ internal sealed class TaskSettlement(
         }
     }
 
+    /// <summary>
+    /// Offers wait in order: while there are any in the cluster's queue, this one is among them or is known to be lost once they are taken. Publishing
+    /// it anyway would fill the queue with copies as long as no worker listens or all are busy.
+    /// </summary>
+    private async Task OfferAgainAsync(StepContext step, DiskTask task, CancellationToken cancellationToken)
+    {
+        var queue = await ReadQueueAsync(task, cancellationToken);
+        if (queue is { Messages: > 0 } && step.Now - task.Published < LongestWaitInQueue)
+        {
+            task.Offered = step.Now;
+            task.Message = queue.Consumers > 0
+                ? $"waits in the queue: {queue.Messages} offer(s), {queue.Consumers} worker(s) listen"
+                : "waits in the queue: no worker of the cluster listens; start one, or free a slot";
+            return;
+        }
+
+        Offer(step, task);
+        step.Warning($"disk {task.DiskAlias}: nobody took attempt {task.Attempt}, offered again. {task.Message}", task.Id);
+    }
+
+    private async Task<QueueState?> ReadQueueAsync(DiskTask task, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await queues.ReadAsync(ClusterQueue.NameOf(task.ClusterId), cancellationToken);
+        }
+        catch (OfferException)
+        {
+            return null; // The outbox keeps the offer until the bus is back.
+        }
+    }
+
     /// <summary>Writes an offer of the present attempt; it is published after the step was saved.</summary>
     public void Offer(StepContext step, DiskTask task)
     {
         task.Offered = step.Now;
+        task.Published = step.Now;
         step.Database.Outbox.Add(new OutboxOffer
         {
             TaskId = task.Id,
@@ -77,7 +113,7 @@ internal sealed class TaskSettlement(
 
     private async Task CloseAsync(StepContext step, DiskTask task, CancellationToken cancellationToken)
     {
-        using var turn = await locks.EnterAsync(task.Id, cancellationToken);
+        await using var turn = await locks.EnterAsync(task.Id, cancellationToken);
         var owner = OwnerOf(step.Job, task);
         var transfer = await ledger.FindOpenAsync(LedgerKind.ImageTransfer, owner, cancellationToken);
         var ended = transfer is null ? CleanupResult.Gone : await cleanup.EndTransferAsync(transfer, finish: true, cancellationToken);
@@ -143,7 +179,7 @@ internal sealed class TaskSettlement(
 
     private async Task RecoverAsync(StepContext step, DiskTask task, bool stop, CancellationToken cancellationToken)
     {
-        using var turn = await locks.EnterAsync(task.Id, cancellationToken);
+        await using var turn = await locks.EnterAsync(task.Id, cancellationToken);
         if (!await ClosePathAsync(step, task, cancellationToken))
         {
             return;
@@ -157,7 +193,7 @@ internal sealed class TaskSettlement(
         }
         catch (MoverException failure) when (failure.IsPassing && !stop)
         {
-            task.Message = $"waits for the Data Mover to fence the old attempt: {failure.Message}";
+            await WaitForFenceAsync(step, task, failure.Message, cancellationToken);
             return;
         }
 
@@ -171,6 +207,25 @@ internal sealed class TaskSettlement(
         }
 
         Decide(step, task, attempt?.FailureCode, stop);
+    }
+
+    /// <summary>Nothing may go on before the old attempt is shut out; but nobody waits for a backup that the manager has ended meanwhile.</summary>
+    private async Task WaitForFenceAsync(StepContext step, DiskTask task, string problem, CancellationToken cancellationToken)
+    {
+        if (await ExplainDeadSourceAsync(step.Job, cancellationToken) is { } reason)
+        {
+            GiveUp(step, task, $"disk {task.DiskAlias}: {reason}");
+            return;
+        }
+
+        var message = $"waits for the Data Mover, which must shut out the old attempt first: {problem}";
+        if (task.Message != message)
+        {
+            task.Message = message;
+            step.Warning($"disk {task.DiskAlias}: {message}", task.Id);
+        }
+
+        step.Job.Message = $"Disk {task.DiskAlias} {message}";
     }
 
     /// <summary>An engine backup that is over gives no further attempt anything to read; null while it is fine.</summary>

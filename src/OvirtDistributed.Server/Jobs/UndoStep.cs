@@ -59,9 +59,13 @@ internal sealed class UndoStep(
 
         foreach (var entry in (await ledger.ListOpenAsync(job.Id, cancellationToken)).OrderBy(entry => OrderOf(entry.Kind)))
         {
-            if (await EndAsync(job, entry, cancellationToken) == CleanupResult.Waiting)
+            switch (await EndAsync(job, entry, cancellationToken))
             {
-                return false;
+                case CleanupResult.Waiting:
+                    return false;
+                case CleanupResult.LeftAlone:
+                    job.Note($"{entry.Kind} {entry.EngineId ?? entry.Id} was left on the manager: its description no longer says that this job made it");
+                    break;
             }
         }
 

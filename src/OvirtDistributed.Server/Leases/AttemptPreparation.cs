@@ -22,7 +22,7 @@ internal sealed class AttemptPreparation(
     /// <exception cref="EngineException">The engine refused; the attempt cannot go on.</exception>
     public async Task<AttemptOrder?> PrepareAsync(LeaseClaim claim, CancellationToken cancellationToken)
     {
-        using var turn = await locks.EnterAsync(claim.TaskId, cancellationToken);
+        await using var turn = await locks.EnterAsync(claim.TaskId, cancellationToken);
         if (!await leases.IsHeldAsync(claim, cancellationToken))
         {
             return null;

@@ -16,4 +16,7 @@ internal enum CleanupResult
 
     /// <summary>The engine does not know it (any more).</summary>
     Gone,
+
+    /// <summary>It no longer carries our mark: somebody has taken it over, so it is not ours to remove.</summary>
+    LeftAlone,
 }

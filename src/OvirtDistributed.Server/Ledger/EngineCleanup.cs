@@ -94,6 +94,12 @@ internal sealed class EngineCleanup(EngineLedger ledger, IEngineDirectory engine
             return CleanupResult.Gone;
         }
 
+        if (!EngineMarker.IsOfJob(disk.Description, installation.InstanceId, entry.JobId))
+        {
+            await ledger.CloseAsync(entry, $"left alone: disk {disk.Alias} no longer carries our mark", cancellationToken);
+            return CleanupResult.LeftAlone;
+        }
+
         if (disk.Status != "locked")
         {
             await engine.DeleteDiskAsync(disk.Id, entry.Id, cancellationToken);
@@ -123,8 +129,8 @@ internal sealed class EngineCleanup(EngineLedger ledger, IEngineDirectory engine
 
         if (!EngineMarker.IsOfJob(vm.Description, installation.InstanceId, entry.JobId))
         {
-            await ledger.CloseAsync(entry, "left alone: the VM no longer carries our mark", cancellationToken);
-            return CleanupResult.Gone;
+            await ledger.CloseAsync(entry, $"left alone: VM {vm.Name} no longer carries our mark", cancellationToken);
+            return CleanupResult.LeftAlone;
         }
 
         if (vm.Status != "image_locked")

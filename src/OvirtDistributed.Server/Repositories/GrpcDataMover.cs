@@ -17,6 +17,9 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
 {
     // A fence or a commit flushes files; anything longer than this is a Data Mover that hangs.
     private static readonly TimeSpan CallLimit = TimeSpan.FromMinutes(2);
+
+    // The whole map may have to be read, from disks that are busy: a page for each 16 MiB. A connection that is dead shows within a minute.
+    private static readonly TimeSpan CommitLimit = TimeSpan.FromHours(6);
     private static readonly TimeSpan StatusLimit = TimeSpan.FromSeconds(15);
 
     private readonly ConcurrentDictionary<string, Lazy<GrpcChannel>> _channels = new(StringComparer.OrdinalIgnoreCase);
@@ -62,7 +65,7 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
                     JobId = jobId.ToString("D"),
                     Manifest = UnsafeByteOperations.UnsafeWrap(manifest),
                 },
-                deadline: Deadline(CallLimit * 5),
+                deadline: Deadline(CommitLimit),
                 cancellationToken: cancellationToken);
             return new CommittedPoint(point.PointId, point.Created, point.StoredBytes);
         });
@@ -75,6 +78,12 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
                 JobId = jobId.ToString("D"),
                 TaskIds = { taskIds.Select(task => task.ToString("D")) },
             },
+            deadline: Deadline(CallLimit),
+            cancellationToken: cancellationToken));
+
+    public Task RemovePointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client => await client.RemovePointAsync(
+            new RemovePointRequest { Repository = repository.Repository, PointId = pointId },
             deadline: Deadline(CallLimit),
             cancellationToken: cancellationToken));
 
@@ -159,6 +168,7 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             StatusCode.NotFound when FailureStatus.ReasonOf(failure) is "unknown-repository" => MoverFailure.Refused,
             StatusCode.NotFound => MoverFailure.NotFound,
             StatusCode.FailedPrecondition when FailureStatus.ReasonOf(failure) is "busy" or "draining" => MoverFailure.Unreachable,
+            StatusCode.FailedPrecondition when FailureStatus.ReasonOf(failure) is "missing-frames" => MoverFailure.MissingFrames,
             StatusCode.FailedPrecondition or StatusCode.InvalidArgument or StatusCode.AlreadyExists or StatusCode.PermissionDenied => MoverFailure.Refused,
             StatusCode.ResourceExhausted => MoverFailure.Full,
             StatusCode.DataLoss => MoverFailure.Damaged,

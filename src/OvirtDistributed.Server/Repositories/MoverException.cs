@@ -14,6 +14,9 @@ internal enum MoverFailure
     Refused,
     Full,
     Damaged,
+
+    /// <summary>A commit names objects that are in no live pack: sent once more, it can succeed.</summary>
+    MissingFrames,
 }
 
 /// <summary>A call to a Data Mover that failed; the message is fit for an operator.</summary>

@@ -57,7 +57,7 @@ internal static class RetentionCalculator
     }
 
     private static void Apply(
-        RetentionRule rule, IReadOnlyList<RetentionCandidate> newestFirst, DateTimeOffset now, Predicate<RetentionCandidate> wanted, Dictionary<string, List<string>> reasons)
+        RetentionRule rule, List<RetentionCandidate> newestFirst, DateTimeOffset now, Predicate<RetentionCandidate> wanted, Dictionary<string, List<string>> reasons)
     {
         var zone = TimeZoneInfo.FindSystemTimeZoneById(rule.TimeZone);
         for (var index = 0; index < Math.Min(rule.Last, newestFirst.Count); index++)
@@ -103,7 +103,7 @@ internal static class RetentionCalculator
     private static string Format(DateTimeOffset time, string pattern) => time.ToString(pattern, CultureInfo.InvariantCulture);
 
     private static IEnumerable<(RetentionCandidate Point, string Label)> NewestOfEach(
-        IReadOnlyList<RetentionCandidate> newestFirst, int count, Func<DateTimeOffset, string> period)
+        List<RetentionCandidate> newestFirst, int count, Func<DateTimeOffset, string> period)
     {
         var periods = 0;
         var last = "";

@@ -70,14 +70,17 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
         return (root, digest?.Finish() ?? string.Empty);
     }
 
-    // Segments in the making beyond those being written: one each for fetch, decode and digest, and one to spare.
-    private const int ReadAhead = 4;
+    // A quarter of a backup's segment: twice the pieces on their way in half the memory, and 1 MiB is what one ImageIO request needs.
+    private const int SegmentBytes = 1 << 20;
+
+    // Segments in the making beyond those being written: some being fetched on each connection while others are decoded.
+    private const int ReadAhead = 8;
 
     private static DiskImageReader NewReader(Contracts.Mover.V1.DiskRoot root, ReadSession session, int readAhead) => new(
         new DiskRoot(new ChunkDigest(root.Digest.Span), root.Levels, root.SizeBytes),
         session,
         ChunkHasher.Unkeyed,
-        new DiskImageReaderOptions { SegmentBytes = Segment.ContentBytes, ReadAhead = readAhead });
+        new DiskImageReaderOptions { SegmentBytes = SegmentBytes, ReadAhead = readAhead });
 
     private async Task<ReadSession> OpenAsync(TaskOrder order, MoverChannels channels, CancellationToken cancellationToken)
     {

@@ -116,7 +116,7 @@ internal sealed class AdminEndpoint(SimulatorEngine engine, ApiRouter router, Se
         name = "oVirt simulator",
         api = router.Describe().ToList(),
         api_parameters = new[] { "search", "max", "case_sensitive", "follow", "all_content", "async", "correlation_id" },
-        faults = new[] { "delay", "status", "drop_connection", "drop_after_bytes (imageio)", "stick_phase", "before_handling", "after_handling" },
+        faults = new[] { "delay", "status", "drop_connection", "drop_after_bytes (imageio)", "stick_phase", "fail_merge", "before_handling", "after_handling" },
         admin = new[]
         {
             "GET about, leftovers, vms, disks, faults", "POST faults (a rule)", "DELETE faults[/NAME]", "DELETE sessions", "POST vms/ID/crash",
@@ -125,7 +125,6 @@ internal sealed class AdminEndpoint(SimulatorEngine engine, ApiRouter router, Se
         },
         not_like_an_engine = new[]
         {
-            "Hybrid backups show the auto-generated snapshot and its life, but read from the same scratch overlay as live ones.",
             "Moving a disk changes the engine's view of it; the files stay in one directory for all storage domains.",
             "A snapshot disk attached to another VM is known to the API only: no guest sees it.",
             "There is one user role: whoever can log in may do everything.",

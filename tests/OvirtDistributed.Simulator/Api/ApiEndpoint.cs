@@ -123,6 +123,11 @@ internal sealed partial class ApiEndpoint(
                 await new LinkFollower(router, request).FollowAsync(reply.Body, follow);
             }
 
+            if (request.Method != "GET")
+            {
+                commands.Engine.Saver?.Changed();
+            }
+
             return (reply, ApiAnswer.Of(reply.Status, reply.Body, json));
         }
         finally

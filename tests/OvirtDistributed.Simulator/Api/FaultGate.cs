@@ -11,7 +11,7 @@ internal sealed class FaultGate(FaultSet faults, TimeProvider time)
     /// <summary>
     /// Strikes the rules of a moment and carries out their effects in the order in which they were armed.
     /// </summary>
-    /// <returns>The answer that replaces the handler's, if any, and the faults that hold the entity's phase. Aborts the connection itself.</returns>
+    /// <returns>The answer that replaces the handler's, if any, and the faults that act on the work the request starts. Aborts the connection itself.</returns>
     public async Task<(ApiAnswer? Answer, List<ArmedFault> Sticking)> PassAsync(HttpContext context, FaultMoment moment, string path, bool json)
     {
         ApiAnswer? answer = null;
@@ -24,7 +24,7 @@ internal sealed class FaultGate(FaultSet faults, TimeProvider time)
                 await Task.Delay(rule.Delay, time, context.RequestAborted);
             }
 
-            if (rule.StickPhase)
+            if (rule.StickPhase || rule.FailMerge)
             {
                 sticking.Add(fault);
             }

@@ -15,7 +15,7 @@ internal sealed class EngineCommands
         Vms = new VmCommands(engine, Disks);
         Power = new PowerCommands(engine);
         Snapshots = new SnapshotCommands(engine, Disks, Vms);
-        Backups = new BackupCommands(engine);
+        Backups = new BackupCommands(engine, Snapshots, Vms);
         Transfers = new TransferCommands(engine, Disks);
         Domains = new StorageDomainCommands(engine);
     }

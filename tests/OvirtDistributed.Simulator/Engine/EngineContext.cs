@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using OvirtDistributed.Simulator.Engine.Entities;
 using OvirtDistributed.Simulator.Faults;
 using OvirtDistributed.Simulator.ImageIo;
+using OvirtDistributed.Simulator.Persistence;
 using OvirtDistributed.Simulator.Storage;
 
 namespace OvirtDistributed.Simulator.Engine;
@@ -40,11 +41,17 @@ internal sealed class EngineContext : IAsyncDisposable
     /// <summary>The daemon on the manager that passes requests on to the hosts.</summary>
     public IImageIoDaemon? Proxy { get; set; }
 
+    /// <summary>Keeps the state in the data directory; null when there is none to keep.</summary>
+    public StateSaver? Saver { get; set; }
+
     public TimeProvider Time => Options.TimeProvider;
 
     public DateTimeOffset Now => Time.GetUtcNow();
 
     public CancellationToken Stopping => _stopping.Token;
+
+    /// <summary>New events are numbered after those that are there.</summary>
+    public void ContinueEvents() => _lastEvent = State.Events.Count == 0 ? 0 : State.Events[^1].Index;
 
     /// <summary>Adds an event. Call with the gate held.</summary>
     public EngineEvent Event(int code, string severity, string description, EventSubject subject, string? correlationId)
@@ -119,6 +126,11 @@ internal sealed class EngineContext : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Saver is not null)
+        {
+            await Saver.DisposeAsync();
+        }
+
         await _stopping.CancelAsync();
         Faults.Clear();
         Task[] running;
@@ -172,6 +184,9 @@ internal sealed class EngineContext : IAsyncDisposable
 /// <summary>What a request hands to the commands it causes.</summary>
 internal sealed record CommandScope(string CorrelationId, IReadOnlyList<ArmedFault> Sticking)
 {
+    /// <summary>A fault lets the merge fail that the request leads to.</summary>
+    public bool FailsMerge => Sticking.Any(f => f.Rule.FailMerge);
+
     /// <summary>For work the engine starts by itself.</summary>
     public static CommandScope Internal() => new(Guid.NewGuid().ToString(), []);
 }

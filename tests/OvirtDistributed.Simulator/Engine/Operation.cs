@@ -7,7 +7,7 @@ namespace OvirtDistributed.Simulator.Engine;
 /// <summary>Background work of one command: its steps wait at the engine's pace, and stand still while a fault holds their entity.</summary>
 internal sealed class Operation(EngineContext engine, CommandScope scope, EngineJob job)
 {
-    private readonly List<Task> _held = [.. scope.Sticking.Select(f => f.Released)];
+    private readonly List<Task> _held = [.. Holding(scope)];
     private int _step;
 
     public EngineContext Engine => engine;
@@ -30,7 +30,7 @@ internal sealed class Operation(EngineContext engine, CommandScope scope, Engine
     {
         lock (_held)
         {
-            _held.AddRange(other.Sticking.Select(f => f.Released));
+            _held.AddRange(Holding(other));
         }
     }
 
@@ -62,6 +62,7 @@ internal sealed class Operation(EngineContext engine, CommandScope scope, Engine
         try
         {
             change();
+            engine.Saver?.Changed();
         }
         finally
         {
@@ -119,6 +120,8 @@ internal sealed class Operation(EngineContext engine, CommandScope scope, Engine
             // As above.
         }
     }
+
+    private static IEnumerable<Task> Holding(CommandScope scope) => scope.Sticking.Where(f => f.Rule.StickPhase).Select(f => f.Released);
 
     private void End(string status)
     {

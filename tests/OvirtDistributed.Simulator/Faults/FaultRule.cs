@@ -50,6 +50,9 @@ public sealed record FaultRule
 
     /// <summary>Keeps the entity that the request creates or acts on in its present phase until the fault is removed: "stuck finalizing", "stuck locked".</summary>
     public bool StickPhase { get; init; }
+
+    /// <summary>Lets the merge fail that this request (removal of a snapshot, finalize of a hybrid backup) leads to: the snapshot is left behind.</summary>
+    public bool FailMerge { get; init; }
 }
 
 /// <summary>A rule in force, with the number of requests it has hit.</summary>

@@ -39,9 +39,9 @@ public sealed class FaultSet
             throw new ArgumentException($"Fault '{rule.Name}': skip must be 0 or more and times 1 or more.", nameof(rule));
         }
 
-        if (rule.StickPhase && rule.Moment != FaultMoment.BeforeHandling)
+        if ((rule.StickPhase || rule.FailMerge) && rule.Moment != FaultMoment.BeforeHandling)
         {
-            throw new ArgumentException($"Fault '{rule.Name}': a phase can only be held from before the request is handled.", nameof(rule));
+            throw new ArgumentException($"Fault '{rule.Name}': a phase can only be held, and a merge only fail, from before the request is handled.", nameof(rule));
         }
 
         lock (_gate)

@@ -14,6 +14,13 @@ public sealed class CertificateAuthority : IDisposable
     private readonly DateTimeOffset _notBefore;
     private readonly DateTimeOffset _notAfter;
 
+    private CertificateAuthority(X509Certificate2 root)
+    {
+        _root = root;
+        _notBefore = new DateTimeOffset(root.NotBefore);
+        _notAfter = new DateTimeOffset(root.NotAfter);
+    }
+
     public CertificateAuthority(TimeProvider timeProvider)
     {
         var now = timeProvider.GetUtcNow();
@@ -27,6 +34,23 @@ public sealed class CertificateAuthority : IDisposable
             new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
         _root = request.CreateSelfSigned(_notBefore, _notAfter);
+    }
+
+    /// <summary>The CA whose certificate and key lie in a directory, made when there is none: clients that trust it need not be told again.</summary>
+    public static CertificateAuthority Kept(string directory, TimeProvider timeProvider)
+    {
+        var file = Path.Combine(directory, "ca.pem");
+        if (File.Exists(file))
+        {
+            return new CertificateAuthority(X509Certificate2.CreateFromPemFile(file));
+        }
+
+        var authority = new CertificateAuthority(timeProvider);
+        using var key = authority._root.GetECDsaPrivateKey()!;
+        File.WriteAllText(file + ".new", $"{authority.Pem}{key.ExportPkcs8PrivateKeyPem()}\n");
+        File.SetUnixFileMode(file + ".new", UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        File.Move(file + ".new", file, overwrite: true);
+        return authority;
     }
 
     /// <summary>The CA certificate in PEM, as the engine's pki-resource serves it.</summary>

@@ -11,7 +11,7 @@ internal sealed class BackupEntry(Guid id, Guid vmId, VmProcess? vm)
 
     public Guid VmId { get; } = vmId;
 
-    /// <summary>The VM's storage process; null for a cold backup.</summary>
+    /// <summary>The VM's storage process; null for a cold backup and for one that reads a snapshot.</summary>
     public VmProcess? Vm { get; } = vm;
 
     public Dictionary<Guid, BackupDiskEntry> Disks { get; } = [];
@@ -22,7 +22,10 @@ internal sealed record BackupDiskEntry
 {
     public required DiskEntry Disk { get; init; }
 
-    /// <summary>Image that is removed with the backup: live, where old data is kept; cold, an overlay that carries a merged bitmap. Null when none is needed.</summary>
+    /// <summary>Cold and hybrid: the layer that is exported.</summary>
+    public Guid? Image { get; init; }
+
+    /// <summary>Image that is removed with the backup: live, where old data is kept; cold and hybrid, an overlay that carries a merged bitmap. Null when none is needed.</summary>
     public string? ScratchFile { get; init; }
 
     /// <summary>Live: node of the scratch image, and the job that fills it.</summary>

@@ -23,7 +23,8 @@ public sealed partial class DiskStorage
             }
         }
 
-        var backup = new BackupEntry(spec.BackupId, spec.VmId, vm);
+        var bySnapshot = spec.Disks.Any(d => d.NewImage is not null);
+        var backup = new BackupEntry(spec.BackupId, spec.VmId, bySnapshot ? null : vm);
         if (!_backups.TryAdd(spec.BackupId, backup))
         {
             throw new StorageException(StorageFailure.AlreadyExists, $"There is a backup {spec.BackupId} already.");
@@ -31,7 +32,9 @@ public sealed partial class DiskStorage
 
         try
         {
-            await (vm is null ? StartColdAsync(backup, spec, hold) : StartLiveAsync(backup, vm, spec, hold));
+            await (bySnapshot ? StartHybridAsync(backup, vm, spec, hold)
+                : vm is null ? StartColdAsync(backup, spec, hold)
+                : StartLiveAsync(backup, vm, spec, hold));
         }
         catch
         {
@@ -39,7 +42,8 @@ public sealed partial class DiskStorage
             throw;
         }
 
-        foreach (var disk in hold.All)
+        // A snapshot's layer does not change any more: the disk itself stays free.
+        foreach (var disk in hold.All.Where(_ => !bySnapshot))
         {
             disk.Backup = spec.BackupId;
         }
@@ -55,7 +59,7 @@ public sealed partial class DiskStorage
         }
 
         using var hold = await HoldAsync(backup.Disks.Keys.Where(_disks.ContainsKey), cancellationToken);
-        foreach (var disk in hold.All)
+        foreach (var disk in hold.All.Where(d => d.Backup == backupId))
         {
             disk.RequireNoExport("the end of the backup");
         }
@@ -65,7 +69,7 @@ public sealed partial class DiskStorage
             return;
         }
 
-        foreach (var disk in hold.All)
+        foreach (var disk in hold.All.Where(d => d.Backup == backupId))
         {
             disk.Backup = null;
         }
@@ -186,7 +190,7 @@ public sealed partial class DiskStorage
                     done.Add((disk, new BitmapStep(BitmapAction.Remove, layer, BitmapStep.NameOf(spec.ToCheckpoint))));
                 }
 
-                backup.Disks[disk.Id] = await PrepareColdAsync(disk, since.GetValueOrDefault(disk.Id));
+                backup.Disks[disk.Id] = await PrepareStoppedAsync(disk, disk.Record.Active, since.GetValueOrDefault(disk.Id));
             }
         }
         catch
@@ -203,32 +207,30 @@ public sealed partial class DiskStorage
         RecordCheckpoint(backup, spec.ToCheckpoint);
     }
 
-    /// <summary>One bitmap in the active layer is exported as it is; several are merged into one, in an overlay made for it, as vdsm does.</summary>
-    private async Task<BackupDiskEntry> PrepareColdAsync(DiskEntry disk, List<(int Layer, string Name)>? since)
+    /// <summary>
+    /// Prepares the export of a layer nobody writes to. One bitmap in that layer is exported as it is; several are merged into one, in an overlay
+    /// made for it, as vdsm does.
+    /// </summary>
+    private async Task<BackupDiskEntry> PrepareStoppedAsync(DiskEntry disk, LayerRecord layer, List<(int Layer, string Name)>? since)
     {
-        if (since is null)
+        if (since is null || (since.Count == 1 && disk.Record.Layers[since[0].Layer] == layer))
         {
-            return new BackupDiskEntry { Disk = disk };
-        }
-
-        if (since.Count == 1 && since[0].Layer == disk.Record.Layers.Count - 1)
-        {
-            return new BackupDiskEntry { Disk = disk, Bitmap = since[0].Name };
+            return new BackupDiskEntry { Disk = disk, Image = layer.ImageId, Bitmap = since?[0].Name };
         }
 
         var overlay = NextRunFile("merged", ".qcow2");
         try
         {
-            await _qemuImg.CreateOverlayAsync(overlay, disk.ActivePath, VolumeFormat.Cow, disk.Record.Active.VirtualSizeBytes, CancellationToken.None);
+            await _qemuImg.CreateOverlayAsync(overlay, disk.PathOf(layer), layer.Format, layer.VirtualSizeBytes, CancellationToken.None);
             await _qemuImg.BitmapAsync(
                 overlay, MergedBitmap, ["--add", "--disable", "-g", QemuImg.Number(BitmapGranularityBytes)], CancellationToken.None);
-            foreach (var (layer, name) in since)
+            foreach (var (position, name) in since)
             {
                 await _qemuImg.BitmapAsync(
-                    overlay, MergedBitmap, ["--merge", name, "-b", disk.PathOf(disk.Record.Layers[layer]), "-F", "qcow2"], CancellationToken.None);
+                    overlay, MergedBitmap, ["--merge", name, "-b", disk.PathOf(disk.Record.Layers[position]), "-F", "qcow2"], CancellationToken.None);
             }
 
-            return new BackupDiskEntry { Disk = disk, ScratchFile = overlay, Bitmap = MergedBitmap };
+            return new BackupDiskEntry { Disk = disk, Image = layer.ImageId, ScratchFile = overlay, Bitmap = MergedBitmap };
         }
         catch
         {

@@ -83,13 +83,15 @@ public sealed partial class DiskStorage
         var active = disk.Record.Active;
         if (backup.Vm is null)
         {
+            var layer = disk.Record.Layers[disk.Record.IndexOf(entry.Image!.Value)];
             var server = await NbdServer.StartAsync(
                 _options,
-                new NbdServerSpec(entry.ScratchFile ?? disk.ActivePath, active.Format, Writable: false, LayerOnly: false, DeallocateZeroes: false, entry.Bitmap),
+                new NbdServerSpec(
+                    entry.ScratchFile ?? disk.PathOf(layer), entry.ScratchFile is null ? layer.Format : VolumeFormat.Cow, Writable: false, LayerOnly: false, DeallocateZeroes: false, entry.Bitmap),
                 NextRunFile("e", ".sock"),
                 _timeProvider,
                 cancellationToken);
-            return Served(disk, server, active.VirtualSizeBytes, entry.Bitmap is not null, writable: false);
+            return Served(disk, server, layer.VirtualSizeBytes, entry.Bitmap is not null, writable: false);
         }
 
         var vm = FindVm(backup.VmId);

@@ -15,32 +15,41 @@ public sealed partial class DiskStorage
             throw new StorageException(StorageFailure.Busy, $"The disks of a snapshot of VM {vmId} are plugged to several running VMs.");
         }
 
+        await PutOverlaysAsync(hold.All.Select(d => d.Vm).OfType<VmProcess>().FirstOrDefault(), [.. disks.Select(d => (hold[d.DiskId], d.NewImageId))], checkpoint: null);
+    }
+
+    /// <summary>
+    /// Puts a new active layer on each disk at one point in time. From there <paramref name="checkpoint"/>, when given, records in the new layers;
+    /// otherwise what has recorded so far goes on there.
+    /// </summary>
+    private async Task PutOverlaysAsync(VmProcess? vm, IReadOnlyList<(DiskEntry Disk, Guid NewImageId)> disks, Guid? checkpoint)
+    {
         var overlays = new List<Overlay>();
         var continued = new List<Overlay>();
         try
         {
-            foreach (var (diskId, imageId) in disks)
+            foreach (var (disk, imageId) in disks)
             {
-                overlays.Add(await NewOverlayAsync(hold[diskId], imageId));
+                overlays.Add(await NewOverlayAsync(disk, imageId, checkpoint: checkpoint));
             }
 
             // What cannot be taken back comes last.
             foreach (var overlay in overlays.Where(o => o.Disk.Vm is null))
             {
-                await ContinueBitmapColdAsync(overlay);
                 continued.Add(overlay);
+                await ContinueBitmapColdAsync(overlay);
             }
 
-            if (hold.All.Select(d => d.Vm).OfType<VmProcess>().Distinct().SingleOrDefault() is { } vm)
+            if (vm is not null)
             {
                 await SwitchLiveAsync(vm, [.. overlays.Where(o => o.Disk.Vm is not null)]);
             }
         }
         catch
         {
-            foreach (var overlay in continued.Where(o => o.GoesOn is not null))
+            foreach (var overlay in continued.Where(o => o.Stops is not null))
             {
-                await _qemuImg.BitmapAsync(overlay.Disk.ActivePath, overlay.GoesOn!, ["--enable"], CancellationToken.None);
+                await _qemuImg.BitmapAsync(overlay.Disk.ActivePath, overlay.Stops!, ["--enable"], CancellationToken.None);
             }
 
             overlays.ForEach(o => o.Disk.RemoveVolume(o.Layer));
@@ -52,6 +61,7 @@ public sealed partial class DiskStorage
             overlay.Disk.Update(overlay.Disk.Record with
             {
                 Layers = [.. overlay.Disk.Record.Layers, overlay.Layer],
+                Checkpoints = checkpoint is { } made && overlay.Layer.Bitmaps.Contains(made) ? [.. overlay.Disk.Record.Checkpoints, made] : overlay.Disk.Record.Checkpoints,
                 NextFile = overlay.Disk.Record.NextFile + 1,
             });
         }
@@ -90,6 +100,11 @@ public sealed partial class DiskStorage
             throw new StorageException(StorageFailure.Busy, $"Volume {imageId} of disk {diskId} is the active layer, no snapshot's.");
         }
 
+        await MergeLayerAsync(disk, index);
+    }
+
+    private async Task MergeLayerAsync(DiskEntry disk, int index)
+    {
         if (disk.Vm is { } vm)
         {
             await MergeLiveAsync(disk, vm, index);
@@ -102,8 +117,10 @@ public sealed partial class DiskStorage
         RecordMerge(disk, index);
     }
 
-    /// <summary>Makes the file of a new active layer over a layer, which holds the going-on bitmap's name already.</summary>
-    private async Task<Overlay> NewOverlayAsync(DiskEntry disk, Guid imageId, int? parentIndex = null)
+    /// <summary>
+    /// Makes the file of a new active layer over a layer. It is to hold the bitmap of a new checkpoint, or else the one that has recorded so far.
+    /// </summary>
+    private async Task<Overlay> NewOverlayAsync(DiskEntry disk, Guid imageId, int? parentIndex = null, Guid? checkpoint = null)
     {
         disk.RequireIdle("a snapshot");
         if (disk.Record.Layers.Any(l => l.ImageId == imageId))
@@ -112,7 +129,14 @@ public sealed partial class DiskStorage
         }
 
         var parent = disk.Record.Layers[parentIndex ?? (disk.Record.Layers.Count - 1)];
-        Guid[] bitmaps = disk.Record.LastCheckpoint is { } last && parent.Bitmaps.Contains(last) ? [last] : [];
+        Guid[] recording = disk.Record.LastCheckpoint is { } last && parent.Bitmaps.Contains(last) ? [last] : [];
+        var bitmaps = recording;
+        if (checkpoint is { } made)
+        {
+            // A raw layer holds no bitmaps: what is merged into it later would lose them.
+            bitmaps = parent.Format == VolumeFormat.Cow ? [made] : [];
+        }
+
         var layer = new LayerRecord
         {
             ImageId = imageId,
@@ -126,8 +150,9 @@ public sealed partial class DiskStorage
         await _qemuImg.CreateOverlayAsync(file, DiskEntry.VolumeName(parent.ImageId), parent.Format, layer.VirtualSizeBytes, CancellationToken.None);
         disk.Link(imageId, layer.File);
         var states = await BitmapsAsync(disk);
-        var goesOn = bitmaps.Length > 0 && states[^1].GetValueOrDefault(BitmapStep.NameOf(bitmaps[0])) ? BitmapStep.NameOf(bitmaps[0]) : null;
-        return new Overlay(disk, layer, goesOn);
+        var stops = recording.Length > 0 && states[^1].GetValueOrDefault(BitmapStep.NameOf(recording[0])) ? BitmapStep.NameOf(recording[0]) : null;
+        var starts = checkpoint is null ? stops : bitmaps.Length > 0 ? BitmapStep.NameOf(bitmaps[0]) : null;
+        return new Overlay(disk, layer, stops, starts);
     }
 
     /// <summary>All disks of one VM at one point in time; the recording bitmaps go on in the overlays from there.</summary>
@@ -143,10 +168,14 @@ public sealed partial class DiskStorage
                 await vm.AddNodeAsync(node, overlay.Disk.DataPathOf(overlay.Layer), VolumeFormat.Cow, backing: null, readOnly: false);
                 nodes.Add(node);
                 var active = vm.Disk(overlay.Disk.Id).Active;
-                if (overlay.GoesOn is { } name)
+                if (overlay.Stops is { } stops)
                 {
-                    actions.Add(VmProcess.Action("block-dirty-bitmap-disable", new JsonObject { ["node"] = active, ["name"] = name }));
-                    actions.Add(LiveAction(new BitmapStep(BitmapAction.Add, 0, name), [node]));
+                    actions.Add(VmProcess.Action("block-dirty-bitmap-disable", new JsonObject { ["node"] = active, ["name"] = stops }));
+                }
+
+                if (overlay.Starts is { } starts)
+                {
+                    actions.Add(LiveAction(new BitmapStep(BitmapAction.Add, 0, starts), [node]));
                 }
 
                 actions.Add(VmProcess.Action("blockdev-snapshot", new JsonObject { ["node"] = active, ["overlay"] = node }));
@@ -168,25 +197,28 @@ public sealed partial class DiskStorage
 
     private async Task ContinueBitmapColdAsync(Overlay overlay)
     {
-        if (overlay.GoesOn is { } name)
+        if (overlay.Stops is { } stops)
         {
-            await _qemuImg.BitmapAsync(overlay.Disk.ActivePath, name, ["--disable"], CancellationToken.None);
+            await _qemuImg.BitmapAsync(overlay.Disk.ActivePath, stops, ["--disable"], CancellationToken.None);
+        }
+
+        if (overlay.Starts is { } starts)
+        {
             await _qemuImg.BitmapAsync(
-                overlay.Disk.PathOf(overlay.Layer), name, ["--add", "-g", QemuImg.Number(BitmapGranularityBytes)], CancellationToken.None);
+                overlay.Disk.PathOf(overlay.Layer), starts, ["--add", "-g", QemuImg.Number(BitmapGranularityBytes)], CancellationToken.None);
         }
     }
 
     private async Task MergeColdAsync(DiskEntry disk, int index)
     {
-        var upper = disk.Record.Layers[index + 1];
+        var (lower, upper) = (disk.Record.Layers[index], disk.Record.Layers[index + 1]);
         var states = await BitmapsAsync(disk);
         await _qemuImg.CommitAsync(disk.PathOf(upper), CancellationToken.None);
         await ApplyAsync(disk, MergeSteps(disk.Record, index, states));
-        if (disk.Record.Layers[index].Format == VolumeFormat.Raw && index + 2 < disk.Record.Layers.Count)
+        if (index + 2 < disk.Record.Layers.Count)
         {
-            // The volume id above names raw data from now on.
             await _qemuImg.RebaseHeaderAsync(
-                disk.PathOf(disk.Record.Layers[index + 2]), DiskEntry.VolumeName(upper.ImageId), VolumeFormat.Raw, CancellationToken.None);
+                disk.PathOf(disk.Record.Layers[index + 2]), DiskEntry.VolumeName(lower.ImageId), lower.Format, CancellationToken.None);
         }
     }
 
@@ -210,7 +242,7 @@ public sealed partial class DiskStorage
         }
         else
         {
-            arguments["backing-file"] = DiskEntry.VolumeName(disk.Record.Layers[index + 1].ImageId);
+            arguments["backing-file"] = DiskEntry.VolumeName(disk.Record.Layers[index].ImageId);
             await vm.RunJobAsync("block-commit", arguments, atReady: null);
             await MergeBitmapsAsync(disk, () => ApplyLiveAsync(disk, vm, steps));
         }
@@ -246,23 +278,22 @@ public sealed partial class DiskStorage
             Inherit(states[index + 1], index + 1, b, index, states[index], b, lower.Bitmaps.Contains(b), records: becomesActive && b == record.LastCheckpoint))];
     }
 
-    /// <summary>The lower layer's file becomes the upper layer's volume.</summary>
+    /// <summary>The lower layer takes the upper one's place in the chain.</summary>
     private static void RecordMerge(DiskEntry disk, int index)
     {
         var (lower, upper) = (disk.Record.Layers[index], disk.Record.Layers[index + 1]);
-        var merged = upper with
+        var merged = lower with
         {
-            File = lower.File,
-            Format = lower.Format,
-            Sparse = lower.Sparse,
+            VirtualSizeBytes = upper.VirtualSizeBytes,
             Bitmaps = lower.Format == VolumeFormat.Raw ? [] : [.. lower.Bitmaps.Union(upper.Bitmaps)],
         };
-        disk.Link(upper.ImageId, lower.File);
         disk.Update(disk.Record with { Layers = [.. disk.Record.Layers.Take(index), merged, .. disk.Record.Layers.Skip(index + 2)] });
-        File.Delete(disk.PathOf(lower));
-        File.Delete(Path.Combine(disk.Directory, upper.File));
+        disk.RemoveVolume(upper);
     }
 
-    /// <summary>A new active layer that is not in the record yet. <paramref name="GoesOn"/> is the bitmap that records in it from the switch on.</summary>
-    private sealed record Overlay(DiskEntry Disk, LayerRecord Layer, string? GoesOn);
+    /// <summary>
+    /// A new active layer that is not in the record yet. From the switch on the bitmap <paramref name="Stops"/> of the layer below records no more,
+    /// and <paramref name="Starts"/> records in the new one.
+    /// </summary>
+    private sealed record Overlay(DiskEntry Disk, LayerRecord Layer, string? Stops, string? Starts);
 }

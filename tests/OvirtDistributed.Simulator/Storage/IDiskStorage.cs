@@ -16,8 +16,11 @@ public sealed record DiskSpec(Guid DiskId, Guid ImageId, VolumeFormat Format, bo
 public sealed record VolumeState(
     Guid DiskId, Guid ImageId, Guid? ParentId, VolumeFormat Format, bool Sparse, long VirtualSizeBytes, long ActualSizeBytes);
 
-/// <summary>One disk of a backup. <paramref name="FromCheckpoint"/> is set when its dirty blocks are wanted.</summary>
-public sealed record BackupDisk(Guid DiskId, Guid? FromCheckpoint);
+/// <summary>
+/// One disk of a backup. <paramref name="FromCheckpoint"/> is set when its dirty blocks are wanted. <paramref name="NewImage"/> is set on every disk of a
+/// hybrid backup: the id of the layer that is put over the present active one, which then stays as it is and is what the backup reads.
+/// </summary>
+public sealed record BackupDisk(Guid DiskId, Guid? FromCheckpoint, Guid? NewImage = null);
 
 /// <summary>A backup to start. <paramref name="ToCheckpoint"/> is recorded on every cow disk of the set at the same point in time.</summary>
 public sealed record BackupSpec(Guid BackupId, Guid VmId, Guid ToCheckpoint, IReadOnlyList<BackupDisk> Disks);
@@ -101,7 +104,10 @@ public interface IDiskStorage : IAsyncDisposable
     /// <summary>Puts a new empty overlay on each disk at one point in time; the old active layers become the snapshot's. Works for running VMs.</summary>
     Task CreateSnapshotAsync(Guid vmId, IReadOnlyList<(Guid DiskId, Guid NewImageId)> disks, CancellationToken cancellationToken);
 
-    /// <summary>Removes the snapshot layer <paramref name="imageId"/>: its data and that of the layer above it become one; the layer above keeps its image id.</summary>
+    /// <summary>
+    /// Removes a snapshot's layer: the data of the layer above it is merged into <paramref name="imageId"/>, which keeps its id and now stands for what
+    /// the layer above stood for; that one's id is gone.
+    /// </summary>
     Task RemoveSnapshotLayerAsync(Guid diskId, Guid imageId, CancellationToken cancellationToken);
 
     /// <summary>Drops the layers above <paramref name="imageId"/> and makes a new empty active layer over it (restore of a snapshot, VM down).</summary>
@@ -143,12 +149,16 @@ public interface IDiskStorage : IAsyncDisposable
     Task SaveReferenceAsync(Guid diskId, string rawFilePath, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Starts a backup at one point in time: live (VM running: bitmaps, scratch overlays and exports in its storage process) or cold (VM stopped: bitmaps in the files).
+    /// Starts a backup at one point in time: live (VM running: bitmaps, scratch overlays and exports in its storage process), cold (VM stopped: bitmaps in
+    /// the files) or hybrid (running or stopped: a snapshot whose frozen layers are exported; other calls for the disk go on meanwhile).
     /// Fails with <see cref="StorageFailure.CheckpointUnusable"/> when a wanted bitmap is missing or inconsistent; nothing is left behind then.
     /// </summary>
     Task StartBackupAsync(BackupSpec spec, CancellationToken cancellationToken);
 
-    /// <summary>Ends the backup and removes its scratch files. Exports of it must have been disposed. Unknown ids are no error.</summary>
+    /// <summary>
+    /// Ends the backup and removes its scratch files. Exports of it must have been disposed. Unknown ids are no error.
+    /// The snapshot of a hybrid backup stays: <see cref="RemoveSnapshotLayerAsync"/> merges it.
+    /// </summary>
     Task StopBackupAsync(Guid backupId, CancellationToken cancellationToken);
 
     /// <summary>Removes a checkpoint's bitmaps from these disks; dirty blocks it had recorded since the previous one are merged into that one (<paramref name="previous"/>), when there is one.</summary>

@@ -31,6 +31,7 @@ internal static class BenchCommand
         var rounds = new Option<int>("--rounds") { Description = "Rounds to measure; medians are reported", DefaultValueFactory = _ => 3 };
         var size = new Option<int>("--size-mib") { Description = "Size of the test disk in MiB; a third of it is data", DefaultValueFactory = _ => 2048 };
         var only = new Option<string>("--only") { Description = $"Steps to report, separated by commas: {string.Join(',', Steps)} (default: all)", DefaultValueFactory = _ => string.Empty };
+        var contenders = new Option<string>("--contenders") { Description = "Measure only those whose names begin like this, separated by commas, such as \"ovd (file),borg\" (default: all)", DefaultValueFactory = _ => string.Empty };
         var keep = new Option<bool>("--keep") { Description = "Leave images, repositories and logs where they are" };
         AddRange(rounds, 1, 100);
         AddRange(size, 128, 1 << 20);
@@ -41,13 +42,14 @@ internal static class BenchCommand
                 result.AddError($"--only '{step}' is no step: write {string.Join(", ", Steps)}.");
             }
         });
-        var root = new RootCommand("Measures backup and restore against restic, borg and qemu-img on this machine.") { rounds, size, only, keep };
+        var root = new RootCommand("Measures backup and restore against restic, borg and qemu-img on this machine.") { rounds, size, only, contenders, keep };
         root.SetAction((parse, cancellationToken) => MeasureAsync(
             new BenchOptions
             {
                 Rounds = parse.GetValue(rounds),
                 SizeMiB = parse.GetValue(size),
                 Only = Split(parse.GetValue(only)),
+                Contenders = Split(parse.GetValue(contenders)),
                 Keep = parse.GetValue(keep),
             },
             cancellationToken));

@@ -17,7 +17,12 @@ internal sealed record BenchOptions
     /// <summary>Steps to report; a full backup is always made, because the others build on it.</summary>
     public required IReadOnlyCollection<string> Only { get; init; }
 
+    /// <summary>Beginnings of the names of those to measure; empty = all.</summary>
+    public required IReadOnlyCollection<string> Contenders { get; init; }
+
     public required bool Keep { get; init; }
 
     public bool Wants(string step) => Only.Count == 0 || Only.Contains(step);
+
+    public bool Admits(string contender) => Contenders.Count == 0 || Contenders.Any(name => contender.StartsWith(name, StringComparison.OrdinalIgnoreCase));
 }

@@ -34,7 +34,13 @@ internal sealed class BenchRun(BenchOptions options, TextWriter output) : IAsync
         var tlsDirectory = Path.Combine(_directory, "tls");
         var certificates = LabCertificates.Create(tlsDirectory, TimeProvider.System);
         OvdContender[] ours = [new(throughImageIo: true, certificates, tlsDirectory), new(throughImageIo: false, certificates, tlsDirectory)];
-        _contenders.AddRange([.. ours, new ResticContender(), new BorgContender(), new QemuImgContender()]);
+        IContender[] all = [.. ours, new ResticContender(), new BorgContender(), new QemuImgContender()];
+        _contenders.AddRange(all.Where(contender => options.Admits(contender.Name)));
+        if (_contenders.Count == 0)
+        {
+            throw new InvalidOperationException($"--contenders names none of: {string.Join(", ", all.Select(contender => contender.Name))}.");
+        }
+
         for (var round = 1; round <= options.Rounds; round++)
         {
             // Each round starts with another contender, so that none always follows the same one.
@@ -47,7 +53,7 @@ internal sealed class BenchRun(BenchOptions options, TextWriter output) : IAsync
         var measures = Targets.Evaluate(_samples, [.. ours.Select(contender => contender.Name)]);
         BenchReport.WriteTable(output, measures);
         BenchReport.WriteNotes(output, versions);
-        foreach (var contender in ours)
+        foreach (var contender in ours.Where(contender => options.Admits(contender.Name)))
         {
             BenchReport.WriteProfile(output, contender);
         }

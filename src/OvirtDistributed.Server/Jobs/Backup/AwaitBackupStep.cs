@@ -94,6 +94,7 @@ internal sealed class AwaitBackupStep(IEngineDirectory engines, TaskSettlement s
             Incremental = incremental,
             ModeReason = reason,
             Offered = now,
+            Published = now,
         };
     }
 

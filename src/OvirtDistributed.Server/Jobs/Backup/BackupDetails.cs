@@ -49,6 +49,9 @@ internal sealed record BackupDetails
     /// <summary>The checkpoint turned out to be unusable: ours are deleted before the next start.</summary>
     public bool CheckpointLost { get; init; }
 
+    /// <summary>Commits that were refused because something was missing: bounds the rounds.</summary>
+    public int RefusedCommits { get; init; }
+
     /// <summary>Starts of an engine backup so far: bounds the falls back.</summary>
     public int Starts { get; init; }
 }

@@ -8,6 +8,8 @@ namespace OvirtDistributed.Server.Jobs.Backup;
 /// <summary>Builds the manifest and makes it a restore point: one atomic step at the Data Mover, idempotent by job.</summary>
 internal sealed class CommitStep(IDataMover mover, ManifestBuilder manifests, PointCatalog catalog, RepositoryMonitor monitor) : IJobStep
 {
+    private const int MostRefusals = 3;
+
     public JobKind Kind => JobKind.Backup;
 
     public JobState State => JobState.Committing;
@@ -17,7 +19,15 @@ internal sealed class CommitStep(IDataMover mover, ManifestBuilder manifests, Po
         var job = context.Job;
         var repository = await context.Database.RepositoryOfAsync(job, cancellationToken);
         var manifest = await manifests.BuildAsync(context, cancellationToken);
-        var point = await mover.CommitAsync(repository.Address(), job.Id, manifest, cancellationToken);
+        CommittedPoint point;
+        try
+        {
+            point = await mover.CommitAsync(repository.Address(), job.Id, manifest, cancellationToken);
+        }
+        catch (MoverException failure) when (failure.Failure == MoverFailure.MissingFrames && job.Backup!.RefusedCommits < MostRefusals)
+        {
+            return SendAgain(context, failure.Message);
+        }
 
         // The repository's own copy is what counts: a repeated commit answers the first one's point.
         var stored = await mover.FindPointAsync(repository.Address(), point.PointId, cancellationToken)
@@ -35,5 +45,21 @@ internal sealed class CommitStep(IDataMover mover, ManifestBuilder manifests, Po
         }
 
         return StepResult.Next(JobEvent.Committed);
+    }
+
+    /// <summary>The engine's backup still stands: each disk gets one more attempt, which sends what its map needs and the repository lacks.</summary>
+    private static StepResult SendAgain(StepContext context, string reason)
+    {
+        var job = context.Job;
+        job.Backup = job.Backup! with { RefusedCommits = job.Backup.RefusedCommits + 1 };
+        context.Warning($"the restore point could not be committed, its disks are gone through again: {reason}");
+        foreach (var task in job.Tasks)
+        {
+            task.State = TaskState.Recovering;
+            task.Ended = null;
+            task.Message = "the repository lacks objects of this disk";
+        }
+
+        return StepResult.Next(JobEvent.FramesMissing);
     }
 }

@@ -106,6 +106,7 @@ internal sealed class PrepareRestoreStep(
                 ClusterId = job.Restore!.ClusterId,
                 Plan = plan,
                 Offered = context.Now,
+                Published = context.Now,
             };
             job.Tasks.Add(task);
             context.Database.Add(task);

@@ -39,7 +39,7 @@ internal sealed class AttachmentCommands(EngineContext engine, DiskCommands disk
 
         if (snapshotId is { } snapshot)
         {
-            CheckSnapshot(disk, snapshot);
+            CheckSnapshot(vm, disk, snapshot);
         }
         else
         {
@@ -190,10 +190,10 @@ internal sealed class AttachmentCommands(EngineContext engine, DiskCommands disk
         }
     }
 
-    private void CheckSnapshot(Disk disk, Guid snapshotId)
+    private void CheckSnapshot(Vm vm, Disk disk, Guid snapshotId)
     {
         var snapshot = State.Vms.Values.SelectMany(v => v.Snapshots).FirstOrDefault(s => s.Id == snapshotId);
-        if (snapshot is null || !snapshot.Volumes.ContainsKey(disk.Id))
+        if (snapshot is null || !snapshot.Volumes.TryGetValue(disk.Id, out var image))
         {
             throw new ApiFault(404, "Operation Failed", $"[{CannotAttach}. The disk {disk.Name} has no snapshot {snapshotId}.]");
         }
@@ -203,7 +203,13 @@ internal sealed class AttachmentCommands(EngineContext engine, DiskCommands disk
             throw ApiFault.Conflict($"{CannotAttach}: Disk's snapshot is not a regular snapshot in status OK.");
         }
 
+        if (disk.Volumes.Find(v => v.ImageId == image) is { Status: DiskStatus.Locked })
+        {
+            throw ApiFault.Conflict($"{CannotAttach}: Disk is locked. Please try again later.");
+        }
+
         Guard.DisksLegal([disk], CannotAttach);
+        CheckDomain(vm, disk);
     }
 
     private async Task SetActiveAsync(Vm vm, DiskAttachment attachment, bool active, CommandScope scope)

@@ -7,14 +7,14 @@ using OvirtDistributed.Simulator.Wire;
 namespace OvirtDistributed.Simulator.Engine.Commands;
 
 /// <summary>Acceptance of VM backups, their finalization, and checkpoints. Called with the gate held; <see cref="BackupRun"/> does the work.</summary>
-internal sealed class BackupCommands(EngineContext engine)
+internal sealed class BackupCommands(EngineContext engine, SnapshotCommands snapshots, VmCommands vms)
 {
     private const string CannotStart = "Cannot start VM backup";
     private const string CannotStop = "Cannot stop VM backup";
     private const string CannotRemove = "Cannot delete VM checkpoint";
     private const int MaxDescription = 1024;
 
-    private readonly BackupRun _run = new(engine);
+    private readonly BackupRun _run = new(engine, snapshots, vms);
 
     private EngineState State => engine.State;
 
@@ -59,7 +59,12 @@ internal sealed class BackupCommands(EngineContext engine)
         }
 
         vm.Backups.Add(backup);
-        if (!hybrid)
+        if (hybrid)
+        {
+            // Only until its snapshot has been taken.
+            vm.LockedBy = SnapshotCommands.Busy;
+        }
+        else
         {
             disks.ForEach(d => d.Status = DiskStatus.Locked);
         }
@@ -90,11 +95,15 @@ internal sealed class BackupCommands(EngineContext engine)
                 throw ApiFault.Conflict($"{CannotStop}: The VM backup is not in READY phase, backup phase is {backup.Phase}. A premature backup stop was initiated.");
             }
 
+            backup.MergeFails |= scope.FailsMerge;
+            backup.Operation?.Hold(scope);
+            engine.Event(10796, "normal", $"Backup {backup.Id} for VM {vm.Name} was stopped (User: {engine.Options.User}).", PowerCommands.Subject(vm), scope.CorrelationId);
             return engine.Done(scope, $"Stopping backup {backup.Id} of VM {vm.Name}");
         }
 
         backup.Phase = BackupPhase.Finalizing;
         backup.ModificationDate = engine.Now;
+        backup.MergeFails |= scope.FailsMerge;
         backup.Operation?.Hold(scope);
         backup.FinalizeRequested.TrySetResult();
         engine.Event(10794, "normal", $"Backup {backup.Id} for VM {vm.Name} finalized (User: {engine.Options.User}).", PowerCommands.Subject(vm), scope.CorrelationId);

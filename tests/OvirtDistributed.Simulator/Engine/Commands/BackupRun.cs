@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Simulator.Api;
 using OvirtDistributed.Simulator.Engine.Entities;
 using OvirtDistributed.Simulator.Storage;
 
 namespace OvirtDistributed.Simulator.Engine.Commands;
 
 /// <summary>The work of one backup, from its acceptance to succeeded or failed.</summary>
-internal sealed class BackupRun(EngineContext engine)
+internal sealed class BackupRun(EngineContext engine, SnapshotCommands snapshots, VmCommands vms)
 {
+    private const string CannotRemoveSnapshot = "Cannot remove Snapshot";
+
     private EngineState State => engine.State;
 
     /// <summary>Call with the gate held.</summary>
@@ -53,7 +56,7 @@ internal sealed class BackupRun(EngineContext engine)
         }
         else if (backup.Kind == BackupKind.Hybrid)
         {
-            await op.ApplyAsync(() => AddSnapshot(vm, backup));
+            await op.ApplyAsync(() => backup.SnapshotId = snapshots.Add(vm, "Auto-generated for Backup VM", disks, memory: false, backup.Id).Id);
         }
 
         await op.StepAsync();
@@ -65,22 +68,40 @@ internal sealed class BackupRun(EngineContext engine)
             throw new BackupFailure("the guest file systems could not be frozen and consistency is required");
         }
 
+        await StartStorageAsync(op, vm, backup, disks);
+        await op.HoldAsync();
+        await AbortIfStoppedAsync(op, backup);
+        await op.ApplyAsync(() => Enter(backup, BackupPhase.Ready));
+    }
+
+    private async Task StartStorageAsync(Operation op, Vm vm, Backup backup, List<Disk> disks)
+    {
         var checkpoint = Guid.NewGuid();
+        // The overlay of a snapshot is qcow2 whatever the disk was before.
+        var covered = disks.Where(d => d.IsCow).Select(d => d.Id).ToHashSet();
+        var overlays = backup.Kind == BackupKind.Hybrid ? disks.ConvertAll(d => (Disk: d, NewImage: Guid.NewGuid())) : [];
         var spec = new BackupSpec(
-            backup.Id, vm.Id, checkpoint, [.. disks.Select(d => new BackupDisk(d.Id, backup.Disks[d.Id] == "incremental" ? backup.FromCheckpointId : null))]);
+            backup.Id,
+            vm.Id,
+            checkpoint,
+            [.. disks.Select((d, i) => new BackupDisk(d.Id, backup.Disks[d.Id] == "incremental" ? backup.FromCheckpointId : null, overlays.Count > 0 ? overlays[i].NewImage : null))]);
         await engine.Storage.StartBackupAsync(spec, engine.Stopping);
         await op.ApplyAsync(() =>
         {
             backup.StorageStarted = true;
-            AddCheckpoint(vm, backup, disks, checkpoint);
-            if (backup.SnapshotId is { } id && vm.Snapshots.Find(s => s.Id == id) is { } snapshot)
-            {
-                snapshot.Status = SnapshotStatus.Ok;
-            }
+            AddCheckpoint(vm, backup, covered, checkpoint);
         });
-        await op.HoldAsync();
-        await AbortIfStoppedAsync(op, backup);
-        await op.ApplyAsync(() => Enter(backup, BackupPhase.Ready));
+        if (overlays.Count == 0)
+        {
+            return;
+        }
+
+        await snapshots.AddLayersAsync(op, overlays);
+        await op.ApplyAsync(() =>
+        {
+            vm.Snapshots.Find(s => s.Id == backup.SnapshotId)!.Status = SnapshotStatus.Ok;
+            vm.LockedBy = null;
+        });
     }
 
     private static async Task AbortIfStoppedAsync(Operation op, Backup backup)
@@ -112,25 +133,8 @@ internal sealed class BackupRun(EngineContext engine)
         }
     }
 
-    // The storage under a hybrid backup is the same as under the other kinds; what clients see of it is this snapshot and its life.
-    private void AddSnapshot(Vm vm, Backup backup)
+    private void AddCheckpoint(Vm vm, Backup backup, HashSet<Guid> cow, Guid id)
     {
-        var snapshot = new Snapshot
-        {
-            Id = Guid.NewGuid(),
-            VmId = vm.Id,
-            Description = "Auto-generated for Backup VM",
-            Date = engine.Now,
-            Type = "regular",
-            BackupId = backup.Id,
-        };
-        vm.Snapshots.Add(snapshot);
-        backup.SnapshotId = snapshot.Id;
-    }
-
-    private void AddCheckpoint(Vm vm, Backup backup, List<Disk> disks, Guid id)
-    {
-        var cow = disks.Where(d => d.IsCow).Select(d => d.Id).ToHashSet();
         if (cow.Count == 0)
         {
             return;
@@ -175,9 +179,36 @@ internal sealed class BackupRun(EngineContext engine)
             return;
         }
 
-        await op.ApplyAsync(() => snapshot.Status = SnapshotStatus.Locked);
-        await op.StepAsync();
-        await op.ApplyAsync(() => vm.Snapshots.Remove(snapshot));
+        var locked = false;
+        try
+        {
+            await op.ApplyAsync(() =>
+            {
+                Guard.VmFree(vm, CannotRemoveSnapshot);
+                vms.CheckSnapshotsFree(vm, CannotRemoveSnapshot, snapshot.Id);
+                snapshot.Status = SnapshotStatus.Locked;
+                vm.LockedBy = SnapshotCommands.Busy;
+                locked = true;
+            });
+            await op.StepAsync();
+            await snapshots.MergeLayersAsync(op, snapshot, await op.ReadAsync(() => snapshots.Layers(snapshot)), backup.MergeFails);
+            await op.ApplyAsync(() =>
+            {
+                vm.Snapshots.Remove(snapshot);
+                vm.LockedBy = null;
+                op.Event(356, "normal", $"Snapshot '{snapshot.Description}' deletion for VM '{vm.Name}' has been completed.", PowerCommands.Subject(vm));
+            });
+        }
+        catch (Exception e) when (e is StorageException or ApiFault)
+        {
+            // The backup is as good as before; its snapshot stays.
+            await op.ApplyAsync(() =>
+            {
+                snapshot.Status = SnapshotStatus.Ok;
+                vm.LockedBy = locked ? null : vm.LockedBy;
+                op.Event(10813, "warning", $"Possible failure while removing the snapshot that was generated for backup {backup.Id} of VM {vm.Name}: {e.Message}. Please remove it manually.", PowerCommands.Subject(vm));
+            });
+        }
     }
 
     private void Failed(Operation op, Vm vm, Backup backup, List<Disk> disks, Exception error)
@@ -188,7 +219,13 @@ internal sealed class BackupRun(EngineContext engine)
         }
 
         op.Event(10792, "error", $"Backup {backup.Id} for VM {vm.Name} failed: {error.Message} (User: {engine.Options.User}).", PowerCommands.Subject(vm));
-        vm.Snapshots.RemoveAll(s => s.Id == backup.SnapshotId);
+        if (backup.Kind == BackupKind.Hybrid
+            && (backup.SnapshotId is null || vm.Snapshots.RemoveAll(s => s.Id == backup.SnapshotId && s.Status == SnapshotStatus.Locked) > 0))
+        {
+            // Storage has put no layer on the disks.
+            vm.LockedBy = null;
+        }
+
         Release(backup, disks);
         Enter(backup, BackupPhase.Failed);
     }

@@ -127,6 +127,13 @@ internal sealed class PowerCommands(EngineContext engine)
             throw ApiFault.Conflict($"Cannot {action} VM: VM is not running.");
         }
 
+        if (!vm.GuestAgent)
+        {
+            // The host asks the guest agent: without one the call fails in execution.
+            engine.Event(freeze ? 10769 : 10770, "error", $"Failed to {action} guest filesystems of VM {vm.Name}: the guest agent is not responsive.", Subject(vm), scope.CorrelationId);
+            throw ApiFault.BadRequest($"Cannot {action} guest filesystems: the guest agent is not responsive.");
+        }
+
         return engine.Done(scope, $"{(freeze ? "Freezing" : "Thawing")} filesystems of VM {vm.Name}");
     }
 

@@ -3,6 +3,7 @@
 using OvirtDistributed.Simulator.Api;
 using OvirtDistributed.Simulator.Api.Render;
 using OvirtDistributed.Simulator.Engine.Entities;
+using OvirtDistributed.Simulator.Storage;
 using OvirtDistributed.Simulator.Wire;
 
 namespace OvirtDistributed.Simulator.Engine.Commands;
@@ -13,7 +14,7 @@ internal sealed class SnapshotCommands(EngineContext engine, DiskCommands disks,
     private const string CannotCreate = "Cannot create Snapshot";
     private const string CannotRemove = "Cannot remove Snapshot";
     private const string CannotRestore = "Cannot revert to Snapshot";
-    private const string Busy = "The VM is performing an operation on a Snapshot. Please wait for the operation to finish, and try again.";
+    public const string Busy = "The VM is performing an operation on a Snapshot. Please wait for the operation to finish, and try again.";
 
     private EngineState State => engine.State;
 
@@ -30,20 +31,7 @@ internal sealed class SnapshotCommands(EngineContext engine, DiskCommands disks,
         Guard.DisksLegal(chosen.Select(c => c.Disk), CannotCreate);
         Guard.DisksUnlocked(chosen.Select(c => c.Disk), CannotCreate);
         chosen.ForEach(c => Guard.NotTransferred(State, c.Disk, CannotCreate));
-        var snapshot = new Snapshot
-        {
-            Id = Guid.NewGuid(),
-            VmId = vm.Id,
-            Description = description,
-            Date = engine.Now,
-            Type = "regular",
-            PersistMemoryState = body.Flag("persist_memorystate") ?? true,
-            VmConfiguration = VmRender.Configuration(InventoryRender.Start("vm", "vms", vm), vm),
-        };
-        snapshot.Attachments.AddRange(vm.Attachments.Where(a => a.SnapshotId is null));
-        chosen.ForEach(c => snapshot.Volumes.Add(c.Disk.Id, c.Disk.Active.ImageId));
-        snapshot.Ovf = OvfWriter.Write(State, vm, snapshot);
-        vm.Snapshots.Add(snapshot);
+        var snapshot = Add(vm, description, chosen.ConvertAll(c => c.Disk), body.Flag("persist_memorystate") ?? true, backupId: null);
         Lock(vm, chosen.ConvertAll(c => c.Disk));
         engine.Event(45, "normal", $"Snapshot '{description}' creation for VM '{vm.Name}' was initiated by {engine.Options.User}.", PowerCommands.Subject(vm), scope.CorrelationId);
         var job = engine.Start(
@@ -57,6 +45,27 @@ internal sealed class SnapshotCommands(EngineContext engine, DiskCommands disks,
                 op.Event(69, "error", $"Failed to complete snapshot '{description}' creation for VM '{vm.Name}': {e.Message}", PowerCommands.Subject(vm));
             });
         return (snapshot, job);
+    }
+
+    /// <summary>A snapshot as it is listed from its acceptance on: locked, with the VM's configuration of this moment.</summary>
+    public Snapshot Add(Vm vm, string description, List<Disk> chosen, bool memory, Guid? backupId)
+    {
+        var snapshot = new Snapshot
+        {
+            Id = Guid.NewGuid(),
+            VmId = vm.Id,
+            Description = description,
+            Date = engine.Now,
+            Type = "regular",
+            PersistMemoryState = memory,
+            VmConfiguration = VmRender.Configuration(InventoryRender.Start("vm", "vms", vm), vm),
+            BackupId = backupId,
+        };
+        snapshot.Attachments.AddRange(vm.Attachments.Where(a => a.SnapshotId is null));
+        chosen.ForEach(d => snapshot.Volumes.Add(d.Id, d.Active.ImageId));
+        snapshot.Ovf = OvfWriter.Write(State, vm, snapshot);
+        vm.Snapshots.Add(snapshot);
+        return snapshot;
     }
 
     public EngineJob Remove(Vm vm, Snapshot snapshot, CommandScope scope)
@@ -158,7 +167,8 @@ internal sealed class SnapshotCommands(EngineContext engine, DiskCommands disks,
         return chosen;
     }
 
-    private List<(Disk Disk, Volume Layer)> Layers(Snapshot snapshot)
+    /// <summary>The volumes that hold a snapshot's state, of disks that still exist.</summary>
+    public List<(Disk Disk, Volume Layer)> Layers(Snapshot snapshot)
     {
         var layers = new List<(Disk, Volume)>();
         foreach (var (diskId, imageId) in snapshot.Volumes)
@@ -180,6 +190,19 @@ internal sealed class SnapshotCommands(EngineContext engine, DiskCommands disks,
             await engine.Storage.CreateSnapshotAsync(vm.Id, chosen.ConvertAll(c => (c.Disk.Id, c.NewImage)), engine.Stopping);
         }
 
+        await AddLayersAsync(op, chosen);
+        await op.StepAsync();
+        await op.ApplyAsync(() =>
+        {
+            snapshot.Status = SnapshotStatus.Ok;
+            Unlock(vm, chosen.ConvertAll(c => c.Disk));
+            op.Event(68, "normal", $"Snapshot '{snapshot.Description}' creation for VM '{vm.Name}' has been completed.", PowerCommands.Subject(vm));
+        });
+    }
+
+    /// <summary>Enters the layers that storage has put on the disks.</summary>
+    public async Task AddLayersAsync(Operation op, List<(Disk Disk, Guid NewImage)> chosen)
+    {
         await op.ApplyAsync(() =>
         {
             foreach (var (disk, image) in chosen)
@@ -194,40 +217,12 @@ internal sealed class SnapshotCommands(EngineContext engine, DiskCommands disks,
         {
             await disks.RefreshSizesAsync(op, disk);
         }
-
-        await op.StepAsync();
-        await op.ApplyAsync(() =>
-        {
-            snapshot.Status = SnapshotStatus.Ok;
-            Unlock(vm, chosen.ConvertAll(c => c.Disk));
-            op.Event(68, "normal", $"Snapshot '{snapshot.Description}' creation for VM '{vm.Name}' has been completed.", PowerCommands.Subject(vm));
-        });
     }
 
     private async Task MergeAsync(Operation op, Vm vm, Snapshot snapshot, List<(Disk Disk, Volume Layer)> layers)
     {
         await op.StepAsync();
-        foreach (var (disk, layer) in layers)
-        {
-            await engine.Storage.RemoveSnapshotLayerAsync(disk.Id, layer.ImageId, engine.Stopping);
-            await op.ApplyAsync(() =>
-            {
-                var child = disk.Volumes.Find(v => v.ParentId == layer.ImageId);
-                if (child is not null)
-                {
-                    child.ParentId = layer.ParentId;
-                    child.Format = layer.Format;
-                    child.Sparse = layer.Sparse;
-                }
-
-                disk.Volumes.Remove(layer);
-                disk.Format = disk.Active.Format;
-                disk.Sparse = disk.Active.Sparse;
-                snapshot.Volumes.Remove(disk.Id);
-            });
-            await disks.RefreshSizesAsync(op, disk);
-        }
-
+        await MergeLayersAsync(op, snapshot, layers, op.Scope.FailsMerge);
         await op.StepAsync();
         await op.ApplyAsync(() =>
         {
@@ -235,6 +230,43 @@ internal sealed class SnapshotCommands(EngineContext engine, DiskCommands disks,
             Unlock(vm, layers.ConvertAll(l => l.Disk));
             op.Event(356, "normal", $"Snapshot '{snapshot.Description}' deletion for VM '{vm.Name}' has been completed.", PowerCommands.Subject(vm));
         });
+    }
+
+    /// <summary>
+    /// Merges the layer above each of these into it. As on an engine the lower volume stays, with its id, and stands from then on for what the upper one stood for.
+    /// </summary>
+    public async Task MergeLayersAsync(Operation op, Snapshot snapshot, List<(Disk Disk, Volume Layer)> layers, bool fails)
+    {
+        if (fails)
+        {
+            throw new StorageException(StorageFailure.ToolFailed, "the merge of its volumes failed");
+        }
+
+        foreach (var (disk, layer) in layers)
+        {
+            await engine.Storage.RemoveSnapshotLayerAsync(disk.Id, layer.ImageId, engine.Stopping);
+            await op.ApplyAsync(() =>
+            {
+                snapshot.Volumes.Remove(disk.Id);
+                if (disk.Volumes.Find(v => v.ParentId == layer.ImageId) is { } upper)
+                {
+                    TakePlace(disk, layer, upper);
+                }
+            });
+            await disks.RefreshSizesAsync(op, disk);
+        }
+    }
+
+    private void TakePlace(Disk disk, Volume lower, Volume upper)
+    {
+        disk.Volumes.Remove(upper);
+        disk.Volumes.Where(v => v.ParentId == upper.ImageId).ToList().ForEach(v => v.ParentId = lower.ImageId);
+        disk.Format = disk.Active.Format;
+        disk.Sparse = disk.Active.Sparse;
+        foreach (var other in State.Vms.Values.SelectMany(v => v.Snapshots).Where(s => s.Volumes.GetValueOrDefault(disk.Id) == upper.ImageId))
+        {
+            other.Volumes[disk.Id] = lower.ImageId;
+        }
     }
 
     private async Task RevertAsync(Operation op, Vm vm, Snapshot snapshot, List<Snapshot> newer, List<(Disk Disk, Volume Layer)> layers)

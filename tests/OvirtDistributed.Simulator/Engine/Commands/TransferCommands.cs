@@ -40,6 +40,7 @@ internal sealed class TransferCommands(EngineContext engine, DiskCommands disks)
             DiskId = disk.Id,
             ImageId = image,
             BackupId = backup?.Backup.Id,
+            LockedImageId = image ?? SnapshotVolume(backup, disk),
             Upload = upload,
             Format = format,
             // Only an explicit "raw" gives guest data through NBD; otherwise the volume file's bytes are served.
@@ -50,7 +51,7 @@ internal sealed class TransferCommands(EngineContext engine, DiskCommands disks)
             TimeoutPolicy = Policy(body),
         };
         State.Transfers.Add(transfer.Id, transfer);
-        Lock(disk, image, backup is not null);
+        Lock(disk, transfer.LockedImageId, backup is not null);
         engine.Event(1031, "normal", $"Image {(upload ? "Upload" : "Download")} with disk {disk.Name} was initiated by {engine.Options.User}.", DiskCommands.Subject(disk), scope.CorrelationId);
         return (transfer, _run.Start(transfer, disk, scope));
     }
@@ -129,11 +130,18 @@ internal sealed class TransferCommands(EngineContext engine, DiskCommands disks)
         var other => throw ApiFault.BadRequest($"{other} is not a member of ImageTransferTimeoutPolicy. Possible values for ImageTransferTimeoutPolicy are: cancel, legacy, pause"),
     };
 
+    /// <summary>The volume that a hybrid backup of the disk reads.</summary>
+    private static Guid? SnapshotVolume((Vm Vm, Backup Backup)? backup, Disk disk) =>
+        backup is { Backup.SnapshotId: { } id } && backup.Value.Vm.Snapshots.Find(s => s.Id == id) is { } snapshot
+            && snapshot.Volumes.TryGetValue(disk.Id, out var image)
+        ? image
+        : null;
+
     private static void Lock(Disk disk, Guid? image, bool inBackup)
     {
         if (image is { } layer)
         {
-            disk.Volumes.Find(v => v.ImageId == layer)!.Status = DiskStatus.Locked;
+            disk.Volumes.Find(v => v.ImageId == layer)?.Status = DiskStatus.Locked;
         }
         else if (!inBackup)
         {

@@ -321,7 +321,7 @@ internal sealed partial class TransferRun(EngineContext engine, DiskCommands dis
 
     private static void Unlock(ImageTransfer transfer, Disk disk)
     {
-        if (transfer.ImageId is { } image)
+        if (transfer.LockedImageId is { } image)
         {
             if (disk.Volumes.Find(v => v.ImageId == image) is { } volume)
             {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Text.Json.Serialization;
 using OvirtDistributed.Simulator.Storage;
 
 namespace OvirtDistributed.Simulator.Engine.Entities;
@@ -33,6 +34,9 @@ internal sealed class Backup : Entity
     /// <summary>The auto-generated snapshot of a hybrid backup.</summary>
     public Guid? SnapshotId { get; set; }
 
+    /// <summary>A fault lets the merge of that snapshot fail: it stays behind.</summary>
+    public bool MergeFails { get; set; }
+
     /// <summary>Why the backup must fail, once something outside it has decided so.</summary>
     public string? AbortReason { get; set; }
 
@@ -40,8 +44,10 @@ internal sealed class Backup : Entity
     public bool StorageStarted { get; set; }
 
     /// <summary>The work that carries the backup from start to end.</summary>
+    [JsonIgnore]
     public Operation? Operation { get; set; }
 
+    [JsonIgnore]
     public TaskCompletionSource FinalizeRequested { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public bool Ended => Phase is BackupPhase.Succeeded or BackupPhase.Failed;
@@ -91,6 +97,9 @@ internal sealed class ImageTransfer : Entity
     public Guid? ImageId { get; init; }
 
     public Guid? BackupId { get; init; }
+
+    /// <summary>The volume whose status this transfer keeps locked; null when it locks the disk, or nothing.</summary>
+    public Guid? LockedImageId { get; init; }
 
     public required bool Upload { get; init; }
 

@@ -50,6 +50,7 @@ internal sealed class FakeBackupServer : IAsyncDisposable
         application.MapGrpcService<FakeInfrastructureServices.Workers>();
         application.MapGrpcService<FakeJobService>();
         application.MapGrpcService<FakePointService>();
+        application.MapGrpcService<FakeRetentionService>();
         await application.StartAsync().WithinDeadline();
         return new FakeBackupServer(application, installation);
     }

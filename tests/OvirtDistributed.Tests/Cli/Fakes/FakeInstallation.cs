@@ -26,6 +26,10 @@ internal sealed class FakeInstallation
 
     public List<RestorePoint> Points { get; } = [];
 
+    public List<RetentionPolicy> RetentionPolicies { get; } = [];
+
+    public List<RetentionDecision> RetentionDecisions { get; } = [];
+
     public LocateDiskResponse? Location { get; set; }
 
     /// <summary>Fingerprint that a manager without CA presents.</summary>

@@ -217,7 +217,7 @@ public sealed class DamageTests
     }
 
     /// <summary>Flips a bit in the payload of the first frame of a kind.</summary>
-    private static (string Pack, long Offset) Break(CrashStorage storage, FrameKind kind)
+    internal static (string Pack, long Offset) Break(CrashStorage storage, FrameKind kind)
     {
         foreach (var name in storage.Names("packs").Where(name => name.EndsWith(".pack", StringComparison.Ordinal)))
         {

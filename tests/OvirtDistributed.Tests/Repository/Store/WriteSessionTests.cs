@@ -65,6 +65,37 @@ public sealed class WriteSessionTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task FrameOfAJournaledPageIsLost_CommitIsRefusedAndTheNextAttemptBringsItBack()
+    {
+        DiskRoot root;
+        await using (var first = await TestRepository.CreateAsync(_storage, _token))
+        {
+            await first.BackUpAsync("job-0", Disk, Disk.DataExtents(), null, _token).WithinDeadline();
+            await using var session = await first.OpenWriteSessionAsync(TestRepository.Request("task-1", 1, Disk), _token);
+            await using var writer = new TestWriter(first, session);
+            root = await writer.WriteAsync(Disk, Disk.DataExtents(), _token).WithinDeadline();
+        }
+
+        DamageTests.Break(_storage, FrameKind.Chunk);
+        await using var store = await TestRepository.OpenAsync(_storage, _token);
+        await Assert.ThrowsAsync<RepositoryException>(() => store.RestoreAsync("point-job-0", _token).WithinDeadline());
+        var manifest = TestWriter.Manifest("job-1", TestWriter.Disk(root, "task-1", null));
+        var error = await Assert.ThrowsAsync<RepositoryException>(() => store.CommitAsync(new CommitRequest { Manifest = manifest }, _token).WithinDeadline());
+        Assert.Equal(RepositoryError.MissingFrames, error.Error);
+
+        await using (var again = await store.OpenWriteSessionAsync(TestRepository.Request("task-1", 2, Disk), _token))
+        await using (var writer = new TestWriter(store, again))
+        {
+            Assert.Single(again.CompletedPages);
+            Assert.Equal(root, await writer.WriteAsync(Disk, Disk.DataExtents(), _token).WithinDeadline());
+            Assert.Equal(1, writer.ChunksSent);
+        }
+
+        await store.CommitAsync(new CommitRequest { Manifest = manifest }, _token).WithinDeadline();
+        Assert.True((await store.RestoreAsync("point-job-1", _token).WithinDeadline()).AsSpan().SequenceEqual(Disk.Content));
+    }
+
+    [Fact]
     public async Task NextAttemptWithAnotherBackup_KeepsChunksAndDiscardsPages()
     {
         await using var store = await TestRepository.CreateAsync(_storage, _token);

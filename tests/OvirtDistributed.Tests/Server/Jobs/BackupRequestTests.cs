@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Tests.Server.Support;
 using OvirtDistributed.Tests.Shared;
@@ -24,6 +25,34 @@ public sealed class BackupRequestTests(PostgresServer postgres)
         Assert.Equal(first, second);
         await using var context = site.Database();
         Assert.Equal(1, await context.Jobs.CountAsync(TestSite.Token));
+    }
+
+    [Fact]
+    public async Task SeveralRequestsAtTheSameMoment_OneBacksTheVmUpAndTheOthersAreTold()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var vm = site.AddVm("vm");
+        await site.ReadInventoryAsync();
+        var admission = site.Get<JobAdmission>();
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(async number =>
+        {
+            try
+            {
+                return (Jobs: await admission.AdmitBackupAsync(new BackupRequest([vm.Name], "", "", false, "", [], $"request-{number}"), TestSite.Token), Refusal: (OperatorException?)null);
+            }
+            catch (OperatorException refusal)
+            {
+                return (Jobs: (IReadOnlyList<Guid>)[], Refusal: (OperatorException?)refusal);
+            }
+        })).WithinDeadline();
+
+        var job = Assert.Single(answers.SelectMany(answer => answer.Jobs));
+        var refusals = answers.Select(answer => answer.Refusal).OfType<OperatorException>().ToList();
+        Assert.Equal(7, refusals.Count);
+        Assert.All(refusals, refusal => Assert.Contains(job.ToString(), refusal.Message, StringComparison.Ordinal));
+        Assert.Equal(JobOutcome.Succeeded, (await site.RunToEndAsync(job).WithinDeadline()).Outcome);
+        Assert.Equal(JobOutcome.Succeeded, (await site.RunToEndAsync(await site.BackUpAsync(vm.Name)).WithinDeadline()).Outcome);
     }
 
     [Fact]

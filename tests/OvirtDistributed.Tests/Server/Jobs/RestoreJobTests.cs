@@ -51,6 +51,25 @@ public sealed class RestoreJobTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task OperatorTookADiskOver_FailedRestoreLeavesItAndSaysSo()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var id = await RestoreAsync(site, await BackedUpAsync(site, disks: 2));
+        var copied = await site.RunToAsync(id, JobState.CreatingVm).WithinDeadline();
+        var taken = copied.Tasks[0].TargetDiskId!.Value;
+        site.Engine.Disks[taken] = site.Engine.Disks[taken] with { Description = "mine now" };
+        site.Engine.Arm("AttachDisk", FaultMoment.Before, EngineFailure.Refused);
+
+        var job = await site.RunToEndAsync(id).WithinDeadline();
+
+        Assert.Equal(1, site.Engine.FaultsFired);
+        Assert.Equal(JobOutcome.Failed, job.Outcome);
+        Assert.Equal(taken, Assert.Single(site.Engine.Disks).Key);
+        Assert.Contains(job.Notes, note => note.Contains(taken.ToString(), StringComparison.Ordinal) && note.Contains("was left", StringComparison.Ordinal));
+        Assert.Empty(await site.Get<EngineLedger>().ListOpenAsync(null, TestSite.Token));
+    }
+
+    [Fact]
     public async Task AnswerToCreateVmIsLost_OneVm()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();

@@ -69,6 +69,29 @@ public sealed class OutboxPumpTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task OffersStillWaitInTheQueue_NoCopyIsPublishedUntilOneCountsAsLost()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var job = await site.BackUpAsync(site.AddVm("vm").Name);
+        await site.DriveAsync(job, JobState.Copying);
+        await site.Get<OutboxPump>().PumpAsync(TestSite.Token);
+        site.Bus.Queue = new QueueState(Messages: 1, Consumers: 0);
+        for (var look = 0; look < 25; look++)
+        {
+            site.Time.Advance(site.Options.OfferAgainAfter + TimeSpan.FromSeconds(1));
+            await site.StepAsync(job);
+            await site.Get<OutboxPump>().PumpAsync(TestSite.Token);
+        }
+
+        Assert.Single(site.Bus.Sent);
+        Assert.Contains("no worker of the cluster listens", Assert.Single((await site.JobAsync(job)).Tasks).Message, StringComparison.Ordinal);
+        site.Time.Advance(TimeSpan.FromHours(1));
+        await site.StepAsync(job);
+        await site.Get<OutboxPump>().PumpAsync(TestSite.Token);
+        Assert.Equal(2, site.Bus.Sent.Count);
+    }
+
+    [Fact]
     public async Task NobodyTakesTheOffer_ItIsOfferedAgain()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();

@@ -39,6 +39,8 @@ internal sealed class ServerSite : IAsyncDisposable
 
     public PointService.PointServiceClient Points => new(_channel!);
 
+    public RetentionService.RetentionServiceClient Retention => new(_channel!);
+
     public WorkerService.WorkerServiceClient Workers => new(_channel!);
 
     public string Directory => _directory.Path;

@@ -55,6 +55,28 @@ public sealed class ServerSiteTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task PolicyKeepsOne_OlderPointGoesAndTheOtherRestoresBitForBit()
+    {
+        await using var site = await ServerSite.StartAsync(postgres, SimulatorModel.Small).WithinDeadline(Limit);
+        var vm = (await site.Simulator.Engine.VmsAsync(Token)).First(candidate => candidate.Name == "web");
+        var full = await BackedUpAsync(site, vm.Name);
+        await site.Simulator.Engine.GuestWriteAsync(Assert.Single(vm.DiskIds), 5 << 20, RandomNumberGenerator.GetBytes(1 << 20), Token);
+        var incremental = await BackedUpAsync(site, vm.Name);
+        var reference = await ReferenceAsync(site, Assert.Single(vm.DiskIds));
+        var rule = new RetentionRule { Last = 1 };
+
+        var preview = await site.Retention.PreviewRetentionAsync(new PreviewRetentionRequest { Vm = vm.Name, Rule = rule }, cancellationToken: Token);
+        await site.Retention.SetRetentionPolicyAsync(new SetRetentionPolicyRequest { Name = "one", Rule = rule, MakeDefault = true }, cancellationToken: Token);
+        var applied = await site.Retention.ApplyRetentionAsync(new ApplyRetentionRequest(), cancellationToken: Token);
+
+        Assert.Equal([(incremental.PointId, true), (full.PointId, false)], preview.Decisions.Select(decision => (decision.PointId, decision.Keep)));
+        Assert.Equal((full.PointId, ""), Assert.Single(applied.Removals.Select(removal => (removal.PointId, removal.Problem))));
+        Assert.Equal(incremental.PointId, Assert.Single((await site.Points.ListPointsAsync(new ListPointsRequest(), cancellationToken: Token)).Points).Id);
+        Assert.Equal(reference, await RestoredAsync(site, incremental, "restored"));
+        Assert.Equal("incremental", (await BackedUpAsync(site, vm.Name)).Mode);
+    }
+
+    [Fact]
     public async Task ServerRestartsInTheMiddle_TheJobGoesOn()
     {
         await using var site = await ServerSite.StartAsync(postgres, SimulatorModel.Small).WithinDeadline(Limit);

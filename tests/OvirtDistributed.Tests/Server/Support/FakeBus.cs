@@ -27,6 +27,9 @@ internal sealed class FakeBus : IOfferSender, IClusterQueues
 
     public HashSet<Guid> Declared { get; } = [];
 
+    /// <summary>What every queue holds.</summary>
+    public QueueState Queue { get; set; } = new(0, 0);
+
     public Task SendAsync(OfferTask offer, string? traceParent, CancellationToken cancellationToken)
     {
         if (Problem is { } problem)
@@ -48,5 +51,5 @@ internal sealed class FakeBus : IOfferSender, IClusterQueues
         return Task.CompletedTask;
     }
 
-    public Task<QueueState?> ReadAsync(string queue, CancellationToken cancellationToken) => Task.FromResult<QueueState?>(new QueueState(0, 0));
+    public Task<QueueState?> ReadAsync(string queue, CancellationToken cancellationToken) => Task.FromResult<QueueState?>(Queue);
 }

@@ -139,12 +139,15 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
     }
 
     /// <summary>Runs the job to its end, with a worker that succeeds at every offer.</summary>
-    public async Task<Job> RunToEndAsync(Guid id)
+    public Task<Job> RunToEndAsync(Guid id) => RunToAsync(id);
+
+    /// <summary>Runs the job to one of the states or its end, with a worker that succeeds at every offer.</summary>
+    public async Task<Job> RunToAsync(Guid id, params JobState[] until)
     {
         while (true)
         {
-            var job = await DriveAsync(id, JobState.Copying);
-            if (JobStateMachine.IsEnd(job.State))
+            var job = await DriveAsync(id, [JobState.Copying, .. until]);
+            if (JobStateMachine.IsEnd(job.State) || until.Contains(job.State))
             {
                 return job;
             }

@@ -14,7 +14,7 @@ public sealed class BackupTests
     [InlineData("db")]
     public async Task FullThenIncremental_GoesThroughPhasesAndKeepsCheckpoints(string vmName)
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: WithoutSnapshots);
         var vm = $"vms/{await api.VmAsync(vmName)}";
         var first = await ReadyAsync(api, vm, vmName, null);
         var checkpoint = (await api.GetAsync($"{vm}/backups/{first}"))["to_checkpoint_id"]!.GetValue<string>();
@@ -35,7 +35,7 @@ public sealed class BackupTests
     [Fact]
     public async Task DisksOfALiveBackup_AreLockedAndHaveScratchDisks_UntilItEnds()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: WithoutSnapshots);
         var vm = $"vms/{await api.VmAsync("web")}";
         var disk = (await api.DisksOfAsync("web"))[0];
         var backup = await ReadyAsync(api, vm, "web", null);
@@ -51,7 +51,7 @@ public sealed class BackupTests
     [Fact]
     public async Task VmDuringBackup_RefusesAnotherBackupSnapshotStopAndCheckpointRemoval()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: WithoutSnapshots);
         var vm = $"vms/{await api.VmAsync("web")}";
         var disk = (await api.DisksOfAsync("web"))[0];
         var first = await ReadyAsync(api, vm, "web", null);
@@ -67,7 +67,7 @@ public sealed class BackupTests
     [Fact]
     public async Task FinalizeTwice_Is400_AndWithAnActiveTransfer409()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: WithoutSnapshots);
         var vm = $"vms/{await api.VmAsync("web")}";
         var disk = (await api.DisksOfAsync("web"))[0];
         var backup = await ReadyAsync(api, vm, "web", null);
@@ -84,7 +84,7 @@ public sealed class BackupTests
     [Fact]
     public async Task FinalizeBeforeReady_FailsTheBackupAndFreesTheDisks()
     {
-        await using var api = await ApiFixture.StartAsync(change: o => o with { Pace = o.Pace with { First = TimeSpan.FromMilliseconds(200), Longest = TimeSpan.FromMilliseconds(200) } });
+        await using var api = await ApiFixture.StartAsync(change: o => o with { HybridBackupFrom = null, Pace = o.Pace with { First = TimeSpan.FromMilliseconds(200), Longest = TimeSpan.FromMilliseconds(200) } });
         var vm = $"vms/{await api.VmAsync("web")}";
         var backup = (await api.PostOkAsync($"{vm}/backups", Request((await api.DisksOfAsync("web"))[0], null)))["id"]!.GetValue<string>();
         await api.AssertFaultAsync(HttpMethod.Post, $"{vm}/backups/{backup}/finalize", new { }, HttpStatusCode.Conflict, "not in READY phase");
@@ -95,7 +95,7 @@ public sealed class BackupTests
     [Fact]
     public async Task ClientChosenId_IsHonoured_AndRefusedTheSecondTime()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: WithoutSnapshots);
         var vm = $"vms/{await api.VmAsync("db")}";
         var id = Guid.NewGuid();
         var body = new { id, disks = new { disk = (await api.DisksOfAsync("db")).Select(d => new { id = d }) } };
@@ -108,7 +108,7 @@ public sealed class BackupTests
     [Fact]
     public async Task UnusableCheckpoint_FailsWithItsEvent_AndAFullBackupWorksAfterIt()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: WithoutSnapshots);
         var vm = $"vms/{await api.VmAsync("web")}";
         var first = await ReadyAsync(api, vm, "web", null);
         var checkpoint = (await api.GetAsync($"{vm}/backups/{first}"))["to_checkpoint_id"]!.GetValue<string>();
@@ -127,7 +127,7 @@ public sealed class BackupTests
     [Fact]
     public async Task UnknownAndInvalidCheckpoints_Are400()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: WithoutSnapshots);
         var vm = $"vms/{await api.VmAsync("db")}";
         var disk = (await api.DisksOfAsync("db"))[0];
         await api.AssertFaultAsync(HttpMethod.Post, $"{vm}/backups", Request(disk, Guid.NewGuid().ToString()), HttpStatusCode.BadRequest, "does not exist");
@@ -145,7 +145,7 @@ public sealed class BackupTests
     [Fact]
     public async Task RawDisksOnly_HaveNoCheckpoint()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: WithoutSnapshots);
         var vm = $"vms/{await api.VmAsync("raw")}";
         var backup = await ReadyAsync(api, vm, "raw", null);
         Assert.Null((await api.GetAsync($"{vm}/backups/{backup}"))["to_checkpoint_id"]);
@@ -156,7 +156,7 @@ public sealed class BackupTests
     [Fact]
     public async Task NewDisk_IsFullWhileTheOthersAreIncremental()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: WithoutSnapshots);
         var vm = $"vms/{await api.VmAsync("db")}";
         var disks = await api.DisksOfAsync("db");
         var first = (await api.PostOkAsync($"{vm}/backups", Request(disks[0], null)))["id"]!.GetValue<string>();
@@ -173,7 +173,7 @@ public sealed class BackupTests
     [Fact]
     public async Task RemovedCheckpoint_IsGone_AndItsChildHasItsParent()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: WithoutSnapshots);
         var vm = $"vms/{await api.VmAsync("db")}";
         for (var i = 0; i < 3; i++)
         {
@@ -190,7 +190,7 @@ public sealed class BackupTests
     [Fact]
     public async Task CrashOfTheVm_FailsItsLiveBackupAndLeavesNothing()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: WithoutSnapshots);
         var id = await api.VmAsync("web");
         var backup = await ReadyAsync(api, $"vms/{id}", "web", null);
         var transfer = await api.PostOkAsync("imagetransfers", new { disk = new { id = (await api.DisksOfAsync("web"))[0] }, backup = new { id = backup }, direction = "download", format = "raw" });
@@ -209,7 +209,7 @@ public sealed class BackupTests
         {
             DataCenters = [DataCenterModel.Simple("d", "c", [new VmModel("mute", [new DiskModel(1 << 20)]) { Running = true, GuestAgent = false }], 1)],
         };
-        await using var api = await ApiFixture.StartAsync(model);
+        await using var api = await ApiFixture.StartAsync(model, WithoutSnapshots);
         var vm = $"vms/{await api.VmAsync("mute")}";
         var body = Request((await api.DisksOfAsync("mute"))[0], null);
         var strict = (await api.PostOkAsync($"{vm}/backups?require_consistency=true", body))["id"]!.GetValue<string>();
@@ -217,22 +217,8 @@ public sealed class BackupTests
         await FinishAsync(api, vm, await ReadyAsync(api, vm, "mute", null));
     }
 
-    [Fact]
-    public async Task HybridBackup_TakesASnapshotAndRemovesIt_WithoutLockingDisks()
-    {
-        await using var api = await ApiFixture.StartAsync(change: o => o with { HybridBackupFrom = new Version(4, 7) });
-        var vm = $"vms/{await api.VmAsync("web")}";
-        var backup = await ReadyAsync(api, vm, "web", null);
-        var snapshot = (await api.GetAsync($"{vm}/backups/{backup}"))["snapshot"]!["id"]!.GetValue<string>();
-        Assert.Equal("Auto-generated for Backup VM", (await api.GetAsync($"{vm}/snapshots/{snapshot}"))["description"]!.GetValue<string>());
-        Assert.Equal("ok", (await api.GetAsync($"disks/{(await api.DisksOfAsync("web"))[0]}"))["status"]!.GetValue<string>());
-        await FinishAsync(api, vm, backup);
-        await api.WaitAsync($"{vm}/snapshots/{snapshot}", "id", "gone");
-        var legacy = (await api.PostOkAsync($"{vm}/backups?legacy=true", Request((await api.DisksOfAsync("web"))[0], null)))["id"]!.GetValue<string>();
-        Assert.Null((await api.WaitAsync($"{vm}/backups/{legacy}", "phase", "ready"))!["snapshot"]);
-        await FinishAsync(api, vm, legacy);
-        await api.AssertCleanAsync();
-    }
+    /// <summary>Live and cold backups, as below cluster level 4.7.</summary>
+    private static SimulatorOptions WithoutSnapshots(SimulatorOptions options) => options with { HybridBackupFrom = null };
 
     private static object Request(Guid disk, string? from) => from is null
         ? new { disks = new { disk = new[] { new { id = disk } } } }

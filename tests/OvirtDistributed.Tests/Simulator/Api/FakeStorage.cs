@@ -36,15 +36,22 @@ internal sealed class FakeStorage : IDiskStorage
         {
             foreach (var (disk, image) in disks)
             {
-                var top = _chains[disk][^1];
-                _chains[disk].Add(top with { ImageId = image, ParentId = top.ImageId, Format = VolumeFormat.Cow });
+                PutOverlay(disk, image);
             }
 
             return 0;
         });
 
     public Task RemoveSnapshotLayerAsync(Guid diskId, Guid imageId, CancellationToken cancellationToken) =>
-        Do(nameof(RemoveSnapshotLayerAsync), () => _chains[diskId].RemoveAll(v => v.ImageId == imageId));
+        Do(nameof(RemoveSnapshotLayerAsync), () =>
+        {
+            // The lower volume stays.
+            var chain = _chains[diskId];
+            var upper = chain.Find(v => v.ParentId == imageId)!;
+            chain.Remove(upper);
+            _chains[diskId] = [.. chain.Select(v => v.ParentId == upper.ImageId ? v with { ParentId = imageId } : v)];
+            return 0;
+        });
 
     public Task RevertToLayerAsync(Guid diskId, Guid imageId, Guid newActiveImageId, CancellationToken cancellationToken) =>
         Do(nameof(RevertToLayerAsync), () => _chains[diskId].Count);
@@ -68,7 +75,15 @@ internal sealed class FakeStorage : IDiskStorage
 
     public Task SaveReferenceAsync(Guid diskId, string rawFilePath, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StartBackupAsync(BackupSpec spec, CancellationToken cancellationToken) => Do(nameof(StartBackupAsync), () => _backups[spec.BackupId] = spec);
+    public Task StartBackupAsync(BackupSpec spec, CancellationToken cancellationToken) => Do(nameof(StartBackupAsync), () =>
+    {
+        foreach (var disk in spec.Disks.Where(d => d.NewImage is not null))
+        {
+            PutOverlay(disk.DiskId, disk.NewImage!.Value);
+        }
+
+        return _backups[spec.BackupId] = spec;
+    });
 
     public Task StopBackupAsync(Guid backupId, CancellationToken cancellationToken) => Do(nameof(StopBackupAsync), () => _backups.TryRemove(backupId, out _));
 
@@ -90,6 +105,12 @@ internal sealed class FakeStorage : IDiskStorage
         [.. _backups.Keys.Select(b => $"backup {b}"), .. Enumerable.Repeat("export", Volatile.Read(ref _exports))];
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private void PutOverlay(Guid disk, Guid image)
+    {
+        var top = _chains[disk][^1];
+        _chains[disk].Add(top with { ImageId = image, ParentId = top.ImageId, Format = VolumeFormat.Cow });
+    }
 
     private Task Do<T>(string call, Func<T> change)
     {

@@ -125,7 +125,7 @@ public sealed class VmLifeTests
     [Fact]
     public async Task ForcedStopDuringBackup_FailsTheBackupFirst()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: o => o with { HybridBackupFrom = null });
         var vm = $"vms/{await api.VmAsync("web")}";
         var backup = (await api.PostOkAsync($"{vm}/backups", new { disks = new { disk = new[] { new { id = (await api.DisksOfAsync("web"))[0] } } } }))["id"]!.GetValue<string>();
         await api.WaitAsync($"{vm}/backups/{backup}", "phase", "ready");
@@ -264,5 +264,43 @@ public sealed class VmLifeTests
         var disk = (await api.PostOkAsync("disks", new { name = "restored", format = "cow", provisioned_size = "67108864", storage_domains = new { storage_domain = new[] { new { name = "iscsi1" } } } }))["id"]!.GetValue<string>();
         await api.WaitAsync($"disks/{disk}", "status", "ok");
         return disk;
+    }
+
+    [Fact]
+    public async Task FreezeWithoutAGuestAgent_FailsAndLeavesAnEvent()
+    {
+        var model = SimulatorModel.Empty with
+        {
+            DataCenters = [DataCenterModel.Simple("d", "c", [new VmModel("mute", [new DiskModel(1 << 20)]) { Running = true, GuestAgent = false }], 1)],
+        };
+        await using var api = await ApiFixture.StartAsync(model);
+        var vm = $"vms/{await api.VmAsync("mute")}";
+
+        await api.AssertFaultAsync(HttpMethod.Post, $"{vm}/freezefilesystems", new { }, HttpStatusCode.BadRequest, "guest agent");
+        await api.AssertFaultAsync(HttpMethod.Post, $"{vm}/thawfilesystems", new { }, HttpStatusCode.BadRequest, "guest agent");
+        var codes = (await api.GetAsync("events"))["event"]!.AsArray().Select(e => e!["code"]!.GetValue<string>()).ToList();
+        Assert.Contains("10769", codes);
+        Assert.Contains("10770", codes);
+    }
+
+    [Fact]
+    public async Task SnapshotDiskInATransfer_IsNotAttached()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        var owner = await api.VmAsync("db");
+        var disk = (await api.DisksOfAsync("db"))[0];
+        var snapshot = (await api.PostOkAsync($"vms/{owner}/snapshots", new { description = "s", persist_memorystate = "false" }))["id"]!.GetValue<string>();
+        await api.WaitAsync($"vms/{owner}/snapshots/{snapshot}", "snapshot_status", "ok");
+        var layer = (await api.GetAsync($"vms/{owner}/snapshots/{snapshot}/disks/{disk}"))["image_id"]!.GetValue<string>();
+        var transfer = (await api.PostOkAsync("imagetransfers", new { snapshot = new { id = layer }, direction = "download", format = "raw" }))["id"]!.GetValue<string>();
+        await api.WaitAsync($"imagetransfers/{transfer}", "phase", "transferring");
+        var attach = new { disk = new { id = disk, snapshot = new { id = snapshot } }, active = "true", bootable = "false", @interface = "virtio_scsi" };
+        var proxy = $"vms/{await api.VmAsync("web")}/diskattachments";
+
+        await api.AssertFaultAsync(HttpMethod.Post, proxy, attach, HttpStatusCode.Conflict, "Disk is locked");
+
+        await api.PostOkAsync($"imagetransfers/{transfer}/finalize", new { });
+        await api.WaitAsync($"imagetransfers/{transfer}", "phase", "finished_success");
+        await api.PostOkAsync(proxy, attach);
     }
 }

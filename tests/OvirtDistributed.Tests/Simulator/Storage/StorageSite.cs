@@ -86,6 +86,15 @@ public sealed class StorageSite : IAsyncDisposable
         return (backup, checkpoint);
     }
 
+    /// <summary>Starts a hybrid backup; returns its id with the new checkpoint's and the layer that its snapshot has frozen.</summary>
+    public async Task<(Guid Backup, Guid Checkpoint, Guid Frozen)> BackUpBySnapshotAsync(Guid? from, Guid disk)
+    {
+        var (backup, checkpoint) = (Guid.NewGuid(), Guid.NewGuid());
+        var frozen = (await Storage.GetChainAsync(disk, Token).WithinDeadline())[^1].ImageId;
+        await Storage.StartBackupAsync(new BackupSpec(backup, Vm, checkpoint, [new BackupDisk(disk, from, Guid.NewGuid())]), Token).WithinDeadline();
+        return (backup, checkpoint, frozen);
+    }
+
     /// <summary>A whole backup that only leaves its checkpoint behind.</summary>
     public async Task<Guid> CheckpointAsync(params Guid[] disks)
     {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Microsoft.Win32.SafeHandles;
+using OvirtDistributed.Repository.Storage;
 using OvirtDistributed.Worker.Transports;
 
 namespace OvirtDistributed.Benchmarks.Processes;
@@ -18,8 +19,11 @@ internal sealed class FileDiskTarget(string file) : IDiskTarget
 
     public bool CanChecksum => false;
 
-    public async Task WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) =>
+    public async Task WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    {
         await RandomAccess.WriteAsync(_handle, data, offset, cancellationToken);
+        WriteBack.Begin(_handle, offset, data.Length);
+    }
 
     public Task ZeroAsync(long offset, long length, CancellationToken cancellationToken) =>
         throw new NotSupportedException("The file is all hole: nothing has to be zeroed.");

@@ -24,7 +24,7 @@ internal static class BenchReport
 
     public static void WriteTable(TextWriter output, IReadOnlyList<Measure> measures)
     {
-        var width = measures.Max(measure => measure.Name.Length);
+        var width = measures.Select(measure => measure.Name.Length).Append(7).Max();
         var header = $"{"measure".PadRight(width)}  {"ours",9}  {"rival",9}  {"ratio",8}  {"gate",6}  {"goal",6}  verdict";
         output.WriteLine();
         output.WriteLine(header);

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Npgsql;
+using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Tests.Server.Support;
+using OvirtDistributed.Tests.Shared;
+using Xunit;
+
+namespace OvirtDistributed.Tests.Server.Jobs;
+
+[Collection(PostgresTests.Name)]
+public sealed class PreparationLocksTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task TwoServers_TheSecondWaitsForTheSameTaskAndNotForAnother()
+    {
+        var database = await postgres.NewDatabaseAsync();
+        await using var firstServer = NpgsqlDataSource.Create(database);
+        await using var secondServer = NpgsqlDataSource.Create(database);
+        var (first, second) = (new PreparationLocks(firstServer), new PreparationLocks(secondServer));
+        var task = Guid.NewGuid();
+        var held = await first.EnterAsync(task, TestSite.Token).WithinDeadline();
+
+        var waiting = second.EnterAsync(task, TestSite.Token);
+        await (await second.EnterAsync(Guid.NewGuid(), TestSite.Token).WithinDeadline()).DisposeAsync();
+        Assert.False(waiting.IsCompleted);
+        await held.DisposeAsync();
+
+        await (await waiting.WithinDeadline()).DisposeAsync();
+    }
+
+    [Fact]
+    public async Task ServerGivesUpWaiting_TheLockIsFreeForTheNext()
+    {
+        await using var server = NpgsqlDataSource.Create(await postgres.NewDatabaseAsync());
+        await using var other = NpgsqlDataSource.Create(server.ConnectionString);
+        var locks = new PreparationLocks(server);
+        var task = Guid.NewGuid();
+        var held = await new PreparationLocks(other).EnterAsync(task, TestSite.Token).WithinDeadline();
+        using var patience = new CancellationTokenSource();
+        var waiting = locks.EnterAsync(task, patience.Token);
+        await patience.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.WithinDeadline());
+        await held.DisposeAsync();
+
+        await (await locks.EnterAsync(task, TestSite.Token).WithinDeadline()).DisposeAsync();
+    }
+}
