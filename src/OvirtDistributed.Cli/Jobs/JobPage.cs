@@ -40,7 +40,7 @@ internal static class JobPage
             .AddIfSet("Transport", job.TransportMode)
             .AddIfSet("Repository", job.Repository)
             .AddIfSet("Restore point", job.PointId)
-            .AddIfSet("New VM", job.NewVmId)
+            .AddIfSet("New VM", JobText.NewVm(job))
             .Add("Started", TimeText.Both(job.Created, context.Time))
             .Add("Ended", TimeText.Both(job.Ended, context.Time))
             .Add("Took", TimeText.Length(JobText.Duration(job, context.Time)))

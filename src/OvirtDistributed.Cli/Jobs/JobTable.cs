@@ -18,7 +18,7 @@ internal static class JobTable
             table.Add(
                 ShortIds.Cut(job.Id, length),
                 JobText.Kind(job.Kind),
-                job.VmName,
+                JobText.Vm(job),
                 new Cell(outcome, tone),
                 job.State,
                 JobText.Fraction(job.Progress) is { } fraction ? $"{Math.Floor(fraction * 100):0}%" : "",

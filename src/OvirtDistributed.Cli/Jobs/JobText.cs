@@ -9,6 +9,12 @@ namespace OvirtDistributed.Cli.Jobs;
 /// <summary>The words for a job.</summary>
 internal static class JobText
 {
+    /// <summary>The VM of a backup; of a restore also what it becomes.</summary>
+    public static string Vm(Job job) => job.NewVmName.Length > 0 ? $"{job.VmName} → {job.NewVmName}" : job.VmName;
+
+    /// <summary>Name and, once there is one, id of the VM that a restore makes.</summary>
+    public static string NewVm(Job job) => job.NewVmName.Length > 0 && job.NewVmId.Length > 0 ? $"{job.NewVmName} ({job.NewVmId})" : job.NewVmName + job.NewVmId;
+
     public static bool HasEnded(Job job) => job.Outcome is JobOutcome.Succeeded or JobOutcome.Warning or JobOutcome.Failed or JobOutcome.Cancelled;
 
     public static string Kind(JobKind kind) => kind switch

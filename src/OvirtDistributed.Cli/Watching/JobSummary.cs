@@ -58,7 +58,7 @@ internal static class JobSummary
         }
         else if (job.NewVmId.Length > 0)
         {
-            output.Line($"  new VM {Cell.Printable(job.NewVmId)}");
+            output.Line($"  new VM {Cell.Printable(JobText.NewVm(job))}");
         }
 
         if (job.Progress is { } progress)

@@ -30,6 +30,7 @@ internal static class JobMessages
             ModeReason = job.Backup?.ModeReason ?? "",
             TransportMode = job.Kind == JobKind.Backup ? BackupDetails.TransportMode : "",
             PointId = PointOf(job),
+            NewVmName = job.Restore?.NewName ?? "",
             NewVmId = job.Restore?.NewVmId?.ToString("D") ?? "",
             TraceId = ManifestBuilder.TraceIdOf(job.TraceParent) ?? "",
             Progress = ToProgress(job.Tasks.Select(task => task.Statistics).ToList(), job.Tasks.Sum(task => task.StoredBytes), (job.Ended ?? now) - job.Created),

@@ -43,7 +43,7 @@ internal static class NameLookup
         return named.Count switch
         {
             1 => named[0],
-            0 => throw new OperatorException(FailureKind.NotFound, $"{field} '{text}': there is no such {what}.{Near(text, candidates.Select(name))}"),
+            0 => throw new OperatorException(FailureKind.NotFound, $"{field} '{text}': there is no such {what}.{NearOrHint(text, what, candidates.Select(name))}"),
             _ => throw OperatorException.Invalid(
                 field, text, $"{named.Count} have this name, use an id: {string.Join(", ", named.Select(candidate => $"{name(candidate)} ({id(candidate)})"))}."),
         };
@@ -56,6 +56,15 @@ internal static class NameLookup
         [var only] => only,
         [] => throw new OperatorException(FailureKind.NotFound, $"{field} '{text}': there is no such {what}."),
         _ => throw OperatorException.Invalid(field, text, $"several begin like this, write more of it: {Names(candidates.Select(id))}."),
+    };
+
+    private static string NearOrHint(string text, string what, IEnumerable<string> names) => Near(text, names) is { Length: > 0 } near ? near : what switch
+    {
+        "VM" => " ovd vm list shows all.",
+        "manager" => " ovd manager list shows all.",
+        "repository" => " ovd repository list shows all.",
+        "retention policy" => " ovd retention list shows all.",
+        _ => "",
     };
 
     /// <summary>" Did you mean …?", or nothing.</summary>

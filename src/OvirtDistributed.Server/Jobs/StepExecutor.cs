@@ -3,6 +3,7 @@
 using System.Collections.Frozen;
 using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
@@ -139,7 +140,7 @@ internal sealed partial class StepExecutor
 
         if (job.StepTries == 1)
         {
-            step.Warning($"{job.State}: {message} Trying again.");
+            step.Warning($"{JobMessages.Words(job.State.ToString())}: {message} Trying again.");
         }
 
         var delay = TimeSpan.FromTicks(Math.Min(
@@ -168,7 +169,7 @@ internal sealed partial class StepExecutor
         var next = JobStateMachine.For(job.Kind).Next(job.State, jobEvent)
             ?? throw new InvalidOperationException($"Step {job.State} of job {job.Id} answered {jobEvent}, which its state ignores.");
         _instruments.OnStepLeft(job.Kind.ToString(), job.State.ToString(), step.InStep);
-        step.Info(jobEvent == JobEvent.CancelRequested ? "cancelling" : $"{job.State} → {next}");
+        step.Info(jobEvent == JobEvent.CancelRequested ? "cancelling" : $"{JobMessages.Words(job.State.ToString())} → {JobMessages.Words(next.ToString())}");
         job.State = next;
         job.StepEntered = step.Now;
         job.NextRun = step.Now;
@@ -196,7 +197,7 @@ internal sealed partial class StepExecutor
             step.Job.Message = reason;
         }
 
-        step.Error($"{step.Job.State}: {reason}");
+        step.Error($"{JobMessages.Words(step.Job.State.ToString())}: {reason}");
     }
 
     private static void End(StepContext step)

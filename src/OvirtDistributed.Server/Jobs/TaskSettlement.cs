@@ -143,7 +143,8 @@ internal sealed class TaskSettlement(
         task.Ended = step.Now;
         task.Message = "";
         instruments.OnAttemptEnded("succeeded");
-        step.Info($"disk {task.DiskAlias}: done by {task.WorkerId} in attempt {task.Attempt}", task.Id);
+        var worker = await step.Database.Workers.Where(row => row.Id == task.WorkerId).Select(row => row.Name).FirstOrDefaultAsync(cancellationToken);
+        step.Info($"disk {task.DiskAlias}: done by {worker ?? task.WorkerId} in attempt {task.Attempt}", task.Id);
     }
 
     private async Task<bool> IsStuckAsync(StepContext step, DiskTask task, CancellationToken cancellationToken)

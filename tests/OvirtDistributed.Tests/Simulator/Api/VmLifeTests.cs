@@ -4,6 +4,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using OvirtDistributed.Simulator;
 using OvirtDistributed.Simulator.Engine;
+using OvirtDistributed.Simulator.Faults;
 using Xunit;
 
 namespace OvirtDistributed.Tests.Simulator.Api;
@@ -170,8 +171,10 @@ public sealed class VmLifeTests
         await using var api = await ApiFixture.StartAsync();
         var vm = $"vms/{await api.VmAsync("db")}";
         var disk = (await api.DisksOfAsync("db"))[0];
+        _ = api.Engine.Faults.Arm(new FaultRule { Name = "slow snapshot", Method = "POST", Path = "/vms/*/snapshots", StickPhase = true });
         var snapshot = (await api.PostOkAsync($"{vm}/snapshots", new { description = "s", disk_attachments = new { disk_attachment = new[] { new { disk = new { id = disk } } } } }))["id"]!.GetValue<string>();
         await api.AssertFaultAsync(HttpMethod.Post, $"{vm}/snapshots", new { description = "t" }, HttpStatusCode.Conflict, "performing an operation on a Snapshot");
+        Assert.True(api.Engine.Faults.Remove("slow snapshot"));
         await api.WaitAsync($"{vm}/snapshots/{snapshot}", "snapshot_status", "ok");
         var layers = (await api.GetAsync($"disks/{disk}/disksnapshots?include_active=true"))["disk_snapshot"]!.AsArray();
         Assert.Equal(2, layers.Count);
