@@ -11,7 +11,7 @@ namespace OvirtDistributed.Server.Inventory;
 /// <summary>Reads the inventory of every manager again and again, and keeps their state.</summary>
 internal sealed partial class InventoryReader(
     IDbContextFactory<ServerDbContext> contexts, IEngineDirectory engines, InventoryCatalog catalog, IClusterQueues queues, Leadership leadership,
-    TimeProvider time, ServerOptions options, ILogger<InventoryReader> logger) : BackgroundService
+    ServerOptions options, ILogger<InventoryReader> logger) : BackgroundService
 {
     /// <summary>Reads one manager now and stores what it holds and how it is.</summary>
     /// <exception cref="EngineException">The manager could not be read; its state was stored.</exception>
@@ -37,25 +37,8 @@ internal sealed partial class InventoryReader(
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            using var term = await leadership.WaitForTermAsync(stoppingToken);
-            try
-            {
-                while (true)
-                {
-                    await ReadAllAsync(term.Token);
-                    await Task.Delay(options.InventoryInterval, time, term.Token);
-                }
-            }
-            catch (OperationCanceledException) when (term.Token.IsCancellationRequested)
-            {
-                // Stopping, or another server leads now.
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        leadership.RunRoundsAsync(options.InventoryInterval, ReadAllAsync, stoppingToken);
 
     private async Task ReadAllAsync(CancellationToken cancellationToken)
     {

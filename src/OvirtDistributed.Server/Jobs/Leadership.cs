@@ -43,6 +43,27 @@ internal sealed partial class Leadership(NpgsqlDataSource database, TimeProvider
         }
     }
 
+    /// <summary>Runs rounds with a pause after each, in every term of this server, until it stops. A round must not throw but for its token.</summary>
+    public async Task RunRoundsAsync(TimeSpan pause, Func<CancellationToken, Task> round, CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            using var term = await WaitForTermAsync(stoppingToken);
+            try
+            {
+                while (true)
+                {
+                    await round(term.Token);
+                    await Task.Delay(pause, time, term.Token);
+                }
+            }
+            catch (OperationCanceledException) when (term.Token.IsCancellationRequested)
+            {
+                // Stopping, or another server leads now.
+            }
+        }
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)

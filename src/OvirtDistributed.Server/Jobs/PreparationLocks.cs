@@ -7,61 +7,99 @@ using Npgsql;
 namespace OvirtDistributed.Server.Jobs;
 
 /// <summary>
-/// Per task: its preparation for a worker and its settlement never run at the same time, on whichever of several servers. The lock is one of the
-/// database's and ends with its connection, so a dead server holds nothing up.
+/// Per task: its preparation for a worker and its settlement never run at the same time, on whichever of several servers. The locks are the
+/// database's and end with the connection that holds them, so a dead server holds nothing up. One connection holds all of this server's: a
+/// preparation may take half an hour, and hundreds of them at once must not use the database's connections up.
 /// </summary>
-internal sealed class PreparationLocks(NpgsqlDataSource database)
+internal sealed class PreparationLocks(NpgsqlDataSource database, TimeProvider time) : IAsyncDisposable
 {
-    // In this process callers wait here and not in the database: one connection a task at most.
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(200);
+
     private readonly KeyedLocks _locks = new();
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private NpgsqlConnection? _connection;
 
     /// <summary>Waits for the task's lock; dispose to release.</summary>
     public async Task<IAsyncDisposable> EnterAsync(Guid taskId, CancellationToken cancellationToken)
     {
+        // In this process callers wait here: the database would give one connection the same lock twice.
         var turn = await _locks.EnterAsync(taskId, cancellationToken);
-        NpgsqlConnection? connection = null;
         try
         {
-            connection = await database.OpenConnectionAsync(cancellationToken);
-            await using var command = new NpgsqlCommand("SELECT pg_advisory_lock($1)", connection)
+            while (!await AskAsync("SELECT pg_try_advisory_lock($1)", taskId, cancellationToken))
             {
-                CommandTimeout = 0, // as long as the other server needs; the caller's token ends the wait
-                Parameters = { new() { Value = KeyOf(taskId) } },
-            };
-            await command.ExecuteNonQueryAsync(cancellationToken);
-            return new Holder(turn, connection, KeyOf(taskId));
+                await Task.Delay(LookAgainAfter, time, cancellationToken);
+            }
+
+            return new Holder(this, turn, taskId);
         }
         catch
         {
-            if (connection is not null)
-            {
-                await connection.DisposeAsync();
-            }
-
             turn.Dispose();
             throw;
         }
     }
 
+    public async ValueTask DisposeAsync()
+    {
+        if (_connection is not null)
+        {
+            await _connection.DisposeAsync();
+        }
+
+        _turn.Dispose();
+    }
+
     // Advisory locks have 64 bit names; two tasks that share one wait for each other now and then, nothing worse.
     private static long KeyOf(Guid taskId) => BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(taskId.ToByteArray()));
 
-    private sealed class Holder(IDisposable turn, NpgsqlConnection connection, long key) : IAsyncDisposable
+    private async Task<bool> AskAsync(string question, Guid taskId, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken);
+        try
+        {
+            _connection ??= await database.OpenConnectionAsync(cancellationToken);
+            await using var command = new NpgsqlCommand(question, _connection) { Parameters = { new() { Value = KeyOf(taskId) } } };
+
+            // Once asked the answer is waited for: else nobody would know whether the lock is held.
+            return await command.ExecuteScalarAsync(CancellationToken.None) is true;
+        }
+        catch (NpgsqlException) when (_connection is not null)
+        {
+            // Broken, and all locks with it. What is under way goes on: every step of it is idempotent and the lease is checked again at its end.
+            var broken = _connection;
+            _connection = null;
+            await broken.DisposeAsync();
+            throw;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private async ValueTask LeaveAsync(Guid taskId)
+    {
+        try
+        {
+            await AskAsync("SELECT pg_advisory_unlock($1)", taskId, CancellationToken.None);
+        }
+        catch (NpgsqlException)
+        {
+            // The connection is gone, and the lock with it.
+        }
+    }
+
+    private sealed class Holder(PreparationLocks owner, IDisposable turn, Guid taskId) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {
             try
             {
-                await using var command = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", connection) { Parameters = { new() { Value = key } } };
-                await command.ExecuteNonQueryAsync(CancellationToken.None);
-            }
-            catch (NpgsqlException)
-            {
-                // The connection is broken, and the lock with it.
+                await owner.LeaveAsync(taskId);
             }
             finally
             {
-                await connection.DisposeAsync();
                 turn.Dispose();
             }
         }

@@ -70,25 +70,8 @@ internal sealed partial class RepositoryMonitor(
             cancellationToken);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            using var term = await leadership.WaitForTermAsync(stoppingToken);
-            try
-            {
-                while (true)
-                {
-                    await CheckAllAsync(term.Token);
-                    await Task.Delay(options.RepositoryInterval, time, term.Token);
-                }
-            }
-            catch (OperationCanceledException) when (term.Token.IsCancellationRequested)
-            {
-                // Stopping, or another server leads now.
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        leadership.RunRoundsAsync(options.RepositoryInterval, CheckAllAsync, stoppingToken);
 
     private async Task CheckAllAsync(CancellationToken cancellationToken)
     {

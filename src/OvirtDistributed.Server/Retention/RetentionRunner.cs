@@ -9,7 +9,7 @@ namespace OvirtDistributed.Server.Retention;
 
 /// <summary>Removes what no policy keeps, again and again. What cannot be removed now, because it is in use or locked, is tried in the next round.</summary>
 internal sealed partial class RetentionRunner(
-    IDbContextFactory<ServerDbContext> contexts, RetentionPlanner planner, IDataMover mover, Leadership leadership, TimeProvider time, ServerOptions options,
+    IDbContextFactory<ServerDbContext> contexts, RetentionPlanner planner, IDataMover mover, Leadership leadership, ServerOptions options,
     ILogger<RetentionRunner> logger) : BackgroundService
 {
     /// <summary>Removes now what is in scope and no rule keeps. Idempotent.</summary>
@@ -26,25 +26,8 @@ internal sealed partial class RetentionRunner(
         return results;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            using var term = await leadership.WaitForTermAsync(stoppingToken);
-            try
-            {
-                while (true)
-                {
-                    await RoundAsync(term.Token);
-                    await Task.Delay(options.RetentionInterval, time, term.Token);
-                }
-            }
-            catch (OperationCanceledException) when (term.Token.IsCancellationRequested)
-            {
-                // Stopping, or another server leads now.
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        leadership.RunRoundsAsync(options.RetentionInterval, RoundAsync, stoppingToken);
 
     private async Task RoundAsync(CancellationToken cancellationToken)
     {

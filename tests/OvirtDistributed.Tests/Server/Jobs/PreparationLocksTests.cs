@@ -17,7 +17,8 @@ public sealed class PreparationLocksTests(PostgresServer postgres)
         var database = await postgres.NewDatabaseAsync();
         await using var firstServer = NpgsqlDataSource.Create(database);
         await using var secondServer = NpgsqlDataSource.Create(database);
-        var (first, second) = (new PreparationLocks(firstServer), new PreparationLocks(secondServer));
+        await using var first = new PreparationLocks(firstServer, TimeProvider.System);
+        await using var second = new PreparationLocks(secondServer, TimeProvider.System);
         var task = Guid.NewGuid();
         var held = await first.EnterAsync(task, TestSite.Token).WithinDeadline();
 
@@ -34,9 +35,10 @@ public sealed class PreparationLocksTests(PostgresServer postgres)
     {
         await using var server = NpgsqlDataSource.Create(await postgres.NewDatabaseAsync());
         await using var other = NpgsqlDataSource.Create(server.ConnectionString);
-        var locks = new PreparationLocks(server);
+        await using var locks = new PreparationLocks(server, TimeProvider.System);
+        await using var elsewhere = new PreparationLocks(other, TimeProvider.System);
         var task = Guid.NewGuid();
-        var held = await new PreparationLocks(other).EnterAsync(task, TestSite.Token).WithinDeadline();
+        var held = await elsewhere.EnterAsync(task, TestSite.Token).WithinDeadline();
         using var patience = new CancellationTokenSource();
         var waiting = locks.EnterAsync(task, patience.Token);
         await patience.CancelAsync();
@@ -44,5 +46,26 @@ public sealed class PreparationLocksTests(PostgresServer postgres)
         await held.DisposeAsync();
 
         await (await locks.EnterAsync(task, TestSite.Token).WithinDeadline()).DisposeAsync();
+    }
+
+    [Fact]
+    public async Task ServerDies_ItsLocksAreFree()
+    {
+        await using var server = NpgsqlDataSource.Create(await postgres.NewDatabaseAsync());
+        await using var other = NpgsqlDataSource.Create(server.ConnectionString);
+        var dying = new PreparationLocks(server, TimeProvider.System);
+        await using var locks = new PreparationLocks(other, TimeProvider.System);
+        var task = Guid.NewGuid();
+        await dying.EnterAsync(task, TestSite.Token).WithinDeadline();
+        var waiting = locks.EnterAsync(task, TestSite.Token);
+        Assert.False(waiting.IsCompleted);
+
+        await using (var kill = other.CreateCommand("SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"))
+        {
+            await kill.ExecuteNonQueryAsync(TestSite.Token);
+        }
+
+        await (await waiting.WithinDeadline()).DisposeAsync();
+        await dying.DisposeAsync();
     }
 }
