@@ -91,7 +91,13 @@ public sealed class RetentionTests
         var installation = new FakeInstallation();
         installation.RetentionDecisions.Add(new RetentionDecision
         {
-            PointId = "aaaa1111", VmName = "web01", Repository = "main", Policy = "standard", Created = created, Keep = true, Reasons = { "newest good point", "daily 2026-03-04" },
+            PointId = "aaaa1111",
+            VmName = "web01",
+            Repository = "main",
+            Policy = "standard",
+            Created = created,
+            Keep = true,
+            Reasons = { "newest good point", "daily 2026-03-04" },
         });
         installation.RetentionDecisions.Add(new RetentionDecision { PointId = "bbbb2222", VmName = "web01", Repository = "main", Policy = "standard", Created = created, Problem = problem });
         return installation;

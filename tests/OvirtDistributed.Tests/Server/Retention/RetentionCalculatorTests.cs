@@ -133,7 +133,13 @@ public sealed class RetentionCalculatorTests
         from counts in Gen.Choose(0, 6).ListOf(7)
         select new RetentionRule
         {
-            Last = counts[0], Hourly = counts[1], Daily = counts[2], Weekly = counts[3], Monthly = counts[4], Yearly = counts[5], WithinDays = counts[6],
+            Last = counts[0],
+            Hourly = counts[1],
+            Daily = counts[2],
+            Weekly = counts[3],
+            Monthly = counts[4],
+            Yearly = counts[5],
+            WithinDays = counts[6],
         };
 
     private static List<RetentionCandidate> Every(TimeSpan distance, int count) =>
