@@ -6,7 +6,7 @@ namespace OvirtDistributed.Repository.Storage;
 
 /// <summary>
 /// Lets the disk begin with what was written while more is being made. Without it the kernel keeps gigabytes back, and the flush at the
-/// end waits for all of them: a restore of 683 MiB to a disk of 400 MiB/s took 2.8 s, and 2.1 s with it.
+/// end waits for all of them: the disk idles while the image is made, and the processors while it is flushed.
 /// </summary>
 public static partial class WriteBack
 {

@@ -70,7 +70,7 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
         return (root, digest?.Finish() ?? string.Empty);
     }
 
-    // A quarter of a backup's segment: twice the pieces on their way in half the memory, and 1 MiB is what one ImageIO request needs.
+    // A quarter of a backup's segment: more pieces on their way in less than half the memory, and 1 MiB is what one ImageIO request needs.
     private const int SegmentBytes = 1 << 20;
 
     // Segments in the making beyond those being written: some being fetched on each connection while others are decoded.

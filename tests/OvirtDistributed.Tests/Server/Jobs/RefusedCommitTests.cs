@@ -80,6 +80,7 @@ public sealed class RefusedCommitTests(PostgresServer postgres)
         var job = await site.RunToEndAsync(id).WithinDeadline();
 
         Assert.Equal(JobOutcome.Failed, job.Outcome);
+        Assert.True(site.Mover.AllFaultsFired);
         Assert.Contains("ended the backup", job.Message, StringComparison.Ordinal);
     }
 }
