@@ -17,6 +17,9 @@ results=artifacts/test-results
 mkdir -p "$results"
 passed=0 failed=0 skipped=0 broken=0
 
+# The names of the failed tests, so that the end of a long log tells what to look at.
+failures() { grep -o '<UnitTestResult [^>]*outcome="Failed"[^>]*' "$1" | grep -o 'testName="[^"]*"' | sed 's/^testName="/  failed: /; s/"$//'; }
+
 attribute() { grep -o "<Counters [^>]*" "$1" | grep -o " $2=\"[0-9]*\"" | grep -o '[0-9]*'; }
 
 for assembly in "${assemblies[@]}"; do
@@ -43,6 +46,9 @@ done
 if [ $broken -ne 0 ]; then
   failed=$((failed + 1))
 fi
+for assembly in "${assemblies[@]}"; do
+  [ ! -s "$results/$assembly.trx" ] || failures "$results/$assembly.trx"
+done
 line="$passed passed, $failed failed"
 [ $skipped -gt 0 ] && line="$line, $skipped skipped"
 echo "$line"

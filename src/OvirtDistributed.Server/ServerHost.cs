@@ -94,6 +94,7 @@ public static class ServerHost
     {
         services.AddSingleton<IDataMover>(_ => new GrpcDataMover(tls));
         services.AddSingleton<RepositoryRegistry>();
+        services.AddSingleton<RepositoryKeyring>();
     }
 
     /// <summary>Everything that runs jobs, apart from the engines, Data Movers and bus it talks to.</summary>
@@ -103,7 +104,9 @@ public static class ServerHost
         services.AddSingleton<InventoryCatalog>();
         services.AddSingleton<InventoryReader>();
         services.AddSingleton<RepositoryMonitor>();
+        services.AddSingleton<RepositoryKeys>();
         services.AddSingleton<PointCatalog>();
+        services.AddSingleton<PointReader>();
         services.AddSingleton<ManifestBuilder>();
         services.AddSingleton<RetentionPlanner>();
         services.AddSingleton<RetentionPolicies>();

@@ -5,6 +5,7 @@ using System.CommandLine.Help;
 using OvirtDistributed.Cli.Backups;
 using OvirtDistributed.Cli.Completion;
 using OvirtDistributed.Cli.Jobs;
+using OvirtDistributed.Cli.Keys;
 using OvirtDistributed.Cli.Managers;
 using OvirtDistributed.Cli.Points;
 using OvirtDistributed.Cli.Repositories;
@@ -35,7 +36,19 @@ internal static class CommandTree
             new ManagerListCommand(runner),
             new ManagerRemoveCommand(runner),
             new ManagerInventoryCommand(runner)));
-        root.Add(Group("repository", "Where backups are stored", new RepositoryAddCommand(runner), new RepositoryListCommand(runner)));
+        root.Add(Group(
+            "repository",
+            "Where backups are stored",
+            new RepositoryAddCommand(runner),
+            new RepositoryListCommand(runner),
+            Group(
+                "key",
+                "Who can read an encrypted repository",
+                new KeyListCommand(runner),
+                new KeyAddCommand(runner),
+                new KeyRemoveCommand(runner),
+                new KeyExportCommand(runner),
+                new KeyImportCommand(runner))));
         root.Add(Group("worker", "The workers in the clusters", new WorkerListCommand(runner)));
         root.Add(Group("queue", "The clusters' task queues", new QueueListCommand(runner)));
         root.Add(Group("vm", "The managers' VMs and whether they are protected", new VmListCommand(runner)));

@@ -24,6 +24,8 @@ internal sealed class RepositoryAddCommand : ServerCommand
         HelpName = "KIB",
     };
 
+    private readonly Option<bool> _noEncryption = new("--no-encryption") { Description = "With --create: store backups readable; chosen for the repository's life" };
+
     public RepositoryAddCommand(CommandRunner runner)
         : base(runner, "add", "Make a repository of a Data Mover known, and create it there when asked")
     {
@@ -32,11 +34,17 @@ internal sealed class RepositoryAddCommand : ServerCommand
         Add(_moverRepository);
         Add(_create);
         Add(_chunkAverage);
+        Add(_noEncryption);
         Validators.Add(result =>
         {
             if (result.GetValue(_chunkAverage) is { } average && (average is <= 0 or > 1024 * 1024 || !result.GetValue(_create)))
             {
                 result.AddError($"--chunk-average {average} cannot be used: it is a positive number of KiB and needs --create.");
+            }
+
+            if (result.GetValue(_noEncryption) && !result.GetValue(_create))
+            {
+                result.AddError("--no-encryption needs --create: a repository that exists stays as it is.");
             }
         });
     }
@@ -51,6 +59,7 @@ internal sealed class RepositoryAddCommand : ServerCommand
             MoverRepository = context.Text(_moverRepository),
             Create = context.Value(_create),
             ChunkAverageBytes = (context.Value(_chunkAverage) ?? 0) * 1024,
+            NoEncryption = context.Value(_noEncryption),
         };
         var response = await server.Repositories.AddRepositoryAsync(request, server.Call(cancellationToken));
         if (context.Output.IsJson)
@@ -60,7 +69,13 @@ internal sealed class RepositoryAddCommand : ServerCommand
         else
         {
             var repository = response.Repository;
-            context.Output.Line($"Repository {repository.Name} is {(response.Created ? "created and known" : "known")}: {repository.Points} restore points, {ByteText.Size(repository.FreeBytes)} free.");
+            context.Output.Line(
+                $"Repository {repository.Name} is {(response.Created ? "created and known" : "known")}: "
+                + $"{(repository.Encrypted ? "encrypted" : "not encrypted")}, {repository.Points} restore points, {ByteText.Size(repository.FreeBytes)} free.");
+            if (RepositoryTable.KeyAdvice(repository) is { } advice)
+            {
+                context.Output.Line(advice);
+            }
         }
 
         return ExitCode.Ok;

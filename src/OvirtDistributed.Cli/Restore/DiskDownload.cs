@@ -2,20 +2,21 @@
 
 using OvirtDistributed.Cli.Invocation;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Reading;
 
 namespace OvirtDistributed.Cli.Restore;
 
 /// <summary>Reads a disk from its root and writes the image. The reader proves every byte; this proves that every byte came.</summary>
-internal sealed class DiskDownload(MoverReadSession session, IDownloadView view)
+internal sealed class DiskDownload(MoverReadSession session, ContentKeys keys, IDownloadView view)
 {
     public async Task<DownloadResult> RunAsync(ImageTarget target, CancellationToken cancellationToken)
     {
         await using var source = new MoverFrameSource(session);
         var root = session.Root;
         using var image = SparseImage.Create(target, root.DiskSize);
-        var reader = new DiskImageReader(root, source, ChunkHasher.Unkeyed, new DiskImageReaderOptions());
+        var reader = new DiskImageReader(root, source, keys, new DiskImageReaderOptions());
         long position = 0;
         long data = 0;
         await view.RunAsync(

@@ -7,6 +7,7 @@ using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Grpc;
 using OvirtDistributed.Hosting.Mover;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using DiskRoot = OvirtDistributed.Repository.Maps.DiskRoot;
 
 namespace OvirtDistributed.Cli.Restore;
@@ -37,10 +38,16 @@ internal sealed class MoverReadSession : IAsyncDisposable
         _time = time;
         _id = opened.ReadSessionId;
         Root = ToRoot(opened.Root);
+        Encryption = opened.Parameters is { Encrypted: true } parameters
+            ? new EncryptionParameters { KeySetId = Guid.TryParse(parameters.KeySetId, out var keySet) ? keySet : Guid.Empty, KeyCheck = parameters.KeyCheck.ToByteArray() }
+            : null;
     }
 
     /// <summary>The disk.</summary>
     public DiskRoot Root { get; }
+
+    /// <summary>Null when the repository is not encrypted.</summary>
+    public EncryptionParameters? Encryption { get; }
 
     /// <summary>Streams that may be open at once.</summary>
     public int StreamCount => _channels.Streams.Count;
@@ -67,11 +74,6 @@ internal sealed class MoverReadSession : IAsyncDisposable
         var session = new MoverReadSession(channels, client, request, opened, timeout, time);
         try
         {
-            if (opened.Parameters is { Encrypted: true })
-            {
-                throw CliException.Refused($"Repository {request.Repository} is encrypted: only a worker, which the server gives the key, can read it.");
-            }
-
             if (expected is { Digest.Length: > 0 } && ToRoot(expected) != session.Root)
             {
                 throw CliException.Damaged(

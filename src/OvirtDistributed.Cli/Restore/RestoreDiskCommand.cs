@@ -6,6 +6,8 @@ using OvirtDistributed.Cli.Invocation;
 using OvirtDistributed.Cli.Output;
 using OvirtDistributed.Contracts.Admin.V1;
 using OvirtDistributed.Contracts.Mover.V1;
+using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Encryption;
 
 namespace OvirtDistributed.Cli.Restore;
 
@@ -55,7 +57,7 @@ internal sealed class RestoreDiskCommand : ServerCommand
         try
         {
             await using var session = await MoverReadSession.OpenAsync(channels, open, location.Root, context.Settings.Timeout, context.Time, cancellationToken);
-            return await new DiskDownload(session, DownloadView.For(context, location.Disk)).RunAsync(target, cancellationToken);
+            return await new DiskDownload(session, KeysOf(location, session), DownloadView.For(context, location.Disk)).RunAsync(target, cancellationToken);
         }
         catch (Grpc.Core.RpcException failure) when (TransportFailure.Describe(failure, $"the Data Mover at {address}") is { } described)
         {
@@ -65,6 +67,24 @@ internal sealed class RestoreDiskCommand : ServerCommand
         {
             var timeout = TransportFailure.Timeout($"The Data Mover at {address}");
             throw new CliException(timeout.ExitCode, timeout.Code, timeout.Message);
+        }
+    }
+
+    private static ContentKeys KeysOf(LocateDiskResponse location, MoverReadSession session)
+    {
+        var key = location.RepositoryKey.IsEmpty ? null : new RepositoryKey(location.RepositoryKey.Span, Guid.Parse(location.KeySetId));
+        if (key is not null && session.Encryption is null)
+        {
+            throw CliException.Refused($"Repository {location.MoverRepository} is encrypted, but its Data Mover says that it is not: one of them is not what it seems.");
+        }
+
+        try
+        {
+            return ContentKeys.For(session.Encryption, key);
+        }
+        catch (RepositoryException failure)
+        {
+            throw CliException.Refused($"Repository {location.MoverRepository} cannot be read: {failure.Message}.");
         }
     }
 

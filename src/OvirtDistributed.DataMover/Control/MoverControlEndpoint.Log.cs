@@ -11,6 +11,12 @@ internal sealed partial class MoverControlEndpoint
         [LoggerMessage(LogLevel.Information, "Restore point {PointId} of repository {Repository} was asked to be removed; it was there: {Removed}")]
         public static partial void PointRemoved(ILogger logger, string pointId, string repository, bool removed);
 
+        [LoggerMessage(LogLevel.Information, "Key slot {SlotId} ({Kind}) added to repository {Repository}")]
+        public static partial void KeySlotAdded(ILogger logger, Guid slotId, string kind, string repository);
+
+        [LoggerMessage(LogLevel.Information, "Key slot {SlotId} of repository {Repository} was asked to be removed; it was there: {Removed}")]
+        public static partial void KeySlotRemoved(ILogger logger, Guid slotId, string repository, bool removed);
+
         [LoggerMessage(LogLevel.Information, "Task {TaskId} on {Repository} fenced below token {Token}, {Sessions} sessions ended")]
         public static partial void TaskFenced(ILogger logger, string taskId, string repository, long token, int sessions);
 

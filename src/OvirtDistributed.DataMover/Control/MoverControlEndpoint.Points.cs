@@ -6,7 +6,7 @@ using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.DataMover.Sessions;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Repository;
-using OvirtDistributed.Repository.Points;
+using OvirtDistributed.Repository.Store;
 
 namespace OvirtDistributed.DataMover.Control;
 
@@ -22,7 +22,7 @@ internal sealed partial class MoverControlEndpoint
             var answer = new ListPointsResponse { PointId = point.PointId };
             try
             {
-                answer.Manifest = Stored(await store.ReadManifestAsync(point.PointId, context.CancellationToken));
+                answer.Manifest = Stored(await store.ReadPointAsync(point.PointId, context.CancellationToken));
             }
             catch (RepositoryException failure) when (failure.Error is RepositoryError.Damaged or RepositoryError.NewerFormat)
             {
@@ -41,7 +41,7 @@ internal sealed partial class MoverControlEndpoint
     {
         var store = roster.Require(request.Repository).RequireStore();
         WireForms.Required(request.PointId, "point_id");
-        return new GetPointResponse { Manifest = Stored(await store.ReadManifestAsync(request.PointId, context.CancellationToken)) };
+        return new GetPointResponse { Manifest = Stored(await store.ReadPointAsync(request.PointId, context.CancellationToken)) };
     }
 
     public override async Task<RemovePointResponse> RemovePoint(RemovePointRequest request, ServerCallContext context)
@@ -63,8 +63,14 @@ internal sealed partial class MoverControlEndpoint
             ?? throw new OperatorException(
                 FailureKind.NotFound,
                 $"blob '{request.Blob}' is not in restore point {request.PointId}: it has {string.Join(", ", session.Manifest.Blobs.Select(each => each.Name))}.");
-        var content = await session.ReadBlobAsync(blob, context.CancellationToken);
-        return new GetPointBlobResponse { Content = UnsafeByteOperations.UnsafeWrap(content), ContentType = blob.ContentType ?? "" };
+        using var batch = await session.FetchAsync(new[] { blob.Digest }, context.CancellationToken);
+        var answer = new GetPointBlobResponse { Frame = ByteString.CopyFrom(batch[0].Span), ContentType = blob.ContentType ?? "" };
+        if (!store.Keys.IsEncrypted)
+        {
+            answer.Content = UnsafeByteOperations.UnsafeWrap(MetadataFrame.Read(blob, batch[0].Span, store.Keys));
+        }
+
+        return answer;
     }
 
     public override async Task<VerifyPointResponse> VerifyPoint(VerifyPointRequest request, ServerCallContext context)
@@ -101,7 +107,7 @@ internal sealed partial class MoverControlEndpoint
     }
 
     private static async Task AddDamagedDisksAsync(
-        VerifyPointResponse response, Repository.Store.RepositoryStore store, string pointId, CancellationToken cancellationToken)
+        VerifyPointResponse response, RepositoryStore store, string pointId, CancellationToken cancellationToken)
     {
         foreach (var disk in (await store.ReadManifestAsync(pointId, cancellationToken)).Disks)
         {
@@ -115,5 +121,5 @@ internal sealed partial class MoverControlEndpoint
         }
     }
 
-    private static ByteString Stored(VmManifest manifest) => UnsafeByteOperations.UnsafeWrap(ManifestCodec.Write(manifest));
+    private static ByteString Stored(StoredManifest point) => UnsafeByteOperations.UnsafeWrap(point.Bytes);
 }

@@ -12,6 +12,7 @@ using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Hosting.Telemetry;
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Chunking;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Points;
 using RepositoryParameters = OvirtDistributed.Repository.RepositoryParameters;
 
@@ -27,11 +28,17 @@ internal sealed partial class MoverControlEndpoint(
     TimeProvider timeProvider,
     ILogger<MoverControlEndpoint> logger) : MoverControlService.MoverControlServiceBase
 {
-    public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context)
+    public override async Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context)
     {
         var response = new GetStatusResponse { Version = ServiceDefaults.Version };
-        response.Repositories.AddRange(roster.All.Select(StatusOf));
-        return Task.FromResult(response);
+        foreach (var repository in roster.All)
+        {
+            var status = StatusOf(repository);
+            status.KeySlots = repository.Store is { Keys.IsEncrypted: true } store ? (await store.ListKeySlotsAsync(context.CancellationToken)).Count : 0;
+            response.Repositories.Add(status);
+        }
+
+        return response;
     }
 
     public override async Task<CreateRepositoryResponse> CreateRepository(CreateRepositoryRequest request, ServerCallContext context)
@@ -48,8 +55,13 @@ internal sealed partial class MoverControlEndpoint(
             chunker = existing.Parameters.Chunker; // "as it is" agrees with whatever is there
         }
 
-        var created = await repository.CreateAsync(
-            new RepositoryParameters { RepositoryId = Guid.NewGuid(), Chunker = chunker }, context.CancellationToken);
+        var parameters = new RepositoryParameters
+        {
+            RepositoryId = Guid.NewGuid(),
+            Chunker = chunker,
+            Encryption = WireForms.ToEncryption(request.Encryption),
+        };
+        var created = await repository.CreateAsync(parameters, context.CancellationToken);
         return new CreateRepositoryResponse { Created = created, Parameters = WireForms.ToWire(repository.RequireStore().Parameters) };
     }
 
@@ -78,7 +90,7 @@ internal sealed partial class MoverControlEndpoint(
         draining.ThrowIfDraining();
         var repository = roster.Require(request.Repository);
         var store = repository.RequireStore();
-        var manifest = ReadManifest(request);
+        var manifest = ReadManifest(request, store.Keys);
         using var span = MoverDiagnostics.Source.StartActivity("mover.commit")?
             .SetTag("ovd.repository", repository.Name).SetTag("ovd.job", manifest.JobId).SetTag("ovd.point", manifest.PointId);
         var started = timeProvider.GetTimestamp();
@@ -89,6 +101,7 @@ internal sealed partial class MoverControlEndpoint(
                 new Repository.Store.CommitRequest
                 {
                     Manifest = manifest,
+                    StoredManifest = request.Manifest.Memory,
                     MetadataFrames = [.. request.MetadataFrames.Select(frame => frame.Memory)],
                 },
                 context.CancellationToken);
@@ -158,6 +171,8 @@ internal sealed partial class MoverControlEndpoint(
         {
             var figures = store.GetStatistics();
             status.RepositoryId = store.Parameters.RepositoryId.ToString();
+            status.KeySetId = store.Parameters.Encryption?.KeySetId.ToString("D") ?? "";
+            status.KeyCheck = ByteString.CopyFrom(store.Parameters.Encryption is { } encryption ? encryption.KeyCheck.Span : []);
             status.Points = figures.Points;
             status.Packs = figures.Packs;
             status.StoredBytes = figures.PackBytes;
@@ -183,12 +198,12 @@ internal sealed partial class MoverControlEndpoint(
         }
     }
 
-    private static VmManifest ReadManifest(CommitRequest request)
+    private static VmManifest ReadManifest(CommitRequest request, ContentKeys keys)
     {
         VmManifest manifest;
         try
         {
-            manifest = ManifestCodec.Read("manifest", request.Manifest.Span);
+            manifest = ManifestCodec.Read("manifest", request.Manifest.Span, keys);
         }
         catch (RepositoryException failure)
         {

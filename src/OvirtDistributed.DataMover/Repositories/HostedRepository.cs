@@ -212,6 +212,14 @@ internal sealed partial class HostedRepository : IAsyncDisposable
                 $"Repository '{Name}' exists with an average chunk of {existing.Chunker.AverageSize} bytes, {wanted.Chunker.AverageSize} were asked for: "
                 + "leave the size out to use it as it is, or take another directory.");
         }
+
+        if (!Equals(existing.Encryption, wanted.Encryption))
+        {
+            throw new OperatorException(
+                FailureKind.AlreadyExists,
+                $"Repository '{Name}' exists {(existing.Encryption is { } key ? $"and is encrypted (key set {key.KeySetId})" : "and is not encrypted")}: "
+                + "encryption is chosen at creation; add the repository as it is, or take another directory.");
+        }
     }
 
     private void RequireEmptyDirectory()

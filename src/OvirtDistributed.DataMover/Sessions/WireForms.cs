@@ -4,6 +4,7 @@ using Google.Protobuf;
 using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Maps;
 using CompressionProfile = OvirtDistributed.Contracts.Mover.V1.CompressionProfile;
 using DiskRoot = OvirtDistributed.Repository.Maps.DiskRoot;
@@ -29,7 +30,9 @@ internal static class WireForms
         ChunkMaxBytes = parameters.Chunker.MaximumSize,
         MapPageSpanBytes = MapGeometry.PageBytes,
         MapNodeChildren = MapGeometry.FanOut,
-        Encrypted = false,
+        Encrypted = parameters.Encryption is not null,
+        KeySetId = parameters.Encryption?.KeySetId.ToString("D") ?? "",
+        KeyCheck = ByteString.CopyFrom(parameters.Encryption is { } encryption ? encryption.KeyCheck.Span : []),
         Compression = parameters.Compression switch
         {
             StoredProfile.Fast => CompressionProfile.Fast,
@@ -38,6 +41,23 @@ internal static class WireForms
             _ => CompressionProfile.Default,
         },
     };
+
+    /// <summary>Null for none.</summary>
+    /// <exception cref="OperatorException">A value cannot be.</exception>
+    public static EncryptionParameters? ToEncryption(RepositoryEncryption? encryption)
+    {
+        if (encryption is null)
+        {
+            return null;
+        }
+
+        var check = encryption.KeyCheck.Length == EncryptionParameters.KeyCheckLength
+            ? encryption.KeyCheck.ToByteArray()
+            : throw OperatorException.Invalid("encryption.key_check", $"{encryption.KeyCheck.Length} bytes", $"it has {EncryptionParameters.KeyCheckLength} bytes.");
+        return Guid.TryParse(encryption.KeySetId, out var keySet) && keySet != Guid.Empty
+            ? new EncryptionParameters { KeySetId = keySet, KeyCheck = check }
+            : throw OperatorException.Invalid("encryption.key_set_id", encryption.KeySetId, "give the id of the repository key.");
+    }
 
     public static WireRoot ToWire(DiskRoot root) => new()
     {

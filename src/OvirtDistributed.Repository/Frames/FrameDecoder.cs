@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 
 namespace OvirtDistributed.Repository.Frames;
 
 /// <summary>Turns frames back into content and proves it. Holds one native context: one per thread, disposed by its owner.</summary>
 public sealed class FrameDecoder : IDisposable
 {
-    private readonly ChunkHasher _hasher;
+    private readonly ContentKeys _keys;
+    private readonly FrameOpener _opener;
     private readonly ZstdContext _zstd = ZstdContext.ForDecompression();
 
-    /// <param name="hasher">The repository's digest function: what is decoded is checked against the frame's digest.</param>
-    public FrameDecoder(ChunkHasher hasher)
+    /// <param name="keys">The repository's: where they can prove, what is decoded is checked against the frame's digest.</param>
+    public FrameDecoder(ContentKeys keys)
     {
-        _hasher = hasher;
+        _keys = keys;
+        _opener = new FrameOpener(keys);
     }
+
+    /// <summary>The keys it was made with.</summary>
+    public ContentKeys Keys => _keys;
 
     /// <summary>Checks the checksums of a frame without decoding it.</summary>
     /// <exception cref="RepositoryException">The frame is damaged or cut short; the message says where.</exception>
@@ -48,8 +54,8 @@ public sealed class FrameDecoder : IDisposable
             throw RepositoryException.Damaged($"frame: {kind} {expected} was asked for, {header.Kind} {header.Digest} came");
         }
 
-        DecodePayload(header, frame.Slice(FrameHeader.Size, header.StoredLength), destination);
-        if (_hasher.Compute(kind, destination[..header.PlainLength]) != expected)
+        DecodePayload(header, frame, destination);
+        if (_keys.CanProve && _keys.Compute(kind, destination[..header.PlainLength]) != expected)
         {
             throw RepositoryException.Damaged($"frame {expected}: its content has another digest");
         }
@@ -57,13 +63,23 @@ public sealed class FrameDecoder : IDisposable
         return header.PlainLength;
     }
 
-    public void Dispose() => _zstd.Dispose();
-
-    private void DecodePayload(in FrameHeader header, ReadOnlySpan<byte> payload, Span<byte> destination)
+    public void Dispose()
     {
+        _zstd.Dispose();
+        _opener.Dispose();
+    }
+
+    private void DecodePayload(in FrameHeader header, ReadOnlySpan<byte> frame, Span<byte> destination)
+    {
+        var payload = frame.Slice(FrameHeader.Size, header.StoredLength);
         if (header.Flags.HasFlag(FrameFlags.Encrypted))
         {
-            throw new RepositoryException(RepositoryError.KeyRequired, $"frame {header.Digest}: it is encrypted and no key was given");
+            payload = _opener.Open(header, frame, payload);
+        }
+        else if (_keys.IsEncrypted && header.Kind is (FrameKind.Chunk or FrameKind.Metadata))
+        {
+            // Else who can write to the storage could slip in content without the key; the digest would tell, but only who can prove it.
+            throw RepositoryException.Damaged($"frame {header.Digest}: it is not encrypted, in a repository that is");
         }
 
         if (destination.Length < header.PlainLength)

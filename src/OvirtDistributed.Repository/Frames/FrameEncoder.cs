@@ -1,26 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 
 namespace OvirtDistributed.Repository.Frames;
 
-/// <summary>Turns plain content into frames. Holds one native compression context: one per thread, disposed by its owner.</summary>
+/// <summary>
+/// Turns plain content into frames; in an encrypted repository chunks and metadata are encrypted under a key of this encoder's own. Holds one
+/// native compression context: one per thread, disposed by its owner.
+/// </summary>
 public sealed class FrameEncoder : IDisposable
 {
     private readonly CompressionProfile _profile;
     private readonly ZstdContext? _zstd;
+    private readonly FrameSealer? _sealer;
 
-    public FrameEncoder(CompressionProfile profile)
+    /// <param name="profile">How to compress.</param>
+    /// <param name="keys">The repository's: with a key, or plain.</param>
+    /// <exception cref="RepositoryException"><see cref="RepositoryError.KeyRequired"/>: the repository is encrypted and the key is not there.</exception>
+    public FrameEncoder(CompressionProfile profile, ContentKeys keys)
     {
         _profile = profile;
+        _sealer = keys.IsEncrypted ? new FrameSealer(keys) : null;
         _zstd = profile is CompressionProfile.Default or CompressionProfile.Dense ? ZstdContext.ForCompression() : null;
     }
 
     /// <summary>The room <see cref="Encode"/> needs for this much plain content, whatever it holds.</summary>
-    public static int MaxEncodedLength(int plainLength) => FrameHeader.Size + Math.Max(Zstd.Bound(plainLength), Lz4.Bound(plainLength)) + 16;
+    public static int MaxEncodedLength(int plainLength) => FrameHeader.Size + Math.Max(Zstd.Bound(plainLength), Lz4.Bound(plainLength)) + FrameSealer.TagLength;
 
     /// <summary>Writes one frame.</summary>
     /// <param name="kind">What the content is.</param>
-    /// <param name="digest">Its digest, computed with the same kind by <see cref="ChunkHasher"/>; not checked here.</param>
+    /// <param name="digest">Its digest, computed with the same kind and keys; not checked here.</param>
     /// <param name="plain">1 to <see cref="FrameHeader.MaxPlainLength"/> bytes.</param>
     /// <param name="destination">At least <see cref="MaxEncodedLength"/> bytes.</param>
     /// <returns>The length of the frame.</returns>
@@ -33,11 +42,6 @@ public sealed class FrameEncoder : IDisposable
 
         var payload = destination[FrameHeader.Size..];
         var (compression, stored) = Compress(plain, payload);
-        if (compression == FrameCompression.None)
-        {
-            plain.CopyTo(payload);
-        }
-
         var header = new FrameHeader
         {
             Kind = kind,
@@ -45,13 +49,40 @@ public sealed class FrameEncoder : IDisposable
             PlainLength = plain.Length,
             StoredLength = stored,
             Digest = digest,
-            PayloadCrc = Crc32C.Compute(payload[..stored]),
+            PayloadCrc = 0,
         };
+        var source = compression == FrameCompression.None ? plain : payload[..stored];
+        header = Store(header, source, destination);
+        header = header with { PayloadCrc = Crc32C.Compute(payload[..header.StoredLength]) };
         header.Write(destination);
         return header.FrameLength;
     }
 
-    public void Dispose() => _zstd?.Dispose();
+    public void Dispose()
+    {
+        _zstd?.Dispose();
+        _sealer?.Dispose();
+    }
+
+    // Maps stay readable: a Data Mover must follow them to know what is in use. Their digests are keyed and tell nothing.
+    private FrameHeader Store(in FrameHeader header, ReadOnlySpan<byte> source, Span<byte> destination)
+    {
+        var payload = destination[FrameHeader.Size..];
+        if (_sealer is not null && header.Kind is (FrameKind.Chunk or FrameKind.Metadata))
+        {
+            var encrypted = _sealer.Next(header);
+            encrypted.Write(destination);
+            _sealer.Seal(encrypted, destination, source, payload);
+            return encrypted;
+        }
+
+        if (header.Compression == FrameCompression.None)
+        {
+            source.CopyTo(payload);
+        }
+
+        return header;
+    }
 
     private (FrameCompression Compression, int Length) Compress(ReadOnlySpan<byte> plain, Span<byte> payload)
     {

@@ -87,7 +87,7 @@ public sealed partial class DiskMapBuilder
         }
 
         var digests = needed.ConvertAll(page => _base[0][page.Index]).ToArray();
-        using var fetcher = new MapFetcher(RequireBaseSource(), _hasher);
+        using var fetcher = new MapFetcher(RequireBaseSource(), _keys);
         await fetcher.FetchAsync(
             FrameKind.MapPage,
             digests,
@@ -238,7 +238,7 @@ public sealed partial class DiskMapBuilder
 
     private async Task<ChunkDigest> StoreAsync(FrameKind kind, ReadOnlyMemory<byte> plain, ChunkDigest unchanged, CancellationToken cancellationToken)
     {
-        var digest = _hasher.Compute(kind, plain.Span);
+        var digest = _keys.Compute(kind, plain.Span);
         if (digest == unchanged)
         {
             return digest;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Collections;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Reading;
 
@@ -20,7 +21,7 @@ public sealed partial class DiskMapBuilder
     private readonly Lock _gate = new();
     private readonly DiskMapPlan _plan;
     private readonly IFrameSource? _baseSource;
-    private readonly ChunkHasher _hasher;
+    private readonly ContentKeys _keys;
     private readonly FrameEncoder _encoder;
     private readonly IMapSink _sink;
     private readonly BitArray _resumed;
@@ -37,11 +38,11 @@ public sealed partial class DiskMapBuilder
     private long _closedPages;
     private long _completed;
 
-    private DiskMapBuilder(DiskMapPlan plan, IFrameSource? baseSource, ChunkHasher hasher, FrameEncoder encoder, IMapSink sink)
+    private DiskMapBuilder(DiskMapPlan plan, IFrameSource? baseSource, ContentKeys keys, FrameEncoder encoder, IMapSink sink)
     {
         _plan = plan;
         _baseSource = baseSource;
-        _hasher = hasher;
+        _keys = keys;
         _encoder = encoder;
         _sink = sink;
         var count = checked((int)MapGeometry.PageCount(plan.DiskSize));
@@ -55,14 +56,14 @@ public sealed partial class DiskMapBuilder
     /// <summary>Reads the base's index nodes and gets ready.</summary>
     /// <param name="plan">Size, base and what is already done.</param>
     /// <param name="baseSource">Gives map pages and nodes of the base; may be null without one.</param>
-    /// <param name="hasher">The repository's digest function.</param>
+    /// <param name="keys">The repository's digest function.</param>
     /// <param name="encoder">Used by <see cref="FlushAsync"/> and <see cref="FinishAsync"/> only; stays the caller's.</param>
     /// <param name="sink">Takes frames and page events.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task<DiskMapBuilder> CreateAsync(
         DiskMapPlan plan,
         IFrameSource? baseSource,
-        ChunkHasher hasher,
+        ContentKeys keys,
         FrameEncoder encoder,
         IMapSink sink,
         CancellationToken cancellationToken)
@@ -77,7 +78,7 @@ public sealed partial class DiskMapBuilder
             }
         }
 
-        var builder = new DiskMapBuilder(plan, baseSource, hasher, encoder, sink);
+        var builder = new DiskMapBuilder(plan, baseSource, keys, encoder, sink);
         await builder.LoadBaseAsync(cancellationToken);
         builder.TakeCompletedPages();
         return builder;
@@ -270,7 +271,7 @@ public sealed partial class DiskMapBuilder
             return;
         }
 
-        using var fetcher = new MapFetcher(RequireBaseSource(), _hasher);
+        using var fetcher = new MapFetcher(RequireBaseSource(), _keys);
         _base = await MapTree.LoadAsync(root, fetcher, (level, index) => NoteIfLost(root.DiskSize, level, index), cancellationToken);
         _base[0].CopyTo(_pages, 0);
         var last = _base[0].Length - 1;

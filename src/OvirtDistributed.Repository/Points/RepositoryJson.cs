@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.Json.Serialization;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Store;
 
 namespace OvirtDistributed.Repository.Points;
@@ -14,6 +15,8 @@ namespace OvirtDistributed.Repository.Points;
     Converters = [typeof(DigestConverter), typeof(BytesConverter)])]
 [JsonSerializable(typeof(VmManifest))]
 [JsonSerializable(typeof(RepositoryParameters))]
+[JsonSerializable(typeof(ManifestDetails))]
+[JsonSerializable(typeof(KeySlot))]
 [JsonSerializable(typeof(PackNumbers))]
 [JsonSerializable(typeof(FenceRecord))]
 [JsonSerializable(typeof(JournalBegin))]

@@ -51,6 +51,12 @@ public sealed record VmManifest
     /// <summary>Disks of the VM that are not in the point: disk id and reason.</summary>
     public IReadOnlyDictionary<string, string> SkippedDisks { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>
+    /// In an encrypted repository, as it is stored: names, properties and reasons, encrypted; the fields themselves are empty then.
+    /// Empty in a manifest that was read with the key.
+    /// </summary>
+    public ReadOnlyMemory<byte> Sealed { get; init; }
+
     /// <summary>W3C trace id of the job.</summary>
     public string? TraceId { get; init; }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Runtime.CompilerServices;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Maps;
 
 namespace OvirtDistributed.Repository.Reading;
@@ -11,11 +12,11 @@ public sealed class DiskImageReader
 {
     private readonly DiskRoot _root;
     private readonly IFrameSource _source;
-    private readonly ChunkHasher _hasher;
+    private readonly ContentKeys _keys;
     private readonly DiskImageReaderOptions _options;
 
     /// <exception cref="RepositoryException">Root or options are out of range.</exception>
-    public DiskImageReader(DiskRoot root, IFrameSource source, ChunkHasher hasher, DiskImageReaderOptions options)
+    public DiskImageReader(DiskRoot root, IFrameSource source, ContentKeys keys, DiskImageReaderOptions options)
     {
         root.Validate();
         if (options.SegmentBytes is < 4096 or > 64 << 20 || options.ReadAhead is < 1 or > 256)
@@ -25,7 +26,7 @@ public sealed class DiskImageReader
 
         _root = root;
         _source = source;
-        _hasher = hasher;
+        _keys = keys;
         _options = options;
     }
 
@@ -35,7 +36,7 @@ public sealed class DiskImageReader
     /// <remarks>The consumer disposes each extent; as long as it holds <see cref="DiskImageReaderOptions.ReadAhead"/> of them the reader waits.</remarks>
     public async IAsyncEnumerable<ImageExtent> ReadAsync(DiskRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var run = new ImageReadRun(_source, _hasher, _options, cancellationToken);
+        await using var run = new ImageReadRun(_source, _keys, _options, cancellationToken);
         run.Start(token => WalkAsync(range, token));
         await foreach (var extent in run.ExtentsAsync())
         {
@@ -77,7 +78,7 @@ public sealed class DiskImageReader
             throw RepositoryException.Invalid($"disk range {range.Offset}+{range.Length}: outside the disk of {_root.DiskSize} bytes");
         }
 
-        using var walker = new MapWalker(_root, _source, _hasher);
+        using var walker = new MapWalker(_root, _source, _keys);
         await foreach (var piece in walker.WalkAsync(range, cancellationToken))
         {
             yield return piece;

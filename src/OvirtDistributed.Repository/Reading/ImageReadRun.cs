@@ -3,6 +3,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Threading.Channels;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 
 namespace OvirtDistributed.Repository.Reading;
@@ -14,7 +15,7 @@ internal sealed class ImageReadRun : IAsyncDisposable
     private const int MaxChunksPerSegment = 64;
 
     private readonly IFrameSource _source;
-    private readonly ChunkHasher _hasher;
+    private readonly ContentKeys _keys;
     private readonly DiskImageReaderOptions _options;
     private readonly CancellationToken _callerToken;
     private readonly CancellationTokenSource _stop;
@@ -23,10 +24,10 @@ internal sealed class ImageReadRun : IAsyncDisposable
     private readonly ConcurrentBag<FrameDecoder> _decoders = [];
     private Task _producer = Task.CompletedTask;
 
-    public ImageReadRun(IFrameSource source, ChunkHasher hasher, DiskImageReaderOptions options, CancellationToken cancellationToken)
+    public ImageReadRun(IFrameSource source, ContentKeys keys, DiskImageReaderOptions options, CancellationToken cancellationToken)
     {
         _source = source;
-        _hasher = hasher;
+        _keys = keys;
         _options = options;
         _callerToken = cancellationToken;
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -157,7 +158,7 @@ internal sealed class ImageReadRun : IAsyncDisposable
             using var frames = await _source.FetchAsync(segment.Chunks.ToArray(), cancellationToken);
             if (!_decoders.TryTake(out var decoder))
             {
-                decoder = new FrameDecoder(_hasher);
+                decoder = new FrameDecoder(_keys);
             }
 
             try

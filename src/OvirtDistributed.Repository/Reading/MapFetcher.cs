@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 
@@ -15,10 +16,10 @@ internal sealed class MapFetcher : IDisposable
     private readonly IFrameSource _source;
     private readonly FrameDecoder _decoder;
 
-    public MapFetcher(IFrameSource source, ChunkHasher hasher)
+    public MapFetcher(IFrameSource source, ContentKeys keys)
     {
         _source = source;
-        _decoder = new FrameDecoder(hasher);
+        _decoder = new FrameDecoder(keys);
     }
 
     /// <summary>Called with the position of a digest and its decoded, proven content.</summary>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Runtime.CompilerServices;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 
@@ -19,10 +20,10 @@ internal sealed class MapWalker : IDisposable
     private readonly ChunkDigest[]?[] _nodes;
     private readonly long[] _nodeIndex;
 
-    public MapWalker(DiskRoot root, IFrameSource source, ChunkHasher hasher)
+    public MapWalker(DiskRoot root, IFrameSource source, ContentKeys keys)
     {
         _root = root;
-        _fetcher = new MapFetcher(source, hasher);
+        _fetcher = new MapFetcher(source, keys);
         _nodes = new ChunkDigest[root.Levels + 1][];
         _nodeIndex = new long[root.Levels + 1];
     }

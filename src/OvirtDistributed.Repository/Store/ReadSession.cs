@@ -46,10 +46,7 @@ public sealed class ReadSession : IFrameSource, IAsyncDisposable
     public async Task<byte[]> ReadBlobAsync(ManifestBlob blob, CancellationToken cancellationToken)
     {
         using var batch = await FetchAsync(new[] { blob.Digest }, cancellationToken);
-        using var decoder = new FrameDecoder(_context.Packs.Hasher);
-        var content = new byte[FrameHeader.Read(batch[0].Span).PlainLength];
-        decoder.Decode(batch[0].Span, blob.Digest, FrameKind.Metadata, content);
-        return content;
+        return MetadataFrame.Read(blob, batch[0].Span, _context.Packs.Keys);
     }
 
     public async ValueTask DisposeAsync() => await EndAsync(RepositoryError.SessionEnded, "it was closed");

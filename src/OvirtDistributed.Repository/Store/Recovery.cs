@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Microsoft.Extensions.Logging;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Storage;
@@ -18,17 +19,17 @@ internal sealed class Recovery
     private readonly ILogger _logger;
     private readonly PackTable _packs = new();
     private readonly List<string> _problems = [];
-    private readonly ChunkHasher _hasher;
+    private readonly ContentKeys _keys;
     private long _highestSequence;
     private uint _highestPack;
     private long _quarantineSequence;
     private RecoveryReport _report = new();
 
-    public Recovery(IStorageBackend storage, RepositoryParameters parameters, ChunkHasher hasher, RepositoryStoreOptions options, ILogger logger)
+    public Recovery(IStorageBackend storage, RepositoryParameters parameters, ContentKeys keys, RepositoryStoreOptions options, ILogger logger)
     {
         _storage = storage;
         _parameters = parameters;
-        _hasher = hasher;
+        _keys = keys;
         _options = options;
         _logger = logger;
     }
@@ -221,7 +222,7 @@ internal sealed class Recovery
             return;
         }
 
-        var scan = await PackScanner.ScanAsync(reader, _hasher, cancellationToken);
+        var scan = await PackScanner.ScanAsync(reader, _keys, cancellationToken);
         if (scan.Frames.Count == 0)
         {
             await RemoveEmptyAsync(number, reader.Length, cancellationToken);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Globalization;
 using System.Text;
+using OvirtDistributed.Repository.Chunking;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Storage;
 
@@ -13,12 +14,21 @@ internal static class RepositoryFile
     public const string LockName = "locks/store.lock";
     public const string OwnerName = "locks/store.owner";
     private const string Format = "repository";
+    private const int EncryptedVersion = 2;
     private const int MaxTextLength = 64 << 20;
 
     public static async Task CreateAsync(IStorageBackend storage, RepositoryParameters parameters, CancellationToken cancellationToken)
     {
         parameters.Validate();
-        var content = TextEnvelope.Write(Format, parameters, RepositoryJson.Default.RepositoryParameters);
+        if (parameters.Encryption is not null)
+        {
+            // The salt in use comes from the key: storage must not know how content is cut.
+            parameters = parameters with { Chunker = parameters.Chunker with { Salt = new byte[ChunkerParameters.SaltLength] } };
+        }
+
+        // A program that does not know encryption must stay away from a repository that has it.
+        var version = parameters.Encryption is null ? 1 : EncryptedVersion;
+        var content = TextEnvelope.Write(Format, parameters, RepositoryJson.Default.RepositoryParameters, version);
         if (!await storage.PutAsync(Name, content, StoragePutMode.CreateOnly, cancellationToken))
         {
             throw new RepositoryException(RepositoryError.AlreadyExists, $"{storage.Description}: there is a repository already; nothing was changed");
@@ -29,7 +39,7 @@ internal static class RepositoryFile
     {
         var content = await ReadTextAsync(storage, Name, cancellationToken)
             ?? throw new RepositoryException(RepositoryError.NotARepository, $"{storage.Description}: no repository here ({Name} is missing); create one, or check the path and that it is mounted");
-        var parameters = TextEnvelope.Read($"{storage.Description}/{Name}", content, Format, RepositoryJson.Default.RepositoryParameters);
+        var parameters = TextEnvelope.Read($"{storage.Description}/{Name}", content, Format, RepositoryJson.Default.RepositoryParameters, EncryptedVersion);
         try
         {
             parameters.Validate();

@@ -23,6 +23,7 @@ public sealed partial class RepositoryStore
         var manifest = request.Manifest;
         var point = PointNames.InfoOf(manifest);
         Validate(manifest);
+        var stored = StoredForm(request, point);
         using var held = await _locks.EnterAsync("job " + manifest.JobId, cancellationToken);
         if (_state.Points.FindOfJob(manifest.JobId) is { } existing)
         {
@@ -40,7 +41,7 @@ public sealed partial class RepositoryStore
         var pages = 0L;
         await AuditAsync(async () => pages = await ProveAsync(manifest, cancellationToken));
         await _state.Index.WriteTableAsync(cancellationToken);
-        await WritePointAsync(point, manifest);
+        await WritePointAsync(point, stored);
         _mergeWanted.Writer.TryWrite(true);
         Log.PointCommitted(_logger, point.PointId, point.VmId, point.JobId, pages);
         await RemoveJournalsAsync(manifest, cancellationToken);
@@ -65,6 +66,21 @@ public sealed partial class RepositoryStore
         }
     }
 
+    /// <summary>What is written: only who has the key of an encrypted repository can make it, so it comes with the request.</summary>
+    private ReadOnlyMemory<byte> StoredForm(CommitRequest request, PointInfo point)
+    {
+        if (request.StoredManifest is not { } stored)
+        {
+            return !Keys.IsEncrypted
+                ? ManifestCodec.Write(request.Manifest, Keys)
+                : throw RepositoryException.Invalid($"commit of job {point.JobId}: the repository is encrypted, so the manifest must come in its stored, authenticated form");
+        }
+
+        return PointNames.InfoOf(ManifestCodec.Read($"manifest of job {point.JobId}", stored.Span, Keys)) == point
+            ? stored
+            : throw RepositoryException.Invalid($"commit of job {point.JobId}: the stored form of the manifest is of another point");
+    }
+
     private async Task StoreMetadataAsync(IReadOnlyList<ReadOnlyMemory<byte>> frames, CancellationToken cancellationToken)
     {
         if (frames.Count == 0)
@@ -72,7 +88,7 @@ public sealed partial class RepositoryStore
             return;
         }
 
-        using var check = new FrameCheck(Hasher, verifyChunks: true, Parameters.Chunker.MaximumSize);
+        using var check = new FrameCheck(Keys, verifyChunks: true, Parameters.Chunker.MaximumSize);
         var writer = await _context.Pool.AcquireAsync(cancellationToken);
         try
         {
@@ -111,7 +127,7 @@ public sealed partial class RepositoryStore
     /// <summary>Write order, step 4: all that is reachable is in live packs.</summary>
     private async Task<long> ProveAsync(VmManifest manifest, CancellationToken cancellationToken)
     {
-        using var auditor = new MapAuditor(_state.Index, _context.Reader, Hasher);
+        using var auditor = new MapAuditor(_state.Index, _context.Reader, Keys);
         foreach (var disk in manifest.Disks)
         {
             await auditor.CheckAsync(disk.Root, await FindTrustedAsync(disk, cancellationToken), cancellationToken);
@@ -164,10 +180,10 @@ public sealed partial class RepositoryStore
         return null;
     }
 
-    private async Task WritePointAsync(PointInfo point, VmManifest manifest)
+    private async Task WritePointAsync(PointInfo point, ReadOnlyMemory<byte> stored)
     {
         // Once begun it is seen through: whether a cancelled write happened would not be known.
-        if (!await _storage.PutAsync(point.Path, ManifestCodec.Write(manifest), StoragePutMode.CreateOnly, CancellationToken.None))
+        if (!await _storage.PutAsync(point.Path, stored, StoragePutMode.CreateOnly, CancellationToken.None))
         {
             throw new RepositoryException(RepositoryError.AlreadyExists, $"{point.Path}: it exists, though no such point was known; open the repository again");
         }

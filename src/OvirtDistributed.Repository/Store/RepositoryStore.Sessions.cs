@@ -206,7 +206,7 @@ public sealed partial class RepositoryStore
             async () =>
             {
                 lost.Clear();
-                using var auditor = new MapAuditor(_state.Index, _context.Reader, Hasher) { Damaged = range => lost.Add(range.Offset / MapGeometry.PageBytes) };
+                using var auditor = new MapAuditor(_state.Index, _context.Reader, Keys) { Damaged = range => lost.Add(range.Offset / MapGeometry.PageBytes) };
                 await auditor.CheckPagesAsync(pages.ToArray(), diskSize, cancellationToken);
             });
         return lost.Count == 0 ? pages : pages.FindAll(page => !lost.Contains(page.PageIndex));
@@ -222,7 +222,7 @@ public sealed partial class RepositoryStore
                 async () =>
                 {
                     damaged.Clear();
-                    using var auditor = new MapAuditor(_state.Index, _context.Reader, Hasher) { Damaged = damaged.Add };
+                    using var auditor = new MapAuditor(_state.Index, _context.Reader, Keys) { Damaged = damaged.Add };
                     await auditor.CheckAsync(root, trusted: null, cancellationToken);
                 });
         }

@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Storage;
 using OvirtDistributed.Repository.Store.Packs;
@@ -36,7 +37,7 @@ public sealed partial class RepositoryStore : IAsyncDisposable
         IStorageBackend storage,
         IAsyncDisposable held,
         RepositoryParameters parameters,
-        ChunkHasher hasher,
+        ContentKeys keys,
         RecoveredState state,
         RepositoryStoreOptions options,
         TimeProvider timeProvider,
@@ -56,7 +57,7 @@ public sealed partial class RepositoryStore : IAsyncDisposable
             PackSize = parameters.PackSize,
             Options = options,
             TimeProvider = timeProvider,
-            Hasher = hasher,
+            Keys = keys,
             Packs = state.Packs,
             Index = state.Index,
         };
@@ -73,8 +74,8 @@ public sealed partial class RepositoryStore : IAsyncDisposable
     /// <summary>What writers and readers must know.</summary>
     public RepositoryParameters Parameters { get; }
 
-    /// <summary>The digest function of this repository.</summary>
-    public ChunkHasher Hasher => _context.Packs.Hasher;
+    /// <summary>What this process can do with content: of an encrypted repository only checksums and structure.</summary>
+    public ContentKeys Keys => _context.Packs.Keys;
 
     /// <summary>What opening it repaired.</summary>
     public RecoveryReport Recovery => _state.Report;
@@ -105,9 +106,9 @@ public sealed partial class RepositoryStore : IAsyncDisposable
         var held = await RepositoryFile.LockAsync(storage, timeProvider, cancellationToken);
         try
         {
-            var hasher = ChunkHasher.Unkeyed;
-            var state = await new Recovery(storage, parameters, hasher, options, logger).RunAsync(cancellationToken);
-            var store = new RepositoryStore(storage, held, parameters, hasher, state, options, timeProvider, logger);
+            var keys = parameters.Encryption is null ? ContentKeys.Plain : ContentKeys.Opaque;
+            var state = await new Recovery(storage, parameters, keys, options, logger).RunAsync(cancellationToken);
+            var store = new RepositoryStore(storage, held, parameters, keys, state, options, timeProvider, logger);
             foreach (var problem in state.Report.Problems)
             {
                 Log.ProblemFound(logger, problem);
@@ -134,17 +135,22 @@ public sealed partial class RepositoryStore : IAsyncDisposable
 
     /// <summary>Reads and proves a manifest.</summary>
     /// <exception cref="RepositoryException"><see cref="RepositoryError.NotFound"/>, <see cref="RepositoryError.Damaged"/>.</exception>
-    public async Task<VmManifest> ReadManifestAsync(string pointId, CancellationToken cancellationToken)
+    public async Task<VmManifest> ReadManifestAsync(string pointId, CancellationToken cancellationToken) =>
+        (await ReadPointAsync(pointId, cancellationToken)).Manifest;
+
+    /// <summary>Reads and proves a manifest, and gives its stored form with it.</summary>
+    /// <exception cref="RepositoryException"><see cref="RepositoryError.NotFound"/>, <see cref="RepositoryError.Damaged"/>.</exception>
+    public async Task<StoredManifest> ReadPointAsync(string pointId, CancellationToken cancellationToken)
     {
         var point = _state.Points.Find(pointId) ?? throw PointNotFound(pointId);
         var content = await RepositoryFile.ReadTextAsync(_storage, point.Path, cancellationToken) ?? throw PointNotFound(pointId);
-        var manifest = ManifestCodec.Read(point.Path, content);
+        var manifest = ManifestCodec.Read(point.Path, content, Keys);
         if (manifest.PointId != point.PointId || manifest.VmId != point.VmId || manifest.ManagerId != point.ManagerId || manifest.JobId != point.JobId)
         {
             throw RepositoryException.Damaged($"{point.Path}: it holds point {manifest.PointId} of VM {manifest.VmId}, job {manifest.JobId}");
         }
 
-        return manifest;
+        return new StoredManifest(manifest, content);
     }
 
     /// <summary>Figures, from memory and without reading packs.</summary>

@@ -47,7 +47,7 @@ internal sealed class Verifier
     /// <summary>Every frame of every pack.</summary>
     public async Task VerifyPacksAsync(CancellationToken cancellationToken)
     {
-        using var decoder = new FrameDecoder(_context.Packs.Hasher);
+        using var decoder = new FrameDecoder(_context.Packs.Keys);
         foreach (var number in _state.Packs.Numbers())
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -60,7 +60,7 @@ internal sealed class Verifier
             }
 
             var frames = await PackScanner.TryReadFooterAsync(reader, number, cancellationToken)
-                ?? (await PackScanner.ScanAsync(reader, _context.Packs.Hasher, cancellationToken)).Frames;
+                ?? (await PackScanner.ScanAsync(reader, _context.Packs.Keys, cancellationToken)).Frames;
             foreach (var frame in frames)
             {
                 var entry = new IndexEntry(frame.Digest, number, frame.Offset, frame.StoredLength, frame.PlainLength, frame.Kind);
@@ -72,7 +72,7 @@ internal sealed class Verifier
     /// <summary>The maps of a point, and where asked its chunks.</summary>
     public async Task VerifyPointAsync(PointInfo point, VmManifest manifest, bool readChunks, CancellationToken cancellationToken)
     {
-        using var decoder = new FrameDecoder(_context.Packs.Hasher);
+        using var decoder = new FrameDecoder(_context.Packs.Keys);
         _countsFrames = readChunks;
         foreach (var blob in manifest.Blobs)
         {
@@ -176,13 +176,7 @@ internal sealed class Verifier
         try
         {
             var frame = await _context.Reader.ReadAtAsync(entry, cancellationToken) ?? throw RepositoryException.Damaged("the pack ends before it does");
-            if (!FrameHeader.Read(frame).Flags.HasFlag(FrameFlags.Encrypted))
-            {
-                var length = decoder.Decode(frame, digest, kind, plain);
-                take?.Invoke(plain.AsMemory(0, length));
-                _plainBytes += _countsFrames ? length : 0;
-            }
-
+            _plainBytes += Prove(frame, digest, kind, decoder, plain, take) * (_countsFrames ? 1 : 0);
             _frames += _countsFrames ? 1 : 0;
             _progress?.Report(_plainBytes);
             return true;
@@ -198,6 +192,23 @@ internal sealed class Verifier
         {
             ArrayPool<byte>.Shared.Return(plain);
         }
+    }
+
+    /// <summary>Content bytes of the frame. Of an encrypted one the checksums and the header are all that can be proven without the key.</summary>
+    private static int Prove(
+        ReadOnlySpan<byte> frame, in ChunkDigest digest, FrameKind kind, FrameDecoder decoder, byte[] plain, Action<ReadOnlyMemory<byte>>? take)
+    {
+        var header = FrameDecoder.CheckIntegrity(frame);
+        if (!header.Flags.HasFlag(FrameFlags.Encrypted))
+        {
+            var length = decoder.Decode(frame, digest, kind, plain);
+            take?.Invoke(plain.AsMemory(0, length));
+            return length;
+        }
+
+        return header.Digest == digest && header.Kind == kind && decoder.Keys.IsEncrypted
+            ? header.PlainLength
+            : throw RepositoryException.Damaged($"frame: {kind} {digest} was asked for, an encrypted {header.Kind} {header.Digest} came");
     }
 
     private sealed record DiskWalk(string PointName, long DiskSize, bool ReadChunks, FrameDecoder Decoder);

@@ -111,7 +111,7 @@ public sealed partial class WriteSession : IFrameSource, IAsyncDisposable
     public FrameStream OpenFrameStream()
     {
         _life.Use();
-        var check = new FrameCheck(_context.Packs.Hasher, _context.Packs.Options.VerifyChunkDigests, _context.Parameters.Chunker.MaximumSize);
+        var check = new FrameCheck(_context.Packs.Keys, _context.Packs.Options.VerifyChunkDigests, _context.Parameters.Chunker.MaximumSize);
         var stream = new FrameStream(this, check);
         lock (_gate)
         {
@@ -130,7 +130,7 @@ public sealed partial class WriteSession : IFrameSource, IAsyncDisposable
     {
         _life.Use();
         await FlushAsync(cancellationToken);
-        using (var auditor = new MapAuditor(_context.Packs.Index, _context.Reader, _context.Packs.Hasher))
+        using (var auditor = new MapAuditor(_context.Packs.Index, _context.Reader, _context.Packs.Keys))
         {
             await auditor.CheckPagesAsync(pages, DiskSize, cancellationToken);
             auditor.Missing.ThrowIfAny($"pages of task {TaskId}");

@@ -5,6 +5,7 @@ using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Jobs;
@@ -13,7 +14,7 @@ using Wire = OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Server.Admin;
 
-internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> contexts, IDataMover mover) : Wire.PointService.PointServiceBase
+internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> contexts, PointReader reader, RepositoryKeys keys) : Wire.PointService.PointServiceBase
 {
     public override async Task<Wire.ListPointsResponse> ListPoints(Wire.ListPointsRequest request, ServerCallContext context)
     {
@@ -46,11 +47,11 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
         var message = ToWire(point, new Dictionary<Guid, string> { [repository.Id] = repository.Name });
         try
         {
-            var manifest = await mover.FindPointAsync(repository.Address(), point.Id, context.CancellationToken)
+            var manifest = await reader.FindAsync(repository, point.Id, context.CancellationToken)
                 ?? throw new OperatorException(FailureKind.DataDamaged, $"Restore point {point.Id} is in the catalog but not in repository {repository.Name}.");
-            message.Ovf = PointCatalog.Read(manifest).Properties.GetValueOrDefault(PointFacts.Ovf, "");
+            message.Ovf = await reader.ReadOvfAsync(repository, manifest, context.CancellationToken);
         }
-        catch (MoverException failure) when (failure.IsPassing)
+        catch (MoverException failure) when (failure.IsPassing || failure.Failure == MoverFailure.KeyMissing)
         {
             // What the catalog knows is shown all the same.
             message.Warnings.Add($"The OVF cannot be shown now: {failure.Message}");
@@ -69,14 +70,29 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
         var point = await PointLookup.ResolveAsync(database, "point", request.Point, context.CancellationToken);
         var disk = NameLookup.Resolve(point.Disks, "disk", $"disk in restore point {point.Id}", request.Disk, row => row.Alias, row => row.Id);
         var repository = await database.Repositories.AsNoTracking().FirstAsync(row => row.Id == point.RepositoryId, context.CancellationToken);
+        var key = await KeyAsync(repository, context.CancellationToken);
         return new Wire.LocateDiskResponse
         {
+            RepositoryKey = ByteString.CopyFrom(key is null ? [] : key.Secret),
+            KeySetId = key?.KeySetId.ToString("D") ?? "",
             MoverAddress = repository.MoverAddress,
             MoverRepository = repository.MoverRepository,
             PointId = point.Id,
             Disk = ToWire(disk),
             Root = new Contracts.Mover.V1.DiskRoot { Digest = ByteString.CopyFrom(disk.RootDigest), Levels = disk.RootLevels, SizeBytes = disk.SizeBytes },
         };
+    }
+
+    private async Task<RepositoryKey?> KeyAsync(StoredRepository repository, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await keys.RequireKeyAsync(repository, cancellationToken);
+        }
+        catch (MoverException failure)
+        {
+            throw new OperatorException(FailureKind.WrongState, failure.Message, failure);
+        }
     }
 
     private static Wire.RestorePoint ToWire(RestorePoint point, Dictionary<Guid, string> repositories)

@@ -1,33 +1,110 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Repositories;
 using Wire = OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Server.Admin;
 
-internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> contexts, RepositoryRegistry registry)
+internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> contexts, RepositoryRegistry registry, RepositoryKeyring keyring)
     : Wire.RepositoryService.RepositoryServiceBase
 {
     public override async Task<Wire.AddRepositoryResponse> AddRepository(Wire.AddRepositoryRequest request, ServerCallContext context)
     {
         var (repository, created) = await registry.AddAsync(
-            request.Name, request.MoverAddress, request.MoverRepository, request.Create, request.ChunkAverageBytes, context.CancellationToken);
-        await using var database = await contexts.CreateDbContextAsync(context.CancellationToken);
-        var stored = await database.Repositories.AsNoTracking().FirstAsync(row => row.Id == repository.Id, context.CancellationToken);
-        return new Wire.AddRepositoryResponse { Repository = ToWire(stored), Created = created };
+            request.Name,
+            request.MoverAddress,
+            request.MoverRepository,
+            request.Create,
+            request.ChunkAverageBytes,
+            encrypt: !request.NoEncryption,
+            context.CancellationToken);
+        return new Wire.AddRepositoryResponse { Repository = await ReadAsync(repository.Id, context.CancellationToken), Created = created };
     }
 
     public override async Task<Wire.ListRepositoriesResponse> ListRepositories(Wire.ListRepositoriesRequest request, ServerCallContext context)
     {
         await using var database = await contexts.CreateDbContextAsync(context.CancellationToken);
         var repositories = await database.Repositories.AsNoTracking().OrderBy(row => row.Name).ToListAsync(context.CancellationToken);
-        return new Wire.ListRepositoriesResponse { Repositories = { repositories.Select(ToWire) } };
+        var held = await database.RepositoryKeys.AsNoTracking().Select(row => row.KeySetId).ToListAsync(context.CancellationToken);
+        return new Wire.ListRepositoriesResponse { Repositories = { repositories.Select(repository => ToWire(repository, held)) } };
     }
 
-    private static Wire.Repository ToWire(StoredRepository repository) => new()
+    public override async Task<Wire.ListKeySlotsResponse> ListKeySlots(Wire.ListKeySlotsRequest request, ServerCallContext context)
+    {
+        var repository = await ResolveAsync(request.Repository, context.CancellationToken);
+        var slots = await keyring.ListAsync(repository, context.CancellationToken);
+        return new Wire.ListKeySlotsResponse { KeySetId = repository.KeySetId?.ToString("D") ?? "", Slots = { slots.Select(slot => ToWire(slot.Slot, slot.Stored)) } };
+    }
+
+    public override async Task<Wire.AddKeySlotResponse> AddKeySlot(Wire.AddKeySlotRequest request, ServerCallContext context)
+    {
+        await keyring.AddAsync(await ResolveAsync(request.Repository, context.CancellationToken), request.Slot.Memory, context.CancellationToken);
+        return new Wire.AddKeySlotResponse();
+    }
+
+    public override async Task<Wire.RemoveKeySlotResponse> RemoveKeySlot(Wire.RemoveKeySlotRequest request, ServerCallContext context)
+    {
+        var repository = await ResolveAsync(request.Repository, context.CancellationToken);
+        var slotId = Guid.TryParse(request.SlotId, out var id) ? id : throw OperatorException.Invalid("slot_id", request.SlotId, "give the id of a key slot.");
+        return new Wire.RemoveKeySlotResponse { Removed = await keyring.RemoveAsync(repository, slotId, context.CancellationToken) };
+    }
+
+    public override async Task<Wire.ExportKeyResponse> ExportKey(Wire.ExportKeyRequest request, ServerCallContext context)
+    {
+        var key = await keyring.ExportAsync(await ResolveAsync(request.Repository, context.CancellationToken), context.CancellationToken);
+        return new Wire.ExportKeyResponse { Key = ByteString.CopyFrom(key.Secret), KeySetId = key.KeySetId.ToString("D") };
+    }
+
+    public override async Task<Wire.ImportKeyResponse> ImportKey(Wire.ImportKeyRequest request, ServerCallContext context)
+    {
+        var repository = await ResolveAsync(request.Repository, context.CancellationToken);
+        var keySet = Guid.TryParse(request.KeySetId, out var id) ? id : throw OperatorException.Invalid("key_set_id", request.KeySetId, "give the id of the key.");
+        RepositoryKey key;
+        try
+        {
+            key = new RepositoryKey(request.Key.Span, keySet);
+        }
+        catch (RepositoryException failure)
+        {
+            throw OperatorException.Invalid("key", $"{request.Key.Length} bytes", failure.Message);
+        }
+
+        await keyring.ImportAsync(repository, key, context.CancellationToken);
+        return new Wire.ImportKeyResponse { Repository = await ReadAsync(repository.Id, context.CancellationToken) };
+    }
+
+    private async Task<StoredRepository> ResolveAsync(string text, CancellationToken cancellationToken)
+    {
+        await using var database = await contexts.CreateDbContextAsync(cancellationToken);
+        var repositories = await database.Repositories.AsNoTracking().ToListAsync(cancellationToken);
+        return NameLookup.Resolve(repositories, "repository", "repository", text, row => row.Name, row => row.Id);
+    }
+
+    private async Task<Wire.Repository> ReadAsync(Guid id, CancellationToken cancellationToken)
+    {
+        await using var database = await contexts.CreateDbContextAsync(cancellationToken);
+        var stored = await database.Repositories.AsNoTracking().FirstAsync(row => row.Id == id, cancellationToken);
+        return ToWire(stored, await database.RepositoryKeys.AsNoTracking().Select(row => row.KeySetId).ToListAsync(cancellationToken));
+    }
+
+    private static Wire.KeySlot ToWire(KeySlot slot, ReadOnlyMemory<byte> stored) => new()
+    {
+        Id = slot.Id.ToString("D"),
+        Kind = slot.Describe(),
+        Label = slot.Label,
+        Created = slot.Created.ToTimestamp(),
+        Stored = ByteString.CopyFrom(stored.Span),
+    };
+
+    private static Wire.Repository ToWire(StoredRepository repository, List<Guid> keysHeld) => new()
     {
         Id = repository.Id.ToString("D"),
         Name = repository.Name,
@@ -39,5 +116,8 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
         StoredBytes = repository.StoredBytes,
         FreeBytes = repository.FreeBytes,
         Location = repository.Location,
+        Encrypted = repository.KeySetId is not null,
+        KeyHeld = repository.KeySetId is { } keySet && keysHeld.Contains(keySet),
+        KeySlots = repository.KeySlots,
     };
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Text;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Points;
+using OvirtDistributed.Repository.Store;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs;
@@ -16,13 +19,17 @@ namespace OvirtDistributed.Server.Catalog;
 /// <summary>Puts together what a restore point says about itself: everything a restore needs, without this database.</summary>
 internal sealed class ManifestBuilder(InventoryCatalog inventory)
 {
-    public async Task<byte[]> BuildAsync(StepContext step, CancellationToken cancellationToken)
+    /// <param name="step">The job.</param>
+    /// <param name="keys">Of its repository.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<BuiltManifest> BuildAsync(StepContext step, ContentKeys keys, CancellationToken cancellationToken)
     {
         var job = step.Job;
         var details = job.Backup!;
         var vm = JsonSerializer.Deserialize<EngineVm>(
             await step.Database.DocumentAsync(job.Id, JobDocument.Vm, cancellationToken), JsonColumn.Options)!;
         var domains = await inventory.ListAsync<EngineStorageDomain>(job.ManagerId, InventoryKind.StorageDomain, cancellationToken);
+        var ovf = await OvfAsync(step, keys, cancellationToken);
         var manifest = new VmManifest
         {
             PointId = job.PointId ?? throw new InvalidOperationException($"Job {job.Id} has no point id yet."),
@@ -39,13 +46,20 @@ internal sealed class ManifestBuilder(InventoryCatalog inventory)
             FallbackReason = details.CheckpointLost ? details.ModeReason : null,
             Consistency = ConsistencyOf(details.Consistency),
             Disks = [.. job.Tasks.OrderBy(task => task.DiskAlias, StringComparer.Ordinal).Select(task => DiskOf(job, task, vm, domains))],
+            Blobs = ovf is null ? [] : [ovf.Blob],
             SkippedDisks = details.Skipped.ToDictionary(disk => disk.DiskId.ToString("D"), disk => disk.Reason),
             TraceId = TraceIdOf(job.TraceParent),
             Statistics = StatisticsOf(job.Tasks),
             Stages = [new ManifestStage { Name = "copy", Started = StartOf(job), Ended = EndOf(job, step.Now) }],
             Properties = await FactsAsync(step, vm, cancellationToken),
         };
-        return ManifestCodec.Write(manifest);
+        return new BuiltManifest(ManifestCodec.Write(manifest, keys), ovf is null ? [] : [ovf.Frame]);
+    }
+
+    private static async Task<MetadataFrame?> OvfAsync(StepContext step, ContentKeys keys, CancellationToken cancellationToken)
+    {
+        var ovf = await step.Database.DocumentAsync(step.Job.Id, JobDocument.Ovf, cancellationToken);
+        return ovf.Length == 0 ? null : MetadataFrame.Create(PointFacts.Ovf, "application/xml", Encoding.UTF8.GetBytes(ovf), keys);
     }
 
     /// <summary>The 32 digits of a W3C trace context; null when there is none.</summary>
@@ -92,7 +106,6 @@ internal sealed class ManifestBuilder(InventoryCatalog inventory)
             [PointFacts.Cluster] = cluster ?? "",
             [PointFacts.ClusterId] = vm.ClusterId.ToString("D"),
             [PointFacts.Vm] = JsonSerializer.Serialize(vm, JsonColumn.Options),
-            [PointFacts.Ovf] = await step.Database.DocumentAsync(job.Id, JobDocument.Ovf, cancellationToken),
             [PointFacts.ModeReason] = job.Backup!.ModeReason,
             [PointFacts.Warnings] = JsonSerializer.Serialize(job.Warnings, JsonColumn.Options),
             [PointFacts.TraceParent] = job.TraceParent ?? "",

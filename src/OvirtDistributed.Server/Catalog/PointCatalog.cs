@@ -2,7 +2,9 @@
 
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Jobs.Backup;
@@ -11,15 +13,18 @@ using OvirtDistributed.Server.Repositories;
 namespace OvirtDistributed.Server.Catalog;
 
 /// <summary>Keeps the table of restore points in step with the manifests of the repositories, which are the truth.</summary>
-internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> contexts, IDataMover mover, ILogger<PointCatalog> logger)
+internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> contexts, IDataMover mover, RepositoryKeys keys, ILogger<PointCatalog> logger)
 {
     /// <summary>Adds or replaces a point; saved with <paramref name="context"/>. Idempotent.</summary>
-    public async Task PutAsync(ServerDbContext context, Guid repositoryId, ReadOnlyMemory<byte> manifest, CancellationToken cancellationToken)
+    public async Task PutAsync(ServerDbContext context, StoredRepository repository, ReadOnlyMemory<byte> manifest, CancellationToken cancellationToken) =>
+        await PutAsync(context, ToPoint(repository.Id, Read(manifest, await keys.OfAsync(repository, cancellationToken))), cancellationToken);
+
+    private static async Task PutAsync(ServerDbContext context, RestorePoint point, CancellationToken cancellationToken)
     {
-        var point = ToPoint(repositoryId, Read(manifest));
-        if (await context.RestorePoints.FindAsync([repositoryId, point.Id], cancellationToken) is { } found)
+        if (await context.RestorePoints.FindAsync([point.RepositoryId, point.Id], cancellationToken) is { } found)
         {
             context.Entry(found).CurrentValues.SetValues(point);
+            found.Disks = point.Disks;
         }
         else
         {
@@ -32,7 +37,10 @@ internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> co
     public async Task<int> RebuildAsync(StoredRepository repository, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var content = await keys.OfAsync(repository, cancellationToken);
         var known = (await context.RestorePoints.Where(point => point.RepositoryId == repository.Id).Select(point => point.Id).ToListAsync(cancellationToken))
+            .ToHashSet(StringComparer.Ordinal);
+        var nameless = (await context.RestorePoints.Where(point => point.RepositoryId == repository.Id && point.VmName == "").Select(point => point.Id).ToListAsync(cancellationToken))
             .ToHashSet(StringComparer.Ordinal);
         var listed = 0;
         await foreach (var found in mover.ListPointsAsync(new MoverAddress(repository.MoverAddress, repository.MoverRepository), cancellationToken))
@@ -47,10 +55,15 @@ internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> co
 
             try
             {
-                var point = ToPoint(repository.Id, Read(found.Manifest));
+                var point = ToPoint(repository.Id, Read(found.Manifest, content));
                 if (!isKnown)
                 {
                     context.RestorePoints.Add(point);
+                }
+                else if (nameless.Contains(point.Id) && point.VmName.Length > 0)
+                {
+                    // It was listed while the key was missing.
+                    await PutAsync(context, point, cancellationToken);
                 }
 
                 listed++;
@@ -62,17 +75,25 @@ internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> co
             }
         }
 
-        await context.SaveChangesAsync(cancellationToken);
+        try
+        {
+            await context.SaveChangesAsync(cancellationToken);
+        }
+        catch (DbUpdateException failure) when (failure.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
+        {
+            return listed; // a commit, or another reader, listed one of them at this moment: the next look finds what is still missing
+        }
+
         await context.RestorePoints.Where(point => point.RepositoryId == repository.Id && known.Contains(point.Id)).ExecuteDeleteAsync(cancellationToken);
         return listed;
     }
 
     /// <exception cref="MoverException">The manifest is damaged.</exception>
-    public static VmManifest Read(ReadOnlyMemory<byte> manifest)
+    public static VmManifest Read(ReadOnlyMemory<byte> manifest, ContentKeys keys)
     {
         try
         {
-            return ManifestCodec.Read("manifest", manifest.Span);
+            return ManifestCodec.Read("manifest", manifest.Span, keys);
         }
         catch (RepositoryException failure)
         {

@@ -14,6 +14,8 @@ internal static class PointFacts
 
     /// <summary>The VM as the manager described it: JSON of <c>EngineVm</c>.</summary>
     public const string Vm = "vm";
+
+    /// <summary>The blob with the VM's OVF; a property in points of the first versions.</summary>
     public const string Ovf = "ovf";
     public const string ModeReason = "mode.reason";
     public const string Warnings = "warnings";

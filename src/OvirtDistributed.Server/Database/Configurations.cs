@@ -47,6 +47,15 @@ internal sealed class RepositoryConfiguration : IEntityTypeConfiguration<StoredR
     }
 }
 
+internal sealed class RepositoryKeyConfiguration : IEntityTypeConfiguration<StoredRepositoryKey>
+{
+    public void Configure(EntityTypeBuilder<StoredRepositoryKey> builder)
+    {
+        builder.ToTable("repository_keys");
+        builder.HasKey(key => key.KeySetId);
+    }
+}
+
 internal sealed class WorkerConfiguration : IEntityTypeConfiguration<StoredWorker>
 {
     public void Configure(EntityTypeBuilder<StoredWorker> builder)

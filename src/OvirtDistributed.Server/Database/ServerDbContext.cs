@@ -24,6 +24,8 @@ internal sealed class ServerDbContext(DbContextOptions<ServerDbContext> options)
 
     public DbSet<StoredRepository> Repositories => Set<StoredRepository>();
 
+    public DbSet<StoredRepositoryKey> RepositoryKeys => Set<StoredRepositoryKey>();
+
     public DbSet<StoredWorker> Workers => Set<StoredWorker>();
 
     public DbSet<Job> Jobs => Set<Job>();

@@ -34,12 +34,24 @@ internal sealed class InventoryCatalog(IDbContextFactory<ServerDbContext> contex
         return [.. documents.Select(document => JsonSerializer.Deserialize<T>(document, JsonColumn.Options)!)];
     }
 
-    /// <summary>Replaces a manager's inventory in one transaction: readers see the old or the new one.</summary>
+    /// <summary>
+    /// Replaces a manager's inventory in one transaction: readers see the old or the new one. Two at the same time (the round, an operator's
+    /// refresh) come one after the other. Nothing happens when the manager was removed meanwhile.
+    /// </summary>
     public async Task ReplaceAsync(Guid managerId, EngineInventory inventory, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
         var now = time.GetUtcNow();
+
+        // First, because it locks the manager's row until the end: who comes second sees what the first one wrote.
+        var known = await context.Managers.Where(manager => manager.Id == managerId)
+            .ExecuteUpdateAsync(set => set.SetProperty(manager => manager.InventoryRead, now), cancellationToken);
+        if (known == 0)
+        {
+            return;
+        }
+
         var fresh = Rows(managerId, inventory, now).ToDictionary(row => (row.Kind, row.ObjectId));
         var stored = await context.Inventory.Where(item => item.ManagerId == managerId).ToListAsync(cancellationToken);
         foreach (var row in stored)
@@ -57,8 +69,6 @@ internal sealed class InventoryCatalog(IDbContextFactory<ServerDbContext> contex
 
         context.Inventory.AddRange(fresh.Values);
         await context.SaveChangesAsync(cancellationToken);
-        await context.Managers.Where(manager => manager.Id == managerId)
-            .ExecuteUpdateAsync(set => set.SetProperty(manager => manager.InventoryRead, now), cancellationToken);
         await transaction.CommitAsync(cancellationToken);
     }
 

@@ -3,6 +3,7 @@
 using System.Collections.Frozen;
 using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Managers;
@@ -65,6 +66,12 @@ internal sealed partial class StepExecutor
         catch (DbUpdateConcurrencyException)
         {
             // A worker's report or a cancellation came in between: the step runs again on fresh state.
+            Log.StepRepeated(_logger, job.Id, job.State);
+            return true;
+        }
+        catch (DbUpdateException failure) when (failure.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
+        {
+            // Somebody else wrote the same row, as the catalog does that just found the point of this commit.
             Log.StepRepeated(_logger, job.Id, job.State);
             return true;
         }

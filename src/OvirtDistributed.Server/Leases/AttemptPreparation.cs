@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Repositories;
 
 namespace OvirtDistributed.Server.Leases;
 
@@ -13,7 +15,7 @@ namespace OvirtDistributed.Server.Leases;
 /// what an earlier call made is found through the ledger.
 /// </summary>
 internal sealed class AttemptPreparation(
-    IDbContextFactory<ServerDbContext> contexts, TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, IEngineDirectory engines,
+    IDbContextFactory<ServerDbContext> contexts, TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, IEngineDirectory engines, RepositoryKeys keys,
     PreparationLocks locks, Installation installation, TimeProvider time, ServerOptions options)
 {
     private static readonly TimeSpan PreallocationPatience = TimeSpan.FromMinutes(30);
@@ -33,6 +35,8 @@ internal sealed class AttemptPreparation(
             .FirstAsync(row => row.Tasks.Any(task => task.Id == claim.TaskId), cancellationToken);
         var task = job.Tasks.First(row => row.Id == claim.TaskId);
         var repository = await context.RepositoryOfAsync(job, cancellationToken);
+        var key = await keys.RequireKeyAsync(repository, cancellationToken);
+        var source = await FindSourceAsync(context, job, task, cancellationToken);
         var access = await engines.OpenAsync(job.ManagerId, cancellationToken);
         var owner = new LedgerOwner(job.ManagerId, job.Id, task.Id, task.Attempt);
 
@@ -41,8 +45,15 @@ internal sealed class AttemptPreparation(
 
         // A lease lost meanwhile is being settled by the job, which closes what the ledger names.
         return await leases.IsHeldAsync(claim, cancellationToken)
-            ? new AttemptOrder(job, task, diskId, repository.Address(), transfer, access)
+            ? new AttemptOrder(job, task, diskId, repository.Address(), transfer, access) { Key = key, Source = source }
             : null;
+    }
+
+    private static async Task<RestorePointDisk?> FindSourceAsync(ServerDbContext context, Job job, DiskTask task, CancellationToken cancellationToken)
+    {
+        var pointId = job.Kind == JobKind.Restore ? job.Restore!.PointId : task.Incremental ? job.Backup!.BasePointId : null;
+        var point = await context.RestorePoints.AsNoTracking().FirstOrDefaultAsync(row => row.RepositoryId == job.RepositoryId && row.Id == pointId, cancellationToken);
+        return point?.Disks.FirstOrDefault(disk => disk.Id == task.DiskId);
     }
 
     private async Task<Guid> PrepareDiskAsync(IEngine engine, Job job, DiskTask task, LedgerOwner owner, CancellationToken cancellationToken)

@@ -6,7 +6,7 @@ using System.Text;
 namespace OvirtDistributed.Server.Managers;
 
 /// <summary>
-/// Encrypts passwords at rest: AES-256-GCM under a key file in the data directory, bound to the owner's id, so that a sealed password cannot
+/// Encrypts passwords and repository keys at rest: AES-256-GCM under a key file in the data directory, bound to the owner's id, so that a sealed password cannot
 /// be moved to another row. Layout: version 1 | nonce 12 | tag 16 | text.
 /// </summary>
 internal sealed class PasswordSeal
@@ -40,7 +40,7 @@ internal sealed class PasswordSeal
         if (!Convert.TryFromBase64String(text, key, out var length) || length != KeyBytes)
         {
             throw new InvalidOperationException(
-                $"The key file '{path}' does not hold a key of {KeyBytes} bytes in base64. Restore it from its backup: stored passwords cannot be read without it.");
+                $"The key file '{path}' does not hold a key of {KeyBytes} bytes in base64. Restore it from its backup: stored passwords and repository keys cannot be read without it.");
         }
 
         return new PasswordSeal(key);
@@ -77,7 +77,7 @@ internal sealed class PasswordSeal
         catch (CryptographicException failure)
         {
             throw new InvalidOperationException(
-                $"A stored password cannot be opened with {KeyFileName} of the data directory: restore the key file that belongs to this database, or add the manager again.", failure);
+                $"A stored password or repository key cannot be opened with {KeyFileName} of the data directory: restore the key file that belongs to this database, or give the secret again (add the manager, import the repository's key).", failure);
         }
     }
 

@@ -9,6 +9,8 @@ using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Hosting.Grpc;
 using OvirtDistributed.Hosting.Tls;
+using OvirtDistributed.Repository.Encryption;
+using OvirtDistributed.Server.Catalog;
 
 namespace OvirtDistributed.Server.Repositories;
 
@@ -40,14 +42,29 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             found.StoredBytes,
             found.FreeBytes,
             found.Location,
-            status.Version);
+            status.Version)
+        {
+            Encryption = Guid.TryParse(found.KeySetId, out var keySet) ? new EncryptionParameters { KeySetId = keySet, KeyCheck = found.KeyCheck.ToByteArray() } : null,
+            KeySlots = found.KeySlots,
+        };
     });
 
-    public Task<bool> CreateRepositoryAsync(MoverAddress repository, int chunkAverageBytes, CancellationToken cancellationToken) =>
-        CallAsync(repository, async client => (await client.CreateRepositoryAsync(
-            new CreateRepositoryRequest { Name = repository.Repository, ChunkAverageBytes = chunkAverageBytes },
-            deadline: Deadline(CallLimit),
-            cancellationToken: cancellationToken)).Created);
+    public Task<bool> CreateRepositoryAsync(
+        MoverAddress repository, int chunkAverageBytes, EncryptionParameters? encryption, CancellationToken cancellationToken)
+    {
+        var request = new CreateRepositoryRequest { Name = repository.Repository, ChunkAverageBytes = chunkAverageBytes };
+        if (encryption is not null)
+        {
+            request.Encryption = new RepositoryEncryption
+            {
+                KeySetId = encryption.KeySetId.ToString("D"),
+                KeyCheck = ByteString.CopyFrom(encryption.KeyCheck.Span),
+            };
+        }
+
+        return CallAsync(repository, async client => (await client.CreateRepositoryAsync(
+            request, deadline: Deadline(CallLimit), cancellationToken: cancellationToken)).Created);
+    }
 
     public Task FenceAsync(MoverAddress repository, Guid taskId, long lowestToken, CancellationToken cancellationToken) =>
         CallAsync(repository, async client => await client.FenceAsync(
@@ -55,7 +72,7 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             deadline: Deadline(CallLimit),
             cancellationToken: cancellationToken));
 
-    public Task<CommittedPoint> CommitAsync(MoverAddress repository, Guid jobId, ReadOnlyMemory<byte> manifest, CancellationToken cancellationToken) =>
+    public Task<CommittedPoint> CommitAsync(MoverAddress repository, Guid jobId, BuiltManifest manifest, CancellationToken cancellationToken) =>
         CallAsync(repository, async client =>
         {
             var point = await client.CommitAsync(
@@ -63,7 +80,8 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
                 {
                     Repository = repository.Repository,
                     JobId = jobId.ToString("D"),
-                    Manifest = UnsafeByteOperations.UnsafeWrap(manifest),
+                    Manifest = UnsafeByteOperations.UnsafeWrap(manifest.Stored),
+                    MetadataFrames = { manifest.Frames.Select(UnsafeByteOperations.UnsafeWrap) },
                 },
                 deadline: Deadline(CommitLimit),
                 cancellationToken: cancellationToken);
@@ -124,6 +142,32 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             return null;
         }
     }
+
+    public Task<ReadOnlyMemory<byte>> ReadBlobFrameAsync(MoverAddress repository, string pointId, string blob, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client => (await client.GetPointBlobAsync(
+            new GetPointBlobRequest { Repository = repository.Repository, PointId = pointId, Blob = blob },
+            deadline: Deadline(CallLimit),
+            cancellationToken: cancellationToken)).Frame.Memory);
+
+    public Task<IReadOnlyList<ReadOnlyMemory<byte>>> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken) =>
+        CallAsync<IReadOnlyList<ReadOnlyMemory<byte>>>(repository, async client =>
+        {
+            var answer = await client.ListKeySlotsAsync(
+                new ListKeySlotsRequest { Repository = repository.Repository }, deadline: Deadline(CallLimit), cancellationToken: cancellationToken);
+            return [.. answer.Slots.Select(slot => slot.Memory)];
+        });
+
+    public Task AddKeySlotAsync(MoverAddress repository, ReadOnlyMemory<byte> slot, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client => await client.AddKeySlotAsync(
+            new AddKeySlotRequest { Repository = repository.Repository, Slot = UnsafeByteOperations.UnsafeWrap(slot) },
+            deadline: Deadline(CallLimit),
+            cancellationToken: cancellationToken));
+
+    public Task<bool> RemoveKeySlotAsync(MoverAddress repository, Guid slotId, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client => (await client.RemoveKeySlotAsync(
+            new RemoveKeySlotRequest { Repository = repository.Repository, SlotId = slotId.ToString("D") },
+            deadline: Deadline(CallLimit),
+            cancellationToken: cancellationToken)).Removed);
 
     public void Dispose()
     {

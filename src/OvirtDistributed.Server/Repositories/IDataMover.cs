@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Repository.Encryption;
+using OvirtDistributed.Server.Catalog;
+
 namespace OvirtDistributed.Server.Repositories;
 
 /// <summary>What the server says to Data Movers. Every call is idempotent. Failures are <see cref="MoverException"/>.</summary>
@@ -8,13 +11,14 @@ internal interface IDataMover
     Task<MoverRepositoryStatus> ReadStatusAsync(MoverAddress repository, CancellationToken cancellationToken);
 
     /// <summary>Answers whether it was made by this call.</summary>
-    Task<bool> CreateRepositoryAsync(MoverAddress repository, int chunkAverageBytes, CancellationToken cancellationToken);
+    Task<bool> CreateRepositoryAsync(
+        MoverAddress repository, int chunkAverageBytes, EncryptionParameters? encryption, CancellationToken cancellationToken);
 
     /// <summary>Durable on return: no session of the task with a lower token writes or reads any more.</summary>
     Task FenceAsync(MoverAddress repository, Guid taskId, long lowestToken, CancellationToken cancellationToken);
 
     /// <summary>Durable on return. The second call for a job answers the same point.</summary>
-    Task<CommittedPoint> CommitAsync(MoverAddress repository, Guid jobId, ReadOnlyMemory<byte> manifest, CancellationToken cancellationToken);
+    Task<CommittedPoint> CommitAsync(MoverAddress repository, Guid jobId, BuiltManifest manifest, CancellationToken cancellationToken);
 
     /// <summary>Ends the sessions of a job that will not be committed, for ever.</summary>
     Task AbortJobAsync(MoverAddress repository, Guid jobId, IReadOnlyList<Guid> taskIds, CancellationToken cancellationToken);
@@ -28,6 +32,18 @@ internal interface IDataMover
 
     /// <summary>Null when the repository has no such point.</summary>
     Task<ReadOnlyMemory<byte>?> FindPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken);
+
+    /// <summary>The stored frame of a metadata blob.</summary>
+    Task<ReadOnlyMemory<byte>> ReadBlobFrameAsync(MoverAddress repository, string pointId, string blob, CancellationToken cancellationToken);
+
+    /// <summary>The key slots in their stored form, oldest first.</summary>
+    Task<IReadOnlyList<ReadOnlyMemory<byte>>> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken);
+
+    /// <summary>Durable on return.</summary>
+    Task AddKeySlotAsync(MoverAddress repository, ReadOnlyMemory<byte> slot, CancellationToken cancellationToken);
+
+    /// <summary>Durable on return; answers whether there was one.</summary>
+    Task<bool> RemoveKeySlotAsync(MoverAddress repository, Guid slotId, CancellationToken cancellationToken);
 }
 
 internal sealed record MoverAddress(string Address, string Repository);
@@ -38,4 +54,10 @@ internal sealed record ListedPoint(string PointId, ReadOnlyMemory<byte> Manifest
 internal sealed record CommittedPoint(string PointId, bool Created, long StoredBytes);
 
 internal sealed record MoverRepositoryStatus(
-    string RepositoryUid, bool Exists, bool Ready, string Problem, long Points, long StoredBytes, long FreeBytes, string Location, string Version);
+    string RepositoryUid, bool Exists, bool Ready, string Problem, long Points, long StoredBytes, long FreeBytes, string Location, string Version)
+{
+    /// <summary>Null when it is not encrypted.</summary>
+    public EncryptionParameters? Encryption { get; init; }
+
+    public int KeySlots { get; init; }
+}

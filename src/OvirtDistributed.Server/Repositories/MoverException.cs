@@ -17,6 +17,9 @@ internal enum MoverFailure
 
     /// <summary>A commit names objects that are in no live pack: sent once more, it can succeed.</summary>
     MissingFrames,
+
+    /// <summary>The repository is encrypted and this server does not hold its key.</summary>
+    KeyMissing,
 }
 
 /// <summary>A call to a Data Mover that failed; the message is fit for an operator.</summary>

@@ -33,6 +33,7 @@ internal sealed partial class RepositoryMonitor(
                     .SetProperty(row => row.StoredBytes, status.StoredBytes)
                     .SetProperty(row => row.FreeBytes, status.FreeBytes)
                     .SetProperty(row => row.Location, status.Location)
+                    .SetProperty(row => row.KeySlots, status.KeySlots)
                     .SetProperty(row => row.Checked, now),
                 cancellationToken);
             if (condition == RepositoryCondition.Ready
@@ -66,7 +67,8 @@ internal sealed partial class RepositoryMonitor(
             set => set
                 .SetProperty(row => row.Points, status.Points)
                 .SetProperty(row => row.StoredBytes, status.StoredBytes)
-                .SetProperty(row => row.FreeBytes, status.FreeBytes),
+                .SetProperty(row => row.FreeBytes, status.FreeBytes)
+                .SetProperty(row => row.KeySlots, status.KeySlots),
             cancellationToken);
     }
 

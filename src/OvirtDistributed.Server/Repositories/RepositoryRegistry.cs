@@ -3,6 +3,7 @@
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
 
@@ -10,11 +11,11 @@ namespace OvirtDistributed.Server.Repositories;
 
 /// <summary>Makes repositories known: asks the Data Mover first, stores only what works, and reads its restore points into the catalog.</summary>
 internal sealed class RepositoryRegistry(
-    IDbContextFactory<ServerDbContext> contexts, IDataMover mover, PointCatalog catalog, RepositoryMonitor monitor, TimeProvider time)
+    IDbContextFactory<ServerDbContext> contexts, IDataMover mover, RepositoryKeys keys, PointCatalog catalog, RepositoryMonitor monitor, TimeProvider time)
 {
     /// <exception cref="OperatorException">It cannot be added.</exception>
     public async Task<(StoredRepository Repository, bool Created)> AddAsync(
-        string name, string moverAddress, string moverRepository, bool create, int chunkAverageBytes, CancellationToken cancellationToken)
+        string name, string moverAddress, string moverRepository, bool create, int chunkAverageBytes, bool encrypt, CancellationToken cancellationToken)
     {
         Check(name, chunkAverageBytes);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
@@ -26,7 +27,7 @@ internal sealed class RepositoryRegistry(
         var address = new MoverAddress(moverAddress, moverRepository.Length > 0 ? moverRepository : name);
         try
         {
-            var (status, created) = await OpenAsync(address, create, chunkAverageBytes, cancellationToken);
+            var (status, created) = await OpenAsync(address, create, chunkAverageBytes, encrypt, cancellationToken);
             var repository = new StoredRepository
             {
                 Id = Guid.NewGuid(),
@@ -35,6 +36,8 @@ internal sealed class RepositoryRegistry(
                 MoverRepository = address.Repository,
                 RepositoryUid = status.RepositoryUid,
                 Location = status.Location,
+                KeySetId = status.Encryption?.KeySetId,
+                KeySlots = status.KeySlots,
                 Created = time.GetUtcNow(),
             };
             context.Repositories.Add(repository);
@@ -54,7 +57,7 @@ internal sealed class RepositoryRegistry(
     }
 
     private async Task<(MoverRepositoryStatus Status, bool Created)> OpenAsync(
-        MoverAddress address, bool create, int chunkAverageBytes, CancellationToken cancellationToken)
+        MoverAddress address, bool create, int chunkAverageBytes, bool encrypt, CancellationToken cancellationToken)
     {
         var status = await mover.ReadStatusAsync(address, cancellationToken);
         var created = false;
@@ -66,13 +69,35 @@ internal sealed class RepositoryRegistry(
                     FailureKind.WrongState, $"Repository '{address.Repository}' has not been created at {status.Location} yet: ask to create it (--create).");
             }
 
-            created = await mover.CreateRepositoryAsync(address, chunkAverageBytes, cancellationToken);
+            created = await CreateAsync(address, chunkAverageBytes, encrypt, cancellationToken);
             status = await mover.ReadStatusAsync(address, cancellationToken);
         }
 
         return status.Ready
             ? (status, created)
             : throw new OperatorException(FailureKind.Unavailable, $"Repository '{address.Repository}' cannot be used now: {status.Problem}");
+    }
+
+    /// <summary>The key is kept first: whatever happens after, nothing can be encrypted with a key that nobody has.</summary>
+    private async Task<bool> CreateAsync(MoverAddress address, int chunkAverageBytes, bool encrypt, CancellationToken cancellationToken)
+    {
+        if (!encrypt)
+        {
+            return await mover.CreateRepositoryAsync(address, chunkAverageBytes, encryption: null, cancellationToken);
+        }
+
+        var key = RepositoryKey.Generate();
+        await keys.PutAsync(key, cancellationToken);
+        try
+        {
+            return await mover.CreateRepositoryAsync(address, chunkAverageBytes, key.Describe(), cancellationToken);
+        }
+        catch (MoverException failure) when (failure.Failure is MoverFailure.Refused or MoverFailure.Full)
+        {
+            // Said no, and so made nothing. After a lost answer the key stays: the repository may exist.
+            await keys.DropUnusedAsync(key.KeySetId, cancellationToken);
+            throw;
+        }
     }
 
     private static void Check(string name, int chunkAverageBytes)

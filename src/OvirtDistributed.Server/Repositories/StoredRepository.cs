@@ -30,6 +30,12 @@ internal sealed class StoredRepository
 
     public long FreeBytes { get; set; }
 
+    /// <summary>The key it is encrypted with; null when it is not encrypted.</summary>
+    public Guid? KeySetId { get; set; }
+
+    /// <summary>Recipients that can open it without this server.</summary>
+    public int KeySlots { get; set; }
+
     public required DateTimeOffset Created { get; init; }
 
     public DateTimeOffset? Checked { get; set; }

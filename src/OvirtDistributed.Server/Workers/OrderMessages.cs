@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using OvirtDistributed.Contracts.Control.V1;
+using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Leases;
@@ -23,7 +25,13 @@ internal static class OrderMessages
             DiskId = order.DiskId.ToString("D"),
             DiskAlias = order.Task.DiskAlias,
             DiskSizeBytes = order.Task.SizeBytes,
-            Mover = new MoverTarget { Address = order.Mover.Address, Repository = order.Mover.Repository },
+            Mover = new MoverTarget
+            {
+                Address = order.Mover.Address,
+                Repository = order.Mover.Repository,
+                RepositoryKey = ByteString.CopyFrom(order.Key is null ? [] : order.Key.Secret),
+                KeySetId = order.Key?.KeySetId.ToString("D") ?? "",
+            },
         };
         var source = TransferOf(order, options);
         if (order.Job.Kind == JobKind.Backup)
@@ -39,6 +47,7 @@ internal static class OrderMessages
                 ImageTransfer = source,
                 TargetIsZero = order.Task.Plan!.ReadsAsZero,
                 VerifyChecksum = order.Job.Restore.Verify,
+                Root = RootOf(order),
             };
         }
 
@@ -55,6 +64,7 @@ internal static class OrderMessages
             EngineBackupId = details.EngineBackupId!.Value.ToString("D"),
             BasePointId = order.Task.Incremental ? details.BasePointId ?? "" : "",
             ImageTransfer = source,
+            BaseRoot = RootOf(order),
             Compression = details.Compression switch
             {
                 "fast" => Compression.Fast,
@@ -64,6 +74,10 @@ internal static class OrderMessages
             },
         };
     }
+
+    private static DiskRoot? RootOf(AttemptOrder order) => order.Source is not { } disk
+        ? null
+        : new DiskRoot { Digest = ByteString.CopyFrom(disk.RootDigest), Levels = disk.RootLevels, SizeBytes = disk.SizeBytes };
 
     private static ImageTransferSource TransferOf(AttemptOrder order, ServerOptions options) => new()
     {

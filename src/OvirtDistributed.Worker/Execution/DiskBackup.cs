@@ -92,13 +92,15 @@ internal sealed partial class DiskBackup(
         using var plan = baseRoot is null
             ? await BackupPlan.FullAsync(source, options, cancellationToken)
             : await BackupPlan.IncrementalAsync(source, baseRoot.Value.DiskSize, DamagedRanges(opened), options, cancellationToken);
+        var keys = OrderKeys.Of(order.Mover, opened.Parameters);
         var work = new BackupWork
         {
+            Keys = keys,
             Source = source,
             Plan = plan,
             Session = session,
             Uploads = channels.Bulk,
-            Chunker = ChunkerOf(opened.Parameters),
+            Chunker = keys.Chunker(ChunkerOf(opened.Parameters)),
             Compression = ProfileOf(order.Backup.Compression, opened.Parameters.Compression),
             MapPlan = new DiskMapPlan { DiskSize = source.SizeBytes, Base = baseRoot, CompletedPages = completed, DamagedRanges = DamagedRanges(opened) },
             Base = baseReader,
@@ -148,7 +150,7 @@ internal sealed partial class DiskBackup(
                 $"Disk {order.DiskId} had {opened.BaseRoot.SizeBytes} bytes in point '{order.Backup.BasePointId}' and has {order.DiskSizeBytes} now: the order must be a full one.");
         }
 
-        return new DiskRoot(new ChunkDigest(opened.BaseRoot.Digest.Span), opened.BaseRoot.Levels, opened.BaseRoot.SizeBytes);
+        return OrderKeys.RequireRoot(order.Backup.BaseRoot, opened.BaseRoot, $"Disk {order.DiskId} of base point '{order.Backup.BasePointId}'");
     }
 
     private static List<DiskRange> DamagedRanges(OpenSessionResponse opened) =>
@@ -156,11 +158,6 @@ internal sealed partial class DiskBackup(
 
     private static ChunkerParameters ChunkerOf(Contracts.Mover.V1.RepositoryParameters parameters)
     {
-        if (parameters.Encrypted)
-        {
-            throw new TaskFailureException(FailureCode.BadOrder, "The repository is encrypted; this worker version has no key handling.");
-        }
-
         if (parameters.MapPageSpanBytes != MapGeometry.PageBytes || parameters.MapNodeChildren != MapGeometry.FanOut)
         {
             throw new TaskFailureException(

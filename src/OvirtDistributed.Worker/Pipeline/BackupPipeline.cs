@@ -2,6 +2,7 @@
 
 using System.Threading.Channels;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Worker.Execution;
@@ -30,19 +31,19 @@ internal sealed class BackupPipeline
     public async Task<DiskRoot> RunAsync(BackupWork work, CancellationToken cancellationToken)
     {
         var meter = work.Control.Meter;
-        using var encoders = new EncoderSlots(_options.EffectiveEncoders, work.Compression);
-        using var mapEncoder = new FrameEncoder(work.Compression);
+        using var encoders = new EncoderSlots(_options.EffectiveEncoders, work.Compression, work.Keys);
+        using var mapEncoder = new FrameEncoder(work.Compression, work.Keys);
         using var pool = new SegmentPool(_buffers, _options.EffectiveSegments, SegmentCutter.HeadRoom(work.Chunker));
         using var group = new StageGroup(cancellationToken);
         await using var lanes = new UploadLanes(work.Uploads, work.Session.Id, meter, group.Token);
         using var keeper = new MapKeeper(lanes, work.Session, meter, _time);
-        var map = await DiskMapBuilder.CreateAsync(work.MapPlan, work.Base, ChunkHasher.Unkeyed, mapEncoder, keeper, cancellationToken);
+        var map = await DiskMapBuilder.CreateAsync(work.MapPlan, work.Base, work.Keys, mapEncoder, keeper, cancellationToken);
         CountTotals(work, map, cancellationToken);
         SetWidths(meter, work.Source.Connections);
 
         var reader = new SourceReader(work.Source, map, pool, work.Control, _options, keeper.KeepUpAsync);
         var cut = Channel.CreateBounded<Segment>(_options.EffectiveSegments);
-        var encoder = new SegmentEncoder(work.Session, lanes, encoders, _buffers, pool, map, new RecentDigests(_options.RecentDigests), meter);
+        var encoder = new SegmentEncoder(work.Session, lanes, encoders, _buffers, pool, map, new RecentDigests(_options.RecentDigests), work.Keys, meter);
         group.Run(token => reader.PlanAsync(work.Plan, token));
         for (var i = 0; i < work.Source.Connections; i++)
         {

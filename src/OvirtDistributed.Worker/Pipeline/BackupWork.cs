@@ -2,6 +2,7 @@
 
 using Grpc.Core;
 using OvirtDistributed.Repository.Chunking;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Reading;
@@ -23,6 +24,9 @@ internal sealed record BackupWork
 
     /// <summary>One connection for each upload stream.</summary>
     public required IReadOnlyList<CallInvoker> Uploads { get; init; }
+
+    /// <summary>How content is named and encrypted.</summary>
+    public required ContentKeys Keys { get; init; }
 
     public required ChunkerParameters Chunker { get; init; }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Threading.Channels;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 
 namespace OvirtDistributed.Worker.Pipeline;
@@ -11,13 +12,13 @@ internal sealed class EncoderSlots : IDisposable
     private readonly FrameEncoder[] _all;
     private readonly Channel<FrameEncoder> _free;
 
-    public EncoderSlots(int count, CompressionProfile profile)
+    public EncoderSlots(int count, CompressionProfile profile, ContentKeys keys)
     {
         _all = new FrameEncoder[count];
         _free = Channel.CreateBounded<FrameEncoder>(count);
         for (var i = 0; i < count; i++)
         {
-            _all[i] = new FrameEncoder(profile);
+            _all[i] = new FrameEncoder(profile, keys);
             _free.Writer.TryWrite(_all[i]);
         }
     }

@@ -2,6 +2,7 @@
 
 using System.Threading.Channels;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Worker.Execution;
@@ -21,6 +22,7 @@ internal sealed class SegmentEncoder(
     SegmentPool pool,
     DiskMapBuilder map,
     RecentDigests recent,
+    ContentKeys keys,
     TransferMeter meter)
 {
     /// <summary>Encoded frames handed over at a time. Several frames of any size fit, and two of these fill a connection's window.</summary>
@@ -63,7 +65,7 @@ internal sealed class SegmentEncoder(
         {
             segment.Digests.Add(piece.IsZero
                 ? ChunkDigest.Zero
-                : ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, segment.Buffer.AsSpan(piece.BufferOffset, piece.Length)));
+                : keys.Compute(FrameKind.Chunk, segment.Buffer.AsSpan(piece.BufferOffset, piece.Length)));
         }
 
         encoders.GiveBack(slot);

@@ -6,6 +6,7 @@ using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Tls;
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Reading;
 using OvirtDistributed.Worker.Execution;
@@ -50,6 +51,7 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
     {
         await using var session = await OpenAsync(order, channels, cancellationToken);
         var root = session.Opened.Root;
+        OrderKeys.RequireRoot(order.Restore.Root, root, $"Disk {order.Restore.SourceDiskId} of point '{order.Restore.PointId}'");
         var targetSize = await target.GetSizeAsync(cancellationToken);
         if (root.SizeBytes > targetSize)
         {
@@ -62,7 +64,7 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
         control.Meter.SetWidth(PipelineStage.Target, target.Connections);
         using var digest = order.Restore.VerifyChecksum ? new BlockDigest(BlockDigest.Algorithms[0]) : null;
         var writer = new TargetWriter(target, control, order.Restore.TargetIsZero);
-        var reader = NewReader(root, session, target.Connections + ReadAhead);
+        var reader = NewReader(root, session, OrderKeys.Of(order.Mover, session.Opened.Parameters), target.Connections + ReadAhead);
         await writer.RunAsync(reader, root.SizeBytes, targetSize, digest, cancellationToken);
         await target.FlushAsync(cancellationToken);
         control.Meter.AddSent(session.ReceivedBytes);
@@ -76,10 +78,10 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
     // Segments in the making beyond those being written: some being fetched on each connection while others are decoded.
     private const int ReadAhead = 8;
 
-    private static DiskImageReader NewReader(Contracts.Mover.V1.DiskRoot root, ReadSession session, int readAhead) => new(
+    private static DiskImageReader NewReader(Contracts.Mover.V1.DiskRoot root, ReadSession session, ContentKeys keys, int readAhead) => new(
         new DiskRoot(new ChunkDigest(root.Digest.Span), root.Levels, root.SizeBytes),
         session,
-        ChunkHasher.Unkeyed,
+        keys,
         new DiskImageReaderOptions { SegmentBytes = SegmentBytes, ReadAhead = readAhead });
 
     private async Task<ReadSession> OpenAsync(TaskOrder order, MoverChannels channels, CancellationToken cancellationToken)
@@ -94,14 +96,7 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
         };
         try
         {
-            var session = await ReadSession.OpenAsync(channels.Calls, channels.Bulk, request, time, cancellationToken);
-            if (session.Opened.Parameters.Encrypted)
-            {
-                await session.DisposeAsync();
-                throw new TaskFailureException(FailureCode.BadOrder, "The repository is encrypted; this worker version has no key handling.");
-            }
-
-            return session;
+            return await ReadSession.OpenAsync(channels.Calls, channels.Bulk, request, time, cancellationToken);
         }
         catch (RpcException failure) when (failure.StatusCode == StatusCode.NotFound)
         {
@@ -157,7 +152,8 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
     {
         await using var session = await OpenAsync(order, channels, cancellationToken);
         using var digest = new BlockDigest(algorithm);
-        await foreach (var extent in NewReader(root, session, ReadAhead).ReadAsync(new DiskRange(0, root.SizeBytes), cancellationToken))
+        var reader = NewReader(root, session, OrderKeys.Of(order.Mover, session.Opened.Parameters), ReadAhead);
+        await foreach (var extent in reader.ReadAsync(new DiskRange(0, root.SizeBytes), cancellationToken))
         {
             using (extent)
             {

@@ -163,7 +163,7 @@ public sealed class ManagerAddTests
 
         var run = await CliRun.OvdAsync(server, "repository", "add", "main", "--mover", "https://mover:7444", "--create", "--chunk-average", "64");
 
-        Assert.Equal("Repository main is created and known: 0 restore points, 5.0 TiB free.\n", run.Out);
+        Assert.Equal("Repository main is created and known: not encrypted, 0 restore points, 5.0 TiB free.\n", run.Out);
         var request = server.Installation.Single<AddRepositoryRequest>();
         Assert.Equal(("main", "https://mover:7444", true, 65536), (request.Name, request.MoverAddress, request.Create, request.ChunkAverageBytes));
     }

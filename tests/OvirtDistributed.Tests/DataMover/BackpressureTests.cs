@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Mover;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
@@ -24,7 +25,7 @@ public sealed class BackpressureTests
         new Random(31).NextBytes(disk);
         await site.CommitAsync(MoverScript.Commit(MoverScript.Manifest(await site.BackUpAsync(disk))));
         var digests = Enumerable.Range(0, disk.Length / DiskSender.ChunkBytes)
-            .Select(i => ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, disk.AsSpan(i * DiskSender.ChunkBytes, DiskSender.ChunkBytes)))
+            .Select(i => ContentKeys.Plain.Compute(FrameKind.Chunk, disk.AsSpan(i * DiskSender.ChunkBytes, DiskSender.ChunkBytes)))
             .ToArray();
         long sent = 0;
         using var meters = ListenToSent(site.Meters, bytes => Interlocked.Add(ref sent, bytes));
@@ -46,7 +47,7 @@ public sealed class BackpressureTests
             "sending stands still");
         var unread = Interlocked.Read(ref sent);
 
-        using var decoder = new FrameDecoder(ChunkHasher.Unkeyed);
+        using var decoder = new FrameDecoder(ContentKeys.Plain);
         var plain = new byte[ChunkBytes];
         var header = new byte[FrameHeader.Size];
         for (var i = 0; i < digests.Length; i++)

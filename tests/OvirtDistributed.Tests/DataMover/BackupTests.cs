@@ -7,6 +7,7 @@ using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Grpc;
 using OvirtDistributed.Hosting.Mover;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Store;
@@ -90,7 +91,7 @@ public sealed class BackupTests
     public async Task CommitOfARootThatIsNotThere_ListsWhatIsMissing()
     {
         await using var site = await MoverSite.StartWithRepositoryAsync();
-        var absent = ChunkHasher.Unkeyed.Compute(FrameKind.MapPage, "never stored"u8);
+        var absent = ContentKeys.Plain.Compute(FrameKind.MapPage, "never stored"u8);
         var root = new OvirtDistributed.Repository.Maps.DiskRoot(absent, 0, 1 << 20);
 
         var failure = await Assert.ThrowsAsync<RpcException>(() => site.CommitAsync(MoverScript.Commit(MoverScript.Manifest(root))));
@@ -106,7 +107,7 @@ public sealed class BackupTests
     public async Task CommitWithADamagedManifest_IsRefused()
     {
         await using var site = await MoverSite.StartWithRepositoryAsync();
-        var manifest = ManifestCodec.Write(MoverScript.Manifest(default));
+        var manifest = ManifestCodec.Write(MoverScript.Manifest(default), ContentKeys.Plain);
         manifest[^5] ^= 1;
 
         var failure = await Assert.ThrowsAsync<RpcException>(() => site.CommitAsync(
@@ -121,7 +122,7 @@ public sealed class BackupTests
     {
         await using var site = await MoverSite.StartWithRepositoryAsync();
         var disk = MoverScript.MakeDisk(seed: 5, 1 << 20);
-        var ovf = MetadataFrame.Create("ovf", "application/xml", "<ovf>configuration of the VM</ovf>"u8, ChunkHasher.Unkeyed);
+        var ovf = MetadataFrame.Create("ovf", "application/xml", "<ovf>configuration of the VM</ovf>"u8, ContentKeys.Plain);
         var commit = MoverScript.Commit(MoverScript.Manifest(await site.BackUpAsync(disk)) with { Blobs = [ovf.Blob] });
         commit.MetadataFrames.Add(ByteString.CopyFrom(ovf.Frame.Span));
 
@@ -133,7 +134,7 @@ public sealed class BackupTests
 
         Assert.Equal("<ovf>configuration of the VM</ovf>", blob.Content.ToStringUtf8());
         Assert.Equal("application/xml", blob.ContentType);
-        Assert.Equal("web", ManifestCodec.Read("point-1", point.Manifest.Span).VmName);
+        Assert.Equal("web", ManifestCodec.Read("point-1", point.Manifest.Span, ContentKeys.Plain).VmName);
     }
 
     [Fact]
@@ -186,8 +187,8 @@ public sealed class BackupTests
         var disk = MoverScript.MakeDisk(seed: 7, 256 * 1024);
         var session = await site.OpenAsync(MoverScript.Order(disk));
         await using var stream = FrameUploadStream.Open(site.NewChannel().CreateCallInvoker(), session.SessionId, Cancel);
-        using var encoder = new FrameEncoder(OvirtDistributed.Repository.Frames.CompressionProfile.Default);
-        var digest = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, disk);
+        using var encoder = new FrameEncoder(OvirtDistributed.Repository.Frames.CompressionProfile.Default, ContentKeys.Plain);
+        var digest = ContentKeys.Plain.Compute(FrameKind.Chunk, disk);
         var frame = new byte[FrameEncoder.MaxEncodedLength(disk.Length)];
         var length = encoder.Encode(FrameKind.Chunk, digest, disk, frame);
 

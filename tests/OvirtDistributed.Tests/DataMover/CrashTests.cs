@@ -4,6 +4,7 @@ using Google.Protobuf;
 using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Mover;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
@@ -68,13 +69,13 @@ public sealed class CrashTests
     private static async Task<List<ChunkDigest>> SendUntilKilledAsync(MoverProcess mover, FrameUploadStream stream, byte[] disk)
     {
         const int ChunkBytes = 128 * 1024;
-        using var encoder = new FrameEncoder(OvirtDistributed.Repository.Frames.CompressionProfile.Stored);
+        using var encoder = new FrameEncoder(OvirtDistributed.Repository.Frames.CompressionProfile.Stored, ContentKeys.Plain);
         var sent = new List<(ChunkDigest Digest, long End)>();
         var frame = new byte[FrameEncoder.MaxEncodedLength(ChunkBytes)];
         for (var at = 0; at < disk.Length && stream.Durable.Bytes == 0; at += ChunkBytes)
         {
             var content = disk.AsMemory(at, ChunkBytes);
-            var digest = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, content.Span);
+            var digest = ContentKeys.Plain.Compute(FrameKind.Chunk, content.Span);
             var length = encoder.Encode(FrameKind.Chunk, digest, content.Span, frame);
             await stream.WriteAsync(frame.AsMemory(0, length), Cancel);
             sent.Add((digest, stream.WrittenBytes));

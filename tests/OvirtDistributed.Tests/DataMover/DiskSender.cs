@@ -5,6 +5,7 @@ using Grpc.Net.Client;
 using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Mover;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Tests.Shared;
@@ -19,7 +20,7 @@ internal sealed class DiskSender(Func<GrpcChannel> connect, OpenSessionResponse 
 {
     public const int ChunkBytes = 64 * 1024;
 
-    private readonly FrameEncoder _encoder = new(RepositoryProfile.Default);
+    private readonly FrameEncoder _encoder = new(RepositoryProfile.Default, ContentKeys.Plain);
     private readonly BackupSessionService.BackupSessionServiceClient _client = new(connect());
     private readonly List<DurablePage> _finished = [];
     private FrameUploadStream[] _streams = [];
@@ -32,7 +33,7 @@ internal sealed class DiskSender(Func<GrpcChannel> connect, OpenSessionResponse 
     {
         var completed = await ListDurablePagesAsync(cancellationToken);
         var plan = new DiskMapPlan { DiskSize = disk.Length, CompletedPages = completed };
-        var builder = await DiskMapBuilder.CreateAsync(plan, null, ChunkHasher.Unkeyed, _encoder, this, cancellationToken);
+        var builder = await DiskMapBuilder.CreateAsync(plan, null, ContentKeys.Plain, _encoder, this, cancellationToken);
         _streams = [.. Enumerable.Range(0, 2).Select(_ => FrameUploadStream.Open(connect().CreateCallInvoker(), session.SessionId, cancellationToken))];
         try
         {
@@ -109,7 +110,7 @@ internal sealed class DiskSender(Func<GrpcChannel> connect, OpenSessionResponse 
             var content = disk.AsSpan((int)at, (int)range.Length);
             if (content.ContainsAnyExcept((byte)0))
             {
-                chunks.Add((range, ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, content)));
+                chunks.Add((range, ContentKeys.Plain.Compute(FrameKind.Chunk, content)));
             }
             else
             {

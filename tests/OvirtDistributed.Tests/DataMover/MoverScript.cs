@@ -4,6 +4,7 @@ using Google.Protobuf;
 using Grpc.Net.Client;
 using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Reading;
@@ -88,7 +89,7 @@ internal static class MoverScript
     {
         Repository = MoverSite.Main,
         JobId = manifest.JobId,
-        Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest)),
+        Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest, ContentKeys.Plain)),
     };
 
     public static Task<CommitResponse> CommitAsync(this MoverSite site, CommitRequest request) =>
@@ -104,7 +105,7 @@ internal static class MoverScript
             new OpenReadRequest { Repository = MoverSite.Main, PointId = point, DiskId = DiskId }, cancellationToken: Cancel).ResponseAsync.WithinDeadline();
         await using var frames = new RemoteFrames(connect().CreateCallInvoker(), session.ReadSessionId);
         var root = new DiskRoot(new ChunkDigest(session.Root.Digest.Span), session.Root.Levels, session.Root.SizeBytes);
-        var reader = new DiskImageReader(root, frames, ChunkHasher.Unkeyed, new DiskImageReaderOptions());
+        var reader = new DiskImageReader(root, frames, ContentKeys.Plain, new DiskImageReaderOptions());
         var disk = new byte[root.DiskSize];
         disk.AsSpan().Fill(0xEE); // what nobody wrote must not look like zeros
         await ReadAllAsync(reader, disk).WithinDeadline();

@@ -6,6 +6,7 @@ using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Grpc;
 using OvirtDistributed.Hosting.Mover;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
@@ -244,8 +245,8 @@ public sealed class SessionTests
     {
         var content = new byte[100_000];
         new Random(seed).NextBytes(content);
-        var digest = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, content);
-        using var encoder = new FrameEncoder(OvirtDistributed.Repository.Frames.CompressionProfile.Stored);
+        var digest = ContentKeys.Plain.Compute(FrameKind.Chunk, content);
+        using var encoder = new FrameEncoder(OvirtDistributed.Repository.Frames.CompressionProfile.Stored, ContentKeys.Plain);
         var frame = new byte[FrameEncoder.MaxEncodedLength(content.Length)];
         return (digest, frame[..encoder.Encode(FrameKind.Chunk, digest, content, frame)]);
     }

@@ -87,7 +87,7 @@ public sealed class RoundTripTests : IAsyncLifetime
         await store.BackUpAsync("job-0", disk, disk.DataExtents(), null, Token);
         await using var session = await store.OpenReadSessionAsync("point-job-0", Token);
         var options = new DiskImageReaderOptions { SegmentBytes = 64 << 10, ReadAhead = 3 };
-        var reader = new DiskImageReader(session.Manifest.Disks[0].Root, session, store.Hasher, options);
+        var reader = new DiskImageReader(session.Manifest.Disks[0].Root, session, store.Keys, options);
         foreach (var range in new DiskRange[] { new(1, 1), new(0, 0), new((16 << 20) - 5, 10), new(123_457, 30 << 20), new((48 << 20) - 1, 1) })
         {
             var content = await TestRepository.ReadAsync(reader, range, Token);
@@ -106,7 +106,7 @@ public sealed class RoundTripTests : IAsyncLifetime
         await using var store = await TestRepository.CreateAsync(storage, Token);
         await store.BackUpAsync("job-0", disk, disk.DataExtents(), null, Token);
         await using var session = await store.OpenReadSessionAsync("point-job-0", Token);
-        var reader = new DiskImageReader(session.Manifest.Disks[0].Root, session, store.Hasher, new DiskImageReaderOptions { SegmentBytes = 1 << 20 });
+        var reader = new DiskImageReader(session.Manifest.Disks[0].Root, session, store.Keys, new DiskImageReaderOptions { SegmentBytes = 1 << 20 });
         await foreach (var extent in reader.ReadAsync(new DiskRange(0, disk.Size), Token))
         {
             Assert.Equal(0, extent.Offset);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Storage;
 using OvirtDistributed.Repository.Store.Index;
 
@@ -18,7 +19,7 @@ internal sealed record PackContext
 
     public required TimeProvider TimeProvider { get; init; }
 
-    public required ChunkHasher Hasher { get; init; }
+    public required ContentKeys Keys { get; init; }
 
     public required PackTable Packs { get; init; }
 

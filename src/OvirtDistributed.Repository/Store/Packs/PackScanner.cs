@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Storage;
 
@@ -41,9 +42,9 @@ internal static class PackScanner
     /// Behind damage a frame counts only when its content has its digest: what follows may be the inside of a payload, and a guest
     /// can have anything on its disk, also something that looks like a frame.
     /// </remarks>
-    public static async Task<PackScan> ScanAsync(IStorageReader reader, ChunkHasher hasher, CancellationToken cancellationToken)
+    public static async Task<PackScan> ScanAsync(IStorageReader reader, ContentKeys keys, CancellationToken cancellationToken)
     {
-        using var decoder = new FrameDecoder(hasher);
+        using var decoder = new FrameDecoder(keys);
         var window = ArrayPool<byte>.Shared.Rent(WindowLength);
         try
         {
@@ -105,7 +106,8 @@ internal static class PackScanner
     {
         if (header.Flags.HasFlag(FrameFlags.Encrypted))
         {
-            return true;
+            // Where chunks are encrypted no guest can put a frame into a payload; where they are not, such a frame is a guest's.
+            return decoder.Keys.IsEncrypted;
         }
 
         var plain = ArrayPool<byte>.Shared.Rent(header.PlainLength);

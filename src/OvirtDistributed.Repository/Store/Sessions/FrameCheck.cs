@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 
@@ -9,14 +10,16 @@ namespace OvirtDistributed.Repository.Store.Sessions;
 /// <summary>Proves a frame that arrives, before anything else sees it (invariant 12). One thread at a time.</summary>
 internal sealed class FrameCheck : IDisposable
 {
+    private readonly ContentKeys _keys;
     private readonly FrameDecoder _decoder;
     private readonly bool _verifyChunks;
     private readonly int _maxChunk;
     private readonly List<MapEntry> _entries = [];
 
-    public FrameCheck(ChunkHasher hasher, bool verifyChunks, int maxChunk)
+    public FrameCheck(ContentKeys keys, bool verifyChunks, int maxChunk)
     {
-        _decoder = new FrameDecoder(hasher);
+        _keys = keys;
+        _decoder = new FrameDecoder(keys);
         _verifyChunks = verifyChunks;
         _maxChunk = maxChunk;
     }
@@ -42,9 +45,10 @@ internal sealed class FrameCheck : IDisposable
 
         var readable = !header.Flags.HasFlag(FrameFlags.Encrypted);
         var isMap = header.Kind is FrameKind.MapPage or FrameKind.MapNode;
-        if (isMap && !readable)
+        if (readable != (isMap || !_keys.IsEncrypted))
         {
-            throw RepositoryException.Invalid($"frame {header.Digest}: map pages and nodes must not be encrypted");
+            throw RepositoryException.Invalid(
+                $"frame {header.Digest}: a {header.Kind} that is {(readable ? "not encrypted" : "encrypted")}, in a repository that is {(_keys.IsEncrypted ? "" : "not ")}encrypted; map pages and nodes never are");
         }
 
         if (readable && (_verifyChunks || header.Kind != FrameKind.Chunk))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Runtime.InteropServices;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Reading;
@@ -19,10 +20,10 @@ internal sealed class MapAuditor : IDisposable
     private ChunkDigest[] _digests = new ChunkDigest[256];
     private IndexEntry[] _found = new IndexEntry[256];
 
-    public MapAuditor(DigestIndex index, StoredFrameReader reader, ChunkHasher hasher)
+    public MapAuditor(DigestIndex index, StoredFrameReader reader, ContentKeys keys)
     {
         _index = index;
-        _fetcher = new MapFetcher(reader, hasher);
+        _fetcher = new MapFetcher(reader, keys);
     }
 
     /// <summary>Pages whose chunks were looked up.</summary>

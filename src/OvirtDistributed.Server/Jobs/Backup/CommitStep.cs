@@ -6,7 +6,7 @@ using OvirtDistributed.Server.Repositories;
 namespace OvirtDistributed.Server.Jobs.Backup;
 
 /// <summary>Builds the manifest and makes it a restore point: one atomic step at the Data Mover, idempotent by job.</summary>
-internal sealed class CommitStep(IDataMover mover, ManifestBuilder manifests, PointCatalog catalog, RepositoryMonitor monitor) : IJobStep
+internal sealed class CommitStep(IDataMover mover, RepositoryKeys keys, ManifestBuilder manifests, PointCatalog catalog, RepositoryMonitor monitor) : IJobStep
 {
     private const int MostRefusals = 3;
 
@@ -18,7 +18,7 @@ internal sealed class CommitStep(IDataMover mover, ManifestBuilder manifests, Po
     {
         var job = context.Job;
         var repository = await context.Database.RepositoryOfAsync(job, cancellationToken);
-        var manifest = await manifests.BuildAsync(context, cancellationToken);
+        var manifest = await manifests.BuildAsync(context, await keys.RequireAsync(repository, cancellationToken), cancellationToken);
         CommittedPoint point;
         try
         {
@@ -33,7 +33,7 @@ internal sealed class CommitStep(IDataMover mover, ManifestBuilder manifests, Po
         var stored = await mover.FindPointAsync(repository.Address(), point.PointId, cancellationToken)
             ?? throw new MoverException(MoverFailure.Damaged, $"The Data Mover committed point {point.PointId} but does not find it.");
         job.PointId = point.PointId;
-        await catalog.PutAsync(context.Database, repository.Id, stored, cancellationToken);
+        await catalog.PutAsync(context.Database, repository, stored, cancellationToken);
         context.Info($"restore point {point.PointId} committed");
         try
         {

@@ -12,7 +12,8 @@ using OvirtDistributed.Server.Repositories;
 namespace OvirtDistributed.Server.Jobs.Backup;
 
 /// <summary>Reads the VM, chooses disks and decides between full and incremental.</summary>
-internal sealed class PrepareBackupStep(IEngineDirectory engines, IDataMover mover, IClusterQueues queues, InventoryCatalog inventory) : IJobStep
+internal sealed class PrepareBackupStep(
+    IEngineDirectory engines, IDataMover mover, RepositoryKeys keys, IClusterQueues queues, InventoryCatalog inventory) : IJobStep
 {
     public JobKind Kind => JobKind.Backup;
 
@@ -21,6 +22,7 @@ internal sealed class PrepareBackupStep(IEngineDirectory engines, IDataMover mov
     public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
     {
         var job = context.Job;
+        _ = await keys.RequireKeyAsync(await context.Database.RepositoryOfAsync(job, cancellationToken), cancellationToken);
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
         var vm = await engine.FindVmAsync(job.VmId, cancellationToken);
         if (vm is null)

@@ -14,7 +14,7 @@ namespace OvirtDistributed.Server.Jobs.Restore;
 
 /// <summary>Reads the point, decides disks, allocation and NICs, and offers one task per disk.</summary>
 internal sealed class PrepareRestoreStep(
-    IEngineDirectory engines, IDataMover mover, IClusterQueues queues, InventoryCatalog inventory, TaskSettlement settlement, Installation installation) : IJobStep
+    IEngineDirectory engines, PointReader points, IClusterQueues queues, InventoryCatalog inventory, TaskSettlement settlement, Installation installation) : IJobStep
 {
     public JobKind Kind => JobKind.Restore;
 
@@ -25,13 +25,12 @@ internal sealed class PrepareRestoreStep(
         var job = context.Job;
         var details = job.Restore!;
         var repository = await context.Database.RepositoryOfAsync(job, cancellationToken);
-        var stored = await mover.FindPointAsync(repository.Address(), details.PointId, cancellationToken);
-        if (stored is null)
+        var manifest = await points.FindAsync(repository, details.PointId, cancellationToken);
+        if (manifest is null)
         {
             return StepResult.Fail($"Restore point {details.PointId} is not in repository {repository.Name} any more.");
         }
 
-        var manifest = PointCatalog.Read(stored.Value);
         var vm = VmOf(manifest);
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
         var sameName = await engine.FindVmsByNameAsync(details.NewName, cancellationToken);
@@ -48,7 +47,7 @@ internal sealed class PrepareRestoreStep(
         await queues.DeclareAsync(details.ClusterId, cancellationToken);
         await PlanDisksAsync(context, manifest, vm, cancellationToken);
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Vm, JsonSerializer.Serialize(vm, JsonColumn.Options), cancellationToken);
-        await context.Database.PutDocumentAsync(job.Id, JobDocument.Ovf, manifest.Properties.GetValueOrDefault(PointFacts.Ovf, ""), cancellationToken);
+        await context.Database.PutDocumentAsync(job.Id, JobDocument.Ovf, await points.ReadOvfAsync(repository, manifest, cancellationToken), cancellationToken);
         job.PointId = manifest.PointId;
         return StepResult.Next(JobEvent.Prepared);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 
@@ -27,10 +28,10 @@ internal sealed class StoredDisk : IMapSink
     {
         var disk = new StoredDisk(new byte[sizeBytes]);
         var random = new Random(seed);
-        using var encoder = new FrameEncoder(CompressionProfile.Default);
-        using var mapEncoder = new FrameEncoder(CompressionProfile.Default);
+        using var encoder = new FrameEncoder(CompressionProfile.Default, ContentKeys.Plain);
+        using var mapEncoder = new FrameEncoder(CompressionProfile.Default, ContentKeys.Plain);
         var builder = await DiskMapBuilder.CreateAsync(
-            new DiskMapPlan { DiskSize = sizeBytes }, null, ChunkHasher.Unkeyed, mapEncoder, disk, CancellationToken.None);
+            new DiskMapPlan { DiskSize = sizeBytes }, null, ContentKeys.Plain, mapEncoder, disk, CancellationToken.None);
         foreach (var (offset, length) in ranges)
         {
             random.NextBytes(disk.Content.AsSpan(offset, length));
@@ -56,7 +57,7 @@ internal sealed class StoredDisk : IMapSink
 
     private ChunkDigest AddChunk(FrameEncoder encoder, ReadOnlySpan<byte> plain)
     {
-        var digest = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, plain);
+        var digest = ContentKeys.Plain.Compute(FrameKind.Chunk, plain);
         var frame = new byte[FrameEncoder.MaxEncodedLength(plain.Length)];
         var length = encoder.Encode(FrameKind.Chunk, digest, plain, frame);
         Frames[digest] = frame[..length];

@@ -2,6 +2,7 @@
 using FsCheck.Fluent;
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Tests.Repository.Support;
 using Xunit;
@@ -16,7 +17,7 @@ public sealed class FrameTests
         {
             var plain = Content(seed, compressible);
             var (frame, digest) = Encode(plain, (CompressionProfile)(profile % 4));
-            using var decoder = new FrameDecoder(ChunkHasher.Unkeyed);
+            using var decoder = new FrameDecoder(ContentKeys.Plain);
             var decoded = new byte[plain.Length];
             Assert.Equal(plain.Length, decoder.Decode(frame, digest, FrameKind.Chunk, decoded));
             Assert.True(plain.AsSpan().SequenceEqual(decoded));
@@ -49,7 +50,7 @@ public sealed class FrameTests
     public void AnyByteChanged_IsNoticed()
     {
         var (frame, digest) = Encode(Content(5000, compressible: true), CompressionProfile.Default);
-        using var decoder = new FrameDecoder(ChunkHasher.Unkeyed);
+        using var decoder = new FrameDecoder(ContentKeys.Plain);
         var plain = new byte[FrameHeader.MaxPlainLength];
         for (var i = 0; i < frame.Length; i++)
         {
@@ -64,7 +65,7 @@ public sealed class FrameTests
     public void AnyTruncation_IsNoticed()
     {
         var (frame, digest) = Encode(Content(500, compressible: false), CompressionProfile.Default);
-        using var decoder = new FrameDecoder(ChunkHasher.Unkeyed);
+        using var decoder = new FrameDecoder(ContentKeys.Plain);
         var plain = new byte[FrameHeader.MaxPlainLength];
         for (var length = 0; length < frame.Length; length++)
         {
@@ -76,9 +77,9 @@ public sealed class FrameTests
     public void ValidFrameOfOtherContentOrKind_IsRefused()
     {
         var (frame, digest) = Encode(Content(500, compressible: false), CompressionProfile.Default);
-        using var decoder = new FrameDecoder(ChunkHasher.Unkeyed);
+        using var decoder = new FrameDecoder(ContentKeys.Plain);
         var plain = new byte[FrameHeader.MaxPlainLength];
-        var other = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, [1]);
+        var other = ContentKeys.Plain.Compute(FrameKind.Chunk, [1]);
         Assert.Contains(other.ToString(), Assert.Throws<RepositoryException>(() => decoder.Decode(frame, other, FrameKind.Chunk, plain)).Message, StringComparison.Ordinal);
         Assert.Throws<RepositoryException>(() => decoder.Decode(frame, digest, FrameKind.MapPage, plain));
     }
@@ -87,9 +88,9 @@ public sealed class FrameTests
     public void FrameWhoseDigestLies_IsRefused()
     {
         var plain = Content(500, compressible: false);
-        var lie = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, [9]);
-        using var encoder = new FrameEncoder(CompressionProfile.Default);
-        using var decoder = new FrameDecoder(ChunkHasher.Unkeyed);
+        var lie = ContentKeys.Plain.Compute(FrameKind.Chunk, [9]);
+        using var encoder = new FrameEncoder(CompressionProfile.Default, ContentKeys.Plain);
+        using var decoder = new FrameDecoder(ContentKeys.Plain);
         var frame = new byte[FrameEncoder.MaxEncodedLength(plain.Length)];
         encoder.Encode(FrameKind.Chunk, lie, plain, frame);
         Assert.Throws<RepositoryException>(() => decoder.Decode(frame, lie, FrameKind.Chunk, new byte[plain.Length]));
@@ -100,7 +101,7 @@ public sealed class FrameTests
     {
         var (frame, digest) = Encode(Content(500, compressible: false), CompressionProfile.Stored);
         (FrameHeader.Read(frame) with { Flags = FrameFlags.Encrypted, KeyId = 7 }).Write(frame);
-        using var decoder = new FrameDecoder(ChunkHasher.Unkeyed);
+        using var decoder = new FrameDecoder(ContentKeys.Plain);
         var error = Assert.Throws<RepositoryException>(() => decoder.Decode(frame, digest, FrameKind.Chunk, new byte[500]));
         Assert.Equal(RepositoryError.KeyRequired, error.Error);
     }
@@ -125,7 +126,7 @@ public sealed class FrameTests
                 Flags = FrameFlags.Encrypted,
                 PlainLength = 1 + (Math.Abs(length % 1000) * 17),
                 StoredLength = 1 + Math.Abs(length % 1000),
-                Digest = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, BitConverter.GetBytes(length)),
+                Digest = ContentKeys.Plain.Compute(FrameKind.Chunk, BitConverter.GetBytes(length)),
                 KeyId = new UInt128(counter, ~counter),
                 NoncePrefix = crc ^ 0xFFFF,
                 NonceCounter = counter,
@@ -148,10 +149,10 @@ public sealed class FrameTests
     public void ChunkDigest_IsPlainSha256AndOtherKindsDiffer()
     {
         var plain = "abc"u8;
-        var digest = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, plain);
+        var digest = ContentKeys.Plain.Compute(FrameKind.Chunk, plain);
         Assert.Equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", digest.ToString());
         Assert.Equal(digest, ChunkDigest.Parse(digest.ToString()));
-        Assert.NotEqual(digest, ChunkHasher.Unkeyed.Compute(FrameKind.MapPage, plain));
+        Assert.NotEqual(digest, ContentKeys.Plain.Compute(FrameKind.MapPage, plain));
         Assert.NotEqual(digest, new ChunkHasher([1, 2, 3]).Compute(FrameKind.Chunk, plain));
     }
 
@@ -164,8 +165,8 @@ public sealed class FrameTests
 
     private static (byte[] Frame, ChunkDigest Digest) Encode(byte[] plain, CompressionProfile profile)
     {
-        using var encoder = new FrameEncoder(profile);
-        var digest = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, plain);
+        using var encoder = new FrameEncoder(profile, ContentKeys.Plain);
+        var digest = ContentKeys.Plain.Compute(FrameKind.Chunk, plain);
         var frame = new byte[FrameEncoder.MaxEncodedLength(plain.Length)];
         return (frame[..encoder.Encode(FrameKind.Chunk, digest, plain, frame)], digest);
     }

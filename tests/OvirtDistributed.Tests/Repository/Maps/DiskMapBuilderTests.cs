@@ -2,6 +2,7 @@
 using FsCheck.Fluent;
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Reading;
@@ -77,7 +78,7 @@ public sealed class DiskMapBuilderTests
         var root = await builder.FinishAsync(_token).WithinDeadline();
         Assert.Equal(2, root.Levels);
         Assert.Equal(3, frames.Writes);
-        var reader = new DiskImageReader(root, frames, ChunkHasher.Unkeyed, new DiskImageReaderOptions());
+        var reader = new DiskImageReader(root, frames, ContentKeys.Plain, new DiskImageReaderOptions());
         var ranges = new List<ImageRange>();
         await foreach (var range in reader.ListRangesAsync(new DiskRange(0, Size), _token))
         {
@@ -153,13 +154,13 @@ public sealed class DiskMapBuilderTests
 
     private async Task CheckAsync(MemoryFrames frames, TestDisk disk, DiskRoot root)
     {
-        var reader = new DiskImageReader(root, frames, ChunkHasher.Unkeyed, new DiskImageReaderOptions { SegmentBytes = 1 << 20 });
+        var reader = new DiskImageReader(root, frames, ContentKeys.Plain, new DiskImageReaderOptions { SegmentBytes = 1 << 20 });
         var content = await TestRepository.ReadAsync(reader, new DiskRange(0, disk.Size), _token);
         Assert.True(disk.Content.AsSpan().SequenceEqual(content));
     }
 
     private Task<DiskMapBuilder> CreateAsync(MemoryFrames frames, long size, DiskRoot? root, PageDigest[] completed) => DiskMapBuilder.CreateAsync(
-        new DiskMapPlan { DiskSize = size, Base = root, CompletedPages = completed }, frames, ChunkHasher.Unkeyed, new FrameEncoder(CompressionProfile.Fast), frames, _token);
+        new DiskMapPlan { DiskSize = size, Base = root, CompletedPages = completed }, frames, ContentKeys.Plain, new FrameEncoder(CompressionProfile.Fast, ContentKeys.Plain), frames, _token);
 
     private async Task<DiskRoot> BuildAsync(
         MemoryFrames frames, TestDisk disk, List<DiskRange> extents, DiskRoot? root, PageDigest[] completed, Random random, bool shuffle)

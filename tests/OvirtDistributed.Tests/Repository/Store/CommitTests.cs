@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Points;
@@ -64,7 +65,7 @@ public sealed class CommitTests : IAsyncDisposable
     public async Task RootThatIsNotThere_IsRefusedWithItsDigest()
     {
         await using var store = await TestRepository.CreateAsync(_storage, _token);
-        var digest = ChunkHasher.Unkeyed.Compute(FrameKind.MapNode, [1]);
+        var digest = ContentKeys.Plain.Compute(FrameKind.MapNode, [1]);
         var manifest = TestWriter.Manifest("job-0", TestWriter.Disk(new DiskRoot(digest, 1, 40 << 20)));
         var error = await Assert.ThrowsAsync<RepositoryException>(() => store.CommitAsync(new CommitRequest { Manifest = manifest }, _token));
         Assert.Equal(RepositoryError.MissingFrames, error.Error);
@@ -79,8 +80,8 @@ public sealed class CommitTests : IAsyncDisposable
         await using var store = await TestRepository.CreateAsync(_storage, _token);
         var frames = new MemoryFrames();
         var chunks = Enumerable.Range(0, 40).Select(i => frames.PutChunk([(byte)i, 7])).ToArray();
-        using var encoder = new FrameEncoder(CompressionProfile.Default);
-        var builder = await DiskMapBuilder.CreateAsync(new DiskMapPlan { DiskSize = 1L << 40 }, null, ChunkHasher.Unkeyed, encoder, frames, _token);
+        using var encoder = new FrameEncoder(CompressionProfile.Default, ContentKeys.Plain);
+        var builder = await DiskMapBuilder.CreateAsync(new DiskMapPlan { DiskSize = 1L << 40 }, null, ContentKeys.Plain, encoder, frames, _token);
         for (var i = 0; i < chunks.Length; i++)
         {
             builder.Declare(new DiskRange(i * (20L << 30), 2));
@@ -115,7 +116,7 @@ public sealed class CommitTests : IAsyncDisposable
     [Fact]
     public async Task MetadataBlobs_AreStoredWithThePoint()
     {
-        var ovf = MetadataFrame.Create("ovf", "application/xml", "<ovf/>"u8.ToArray(), ChunkHasher.Unkeyed);
+        var ovf = MetadataFrame.Create("ovf", "application/xml", "<ovf/>"u8.ToArray(), ContentKeys.Plain);
         await using var store = await TestRepository.CreateAsync(_storage, _token);
         var manifest = TestWriter.Manifest("job-0") with { Blobs = [ovf.Blob] };
         var error = await Assert.ThrowsAsync<RepositoryException>(() => store.CommitAsync(new CommitRequest { Manifest = manifest }, _token));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Microsoft.Extensions.Logging.Abstractions;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Storage;
 using OvirtDistributed.Repository.Store;
@@ -124,7 +125,7 @@ public sealed class DigestIndexTests
 
     private static uint PackOf(DigestIndex index, ChunkDigest digest) => index.TryFind(digest, out var entry) ? entry.Pack : 0;
 
-    private static ChunkDigest Digest(int value) => ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, BitConverter.GetBytes(value));
+    private static ChunkDigest Digest(int value) => ContentKeys.Plain.Compute(FrameKind.Chunk, BitConverter.GetBytes(value));
 
     private static void Fill(DigestIndex index, Dictionary<ChunkDigest, (uint Pack, uint Offset)> model, Random random, int round)
     {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Points;
@@ -47,11 +48,11 @@ public sealed class FuzzTests
     public void MutatedManifests_AreRefused()
     {
         var manifest = TestWriter.Manifest("job-0", TestWriter.Disk(new DiskRoot(ChunkDigest.Zero, 1, 40 << 20)));
-        var content = ManifestCodec.Write(manifest);
+        var content = ManifestCodec.Write(manifest, ContentKeys.Plain);
         var accepted = 0;
         Mutate(content, bytes =>
         {
-            ManifestCodec.Read("points/x", bytes);
+            ManifestCodec.Read("points/x", bytes, ContentKeys.Plain);
             accepted++;
         });
 
@@ -67,7 +68,7 @@ public sealed class FuzzTests
             var payload = System.Text.Encoding.UTF8.GetBytes(json);
             var first = $"{{\"format\":\"ovirt-distributed/point\",\"version\":1,\"length\":{payload.Length},\"crc32c\":\"{Crc32C.Compute(payload):x8}\"}}\n";
             byte[] content = [.. System.Text.Encoding.UTF8.GetBytes(first), .. payload];
-            Assert.Equal(RepositoryError.Damaged, Assert.Throws<RepositoryException>(() => ManifestCodec.Read("points/x", content)).Error);
+            Assert.Equal(RepositoryError.Damaged, Assert.Throws<RepositoryException>(() => ManifestCodec.Read("points/x", content, ContentKeys.Plain)).Error);
         }
     }
 
@@ -123,7 +124,7 @@ public sealed class FuzzTests
             mutated.Write("p", Mutation(pack, random));
             using var reader = (await mutated.OpenReadAsync("p", _token))!;
             var footer = await PackScanner.TryReadFooterAsync(reader, 1, _token);
-            var scan = await PackScanner.ScanAsync(reader, ChunkHasher.Unkeyed, _token);
+            var scan = await PackScanner.ScanAsync(reader, ContentKeys.Plain, _token);
             Assert.All(footer ?? [], frame => Assert.InRange(frame.End, 64, pack.Length * 2L));
             Assert.All(scan.Frames, frame => Assert.InRange(frame.End, 64, pack.Length * 2L));
         }
@@ -136,25 +137,25 @@ public sealed class FuzzTests
         var inner = new MemoryFrames();
         inner.PutChunk([1, 2, 3]);
         var forged = inner.Frames.Values.Single().ToArray();
-        var victim = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, "victim"u8);
+        var victim = ContentKeys.Plain.Compute(FrameKind.Chunk, "victim"u8);
         (FrameHeader.Read(forged) with { Digest = victim }).Write(forged);
         var plain = new byte[2000];
         forged.CopyTo(plain, 500);
-        using var encoder = new FrameEncoder(CompressionProfile.Stored);
+        using var encoder = new FrameEncoder(CompressionProfile.Stored, ContentKeys.Plain);
         var frame = new byte[FrameEncoder.MaxEncodedLength(plain.Length)];
-        var length = encoder.Encode(FrameKind.Chunk, ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, plain), plain, frame);
+        var length = encoder.Encode(FrameKind.Chunk, ContentKeys.Plain.Compute(FrameKind.Chunk, plain), plain, frame);
 
         var storage = new CrashStorage();
         storage.Write("p", [.. new byte[64], .. frame[..length]]);
         using (var reader = (await storage.OpenReadAsync("p", _token))!)
         {
-            Assert.Equal(64u, Assert.Single((await PackScanner.ScanAsync(reader, ChunkHasher.Unkeyed, _token)).Frames).Offset);
+            Assert.Equal(64u, Assert.Single((await PackScanner.ScanAsync(reader, ContentKeys.Plain, _token)).Frames).Offset);
         }
 
         frame[3] ^= 1;
         storage.Write("p", [.. new byte[64], .. frame[..length]]);
         using var second = (await storage.OpenReadAsync("p", _token))!;
-        Assert.Empty((await PackScanner.ScanAsync(second, ChunkHasher.Unkeyed, _token)).Frames);
+        Assert.Empty((await PackScanner.ScanAsync(second, ContentKeys.Plain, _token)).Frames);
     }
 
     [Fact]
@@ -162,7 +163,7 @@ public sealed class FuzzTests
     {
         var storage = new CrashStorage();
         var begin = new JournalBegin { TaskId = "task-1", EngineBackupId = "b", DiskSize = 1 << 30 };
-        var pages = Enumerable.Range(0, 50).Select(i => new PageDigest(i, ChunkHasher.Unkeyed.Compute(FrameKind.MapPage, [(byte)i]))).ToArray();
+        var pages = Enumerable.Range(0, 50).Select(i => new PageDigest(i, ContentKeys.Plain.Compute(FrameKind.MapPage, [(byte)i]))).ToArray();
         await using (var journal = await SessionJournal.BeginAsync(storage, "j", begin, pages[..20], _token))
         {
             await journal.AppendPackAsync(7, _token);
@@ -271,7 +272,7 @@ public sealed class FuzzTests
         await using var store = await TestRepository.CreateAsync(new CrashStorage(), _token);
         var root = (await store.BackUpAsync("job-0", disk, disk.DataExtents(), null, _token)).Root;
         await using var session = await store.OpenReadSessionAsync("point-job-0", _token);
-        using var decoder = new FrameDecoder(ChunkHasher.Unkeyed);
+        using var decoder = new FrameDecoder(ContentKeys.Plain);
         var buffer = new byte[FrameHeader.MaxPlainLength];
         using var nodes = await session.FetchAsync(new[] { root.Digest }, _token);
         var node = buffer[..decoder.Decode(nodes[0].Span, root.Digest, FrameKind.MapNode, buffer)];

@@ -2,6 +2,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Store;
@@ -180,7 +181,7 @@ public sealed class WriteSessionTests : IAsyncDisposable
         var frames = new MemoryFrames();
         frames.PutChunk(new byte[] { 1, 2, 3 });
         var frame = frames.Frames.Values.Single();
-        (FrameHeader.Read(frame) with { Digest = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, [9]) }).Write(frame);
+        (FrameHeader.Read(frame) with { Digest = ContentKeys.Plain.Compute(FrameKind.Chunk, [9]) }).Write(frame);
         await using var stream = session.OpenFrameStream();
         var error = await Assert.ThrowsAsync<RepositoryException>(() => stream.AppendAsync(frame, _token).AsTask());
         Assert.Contains("another digest", error.Message, StringComparison.Ordinal);
@@ -207,7 +208,7 @@ public sealed class WriteSessionTests : IAsyncDisposable
         var frames = new MemoryFrames();
         var known = Enumerable.Range(0, 20).Select(i => frames.PutChunk([(byte)i, 1])).ToArray();
         await SendAsync(session, frames.Frames.Values);
-        var asked = known.Select((digest, i) => i % 3 == 0 ? ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, [(byte)i, 2]) : digest).ToArray();
+        var asked = known.Select((digest, i) => i % 3 == 0 ? ContentKeys.Plain.Compute(FrameKind.Chunk, [(byte)i, 2]) : digest).ToArray();
         var bitmap = new byte[] { 255, 255, 255 };
         Assert.Equal(13, session.Have(asked, bitmap));
         for (var i = 0; i < 24; i++)
@@ -284,8 +285,8 @@ public sealed class WriteSessionTests : IAsyncDisposable
 
     private async Task<PageDigest> MakePageAsync(MemoryFrames frames, ChunkDigest chunk, int length = 3)
     {
-        using var encoder = new FrameEncoder(CompressionProfile.Default);
-        var builder = await DiskMapBuilder.CreateAsync(new DiskMapPlan { DiskSize = Disk.Size }, null, ChunkHasher.Unkeyed, encoder, frames, _token);
+        using var encoder = new FrameEncoder(CompressionProfile.Default, ContentKeys.Plain);
+        var builder = await DiskMapBuilder.CreateAsync(new DiskMapPlan { DiskSize = Disk.Size }, null, ContentKeys.Plain, encoder, frames, _token);
         builder.Declare(new DiskRange(0, length));
         builder.AddData(new DiskRange(0, length), chunk, 0);
         builder.DeclaredThrough(Disk.Size);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Reading;
@@ -50,8 +51,8 @@ internal sealed class MemoryFrames : IFrameSource, IMapSink
 
     public ChunkDigest PutChunk(ReadOnlySpan<byte> plain)
     {
-        using var encoder = new FrameEncoder(CompressionProfile.Fast);
-        var digest = ChunkHasher.Unkeyed.Compute(FrameKind.Chunk, plain);
+        using var encoder = new FrameEncoder(CompressionProfile.Fast, ContentKeys.Plain);
+        var digest = ContentKeys.Plain.Compute(FrameKind.Chunk, plain);
         var frame = new byte[FrameEncoder.MaxEncodedLength(plain.Length)];
         Frames[digest] = frame[..encoder.Encode(FrameKind.Chunk, digest, plain, frame)];
         return digest;

@@ -2,7 +2,9 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Chunking;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Maps;
+using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Reading;
 using OvirtDistributed.Repository.Storage;
 using OvirtDistributed.Repository.Store;
@@ -49,22 +51,22 @@ internal static class TestRepository
 
     /// <summary>Backs a disk up from the first read to the commit.</summary>
     public static async Task<BackupResult> BackUpAsync(
-        this RepositoryStore store, string job, TestDisk disk, IEnumerable<DiskRange> extents, string? basePoint, CancellationToken cancellationToken)
+        this RepositoryStore store, string job, TestDisk disk, IEnumerable<DiskRange> extents, string? basePoint, CancellationToken cancellationToken, ContentKeys? keys = null)
     {
         await using var session = await store.OpenWriteSessionAsync(Request($"task-{job}", 1, disk, basePoint), cancellationToken);
-        await using var writer = new TestWriter(store, session);
+        await using var writer = new TestWriter(store, session, keys);
         var root = await writer.WriteAsync(disk, extents.Concat(session.DamagedRanges), cancellationToken);
         var manifest = TestWriter.Manifest(job, TestWriter.Disk(root, $"task-{job}", basePoint));
-        var commit = await store.CommitAsync(new CommitRequest { Manifest = manifest }, cancellationToken);
+        var commit = await store.CommitAsync(new CommitRequest { Manifest = manifest, StoredManifest = keys is null ? default(ReadOnlyMemory<byte>?) : ManifestCodec.Write(manifest, keys) }, cancellationToken);
         return new BackupResult(root, commit, writer.ChunksSent);
     }
 
     /// <summary>Reads a point's first disk, whole.</summary>
-    public static async Task<byte[]> RestoreAsync(this RepositoryStore store, string pointId, CancellationToken cancellationToken)
+    public static async Task<byte[]> RestoreAsync(this RepositoryStore store, string pointId, CancellationToken cancellationToken, ContentKeys? keys = null)
     {
         await using var session = await store.OpenReadSessionAsync(pointId, cancellationToken);
         var root = session.Manifest.Disks[0].Root;
-        return await ReadAsync(new DiskImageReader(root, session, store.Hasher, new DiskImageReaderOptions()), new DiskRange(0, root.DiskSize), cancellationToken);
+        return await ReadAsync(new DiskImageReader(root, session, keys ?? store.Keys, new DiskImageReaderOptions()), new DiskRange(0, root.DiskSize), cancellationToken);
     }
 
     /// <summary>Reads a range and checks that the extents cover it in order and exactly.</summary>

@@ -2,6 +2,7 @@
 using System.Buffers.Binary;
 using OvirtDistributed.Repository.Chunking;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Points;
@@ -10,10 +11,11 @@ using OvirtDistributed.Repository.Store;
 namespace OvirtDistributed.Tests.Repository.Support;
 
 /// <summary>Does what a worker does with one disk: cut, ask, send, map, complete.</summary>
-internal sealed class TestWriter(RepositoryStore store, WriteSession session) : IMapSink, IAsyncDisposable
+internal sealed class TestWriter(RepositoryStore store, WriteSession session, ContentKeys? keys = null) : IMapSink, IAsyncDisposable
 {
     private readonly FrameStream _stream = session.OpenFrameStream();
-    private readonly FrameEncoder _encoder = new(CompressionProfile.Default);
+    private readonly FrameEncoder _encoder = new(CompressionProfile.Default, keys ?? store.Keys);
+    private readonly ContentKeys _keys = keys ?? store.Keys;
     private readonly List<PageDigest> _pages = [];
 
     public long ChunksSent { get; private set; }
@@ -37,8 +39,8 @@ internal sealed class TestWriter(RepositoryStore store, WriteSession session) : 
             DamagedRanges = session.DamagedRanges,
             CompletedPages = session.CompletedPages,
         };
-        var builder = await DiskMapBuilder.CreateAsync(plan, session, store.Hasher, _encoder, this, cancellationToken);
-        var chunker = new PageChunker(store.Parameters.Chunker);
+        var builder = await DiskMapBuilder.CreateAsync(plan, session, _keys, _encoder, this, cancellationToken);
+        var chunker = new PageChunker(_keys.Chunker(store.Parameters.Chunker));
         foreach (var extent in extents.SelectMany(builder.Remaining))
         {
             builder.Declare(extent);
@@ -122,7 +124,7 @@ internal sealed class TestWriter(RepositoryStore store, WriteSession session) : 
 
     private async Task WriteChunkAsync(ReadOnlyMemory<byte> plain, DiskRange range, DiskMapBuilder builder, CancellationToken cancellationToken)
     {
-        var digest = store.Hasher.Compute(FrameKind.Chunk, plain.Span);
+        var digest = _keys.Compute(FrameKind.Chunk, plain.Span);
         var bitmap = new byte[1];
         if (session.Have([digest], bitmap) == 0)
         {

@@ -3,6 +3,7 @@
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server.Admin;
+using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Leases;
@@ -32,10 +33,11 @@ public sealed class BackupJobTests(PostgresServer postgres)
         Assert.All(full.Tasks, task => Assert.False(task.Incremental));
         Assert.All(incremental.Tasks, task => Assert.True(task.Incremental));
         Assert.Equal(full.PointId, incremental.Backup!.BasePointId);
-        var manifest = FakeDataMover.Read(site.Mover.PointsByJob[incremental.Id]);
+        var manifest = site.Mover.Read(site.Mover.PointsByJob[incremental.Id]);
         Assert.Equal(PointKind.Incremental, manifest.Kind);
         Assert.Equal(2, manifest.Disks.Count);
-        Assert.Contains("<Envelope>", manifest.Properties["ovf"], StringComparison.Ordinal);
+        var repository = await site.RepositoryAsync();
+        Assert.Contains("<Envelope>", await site.Get<PointReader>().ReadOvfAsync(repository, manifest, TestSite.Token), StringComparison.Ordinal);
         Assert.Equal(Assert.Single(site.Engine.Checkpoints[vm.Id]).Id.ToString("D"), manifest.CheckpointId);
         Assert.Empty(site.Engine.Leftovers());
         Assert.Empty(await site.Get<EngineLedger>().ListOpenAsync(null, TestSite.Token));
@@ -117,7 +119,7 @@ public sealed class BackupJobTests(PostgresServer postgres)
         Assert.Equal(JobOutcome.Succeeded, job.Outcome);
         Assert.False(Assert.Single(job.Tasks).Incremental);
         Assert.Contains("bitmap is broken", job.Backup!.ModeReason, StringComparison.Ordinal);
-        var manifest = FakeDataMover.Read(site.Mover.PointsByJob[job.Id]);
+        var manifest = site.Mover.Read(site.Mover.PointsByJob[job.Id]);
         Assert.Equal(PointKind.Full, manifest.Kind);
         Assert.Contains("bitmap is broken", manifest.FallbackReason, StringComparison.Ordinal);
         Assert.Single(site.Engine.Checkpoints[vm.Id]);
@@ -133,7 +135,7 @@ public sealed class BackupJobTests(PostgresServer postgres)
 
         Assert.Equal(JobOutcome.Succeeded, job.Outcome);
         Assert.Equal([true, false], site.Engine.Backups.Values.Select(backup => backup.Start.RequireConsistency));
-        Assert.Equal(PointConsistency.CrashConsistent, FakeDataMover.Read(site.Mover.PointsByJob[job.Id]).Consistency);
+        Assert.Equal(PointConsistency.CrashConsistent, site.Mover.Read(site.Mover.PointsByJob[job.Id]).Consistency);
     }
 
     [Fact]

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Runtime.CompilerServices;
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
+using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Points;
+using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Repositories;
 
 namespace OvirtDistributed.Tests.Server.Support;
@@ -10,6 +14,10 @@ namespace OvirtDistributed.Tests.Server.Support;
 internal sealed class FakeDataMover : IDataMover
 {
     private readonly Queue<MoverException> _faults = [];
+    private readonly Dictionary<ChunkDigest, byte[]> _frames = [];
+
+    /// <summary>For the test only: a Data Mover has no key.</summary>
+    public ContentKeys Keys { get; set; } = ContentKeys.Plain;
 
     public Dictionary<Guid, long> Fences { get; } = [];
 
@@ -35,7 +43,8 @@ internal sealed class FakeDataMover : IDataMover
         return Task.FromResult(new MoverRepositoryStatus("uid-1", true, true, "", PointsByJob.Count, 0, 1000, "/repository", "1"));
     }
 
-    public Task<bool> CreateRepositoryAsync(MoverAddress repository, int chunkAverageBytes, CancellationToken cancellationToken) => Task.FromResult(false);
+    public Task<bool> CreateRepositoryAsync(
+        MoverAddress repository, int chunkAverageBytes, EncryptionParameters? encryption, CancellationToken cancellationToken) => Task.FromResult(false);
 
     public Task FenceAsync(MoverAddress repository, Guid taskId, long lowestToken, CancellationToken cancellationToken)
     {
@@ -44,11 +53,16 @@ internal sealed class FakeDataMover : IDataMover
         return Task.CompletedTask;
     }
 
-    public Task<CommittedPoint> CommitAsync(MoverAddress repository, Guid jobId, ReadOnlyMemory<byte> manifest, CancellationToken cancellationToken)
+    public Task<CommittedPoint> CommitAsync(MoverAddress repository, Guid jobId, BuiltManifest manifest, CancellationToken cancellationToken)
     {
         Strike();
         Commits++;
-        var created = PointsByJob.TryAdd(jobId, manifest.ToArray());
+        var created = PointsByJob.TryAdd(jobId, manifest.Stored.ToArray());
+        foreach (var frame in created ? manifest.Frames : [])
+        {
+            _frames[FrameHeader.Read(frame.Span).Digest] = frame.ToArray();
+        }
+
         return Task.FromResult(new CommittedPoint(Read(PointsByJob[jobId]).PointId, created, 0));
     }
 
@@ -80,7 +94,22 @@ internal sealed class FakeDataMover : IDataMover
     public Task<ReadOnlyMemory<byte>?> FindPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken) =>
         Task.FromResult(PointsByJob.Values.FirstOrDefault(point => Read(point).PointId == pointId) is { } found ? (ReadOnlyMemory<byte>?)found : null);
 
-    public static VmManifest Read(byte[] manifest) => ManifestCodec.Read("test", manifest);
+    public Task<ReadOnlyMemory<byte>> ReadBlobFrameAsync(MoverAddress repository, string pointId, string blob, CancellationToken cancellationToken)
+    {
+        Strike();
+        var manifest = PointsByJob.Values.Select(Read).First(point => point.PointId == pointId);
+        return Task.FromResult<ReadOnlyMemory<byte>>(_frames[manifest.Blobs.First(each => each.Name == blob).Digest]);
+    }
+
+    public Task<IReadOnlyList<ReadOnlyMemory<byte>>> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<ReadOnlyMemory<byte>>>([]);
+
+    public Task AddKeySlotAsync(MoverAddress repository, ReadOnlyMemory<byte> slot, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<bool> RemoveKeySlotAsync(MoverAddress repository, Guid slotId, CancellationToken cancellationToken) => Task.FromResult(false);
+
+    /// <summary>A manifest as who has the key reads it.</summary>
+    public VmManifest Read(byte[] manifest) => ManifestCodec.Read("test", manifest, Keys);
 
     private void Strike()
     {

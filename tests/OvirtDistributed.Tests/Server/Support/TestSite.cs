@@ -2,6 +2,7 @@
 
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Server;
 using OvirtDistributed.Server.Database;
@@ -20,11 +21,12 @@ namespace OvirtDistributed.Tests.Server.Support;
 internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
 {
     public const string WorkerId = "worker-1";
+    private readonly string _dataDirectory = Directory.CreateTempSubdirectory("ovd-server-").FullName;
     private readonly ServiceProvider _services;
 
     private TestSite(string connectionString)
     {
-        Options = new ServerOptions { ConnectionString = connectionString, DataDirectory = Path.GetTempPath(), PollInterval = TimeSpan.FromMilliseconds(1) };
+        Options = new ServerOptions { ConnectionString = connectionString, DataDirectory = _dataDirectory, PollInterval = TimeSpan.FromMilliseconds(1) };
         var services = new ServiceCollection();
         services.AddLogging();
         services.AddMetrics();
@@ -32,6 +34,7 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
         services.AddSingleton(Options);
         ServerHost.AddDatabase(services, Options);
         ServerHost.AddJobs(services);
+        services.AddSingleton(_ => PasswordSeal.Open(_dataDirectory));
         services.AddSingleton<IEngineDirectory>(this);
         services.AddSingleton<IDataMover>(Mover);
         services.AddSingleton<IOfferSender>(Bus);
@@ -181,7 +184,18 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
     public Task<bool> FailAsync(LeaseClaim claim, string code = "SourceFailed") =>
         Get<TaskLeases>().ReportFailureAsync(claim, code, "the worker was told to fail", TaskStatistics.Empty, Token);
 
-    public async ValueTask DisposeAsync() => await _services.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _services.DisposeAsync();
+        Directory.Delete(_dataDirectory, recursive: true);
+    }
+
+    /// <summary>The one repository; it is encrypted.</summary>
+    public async Task<StoredRepository> RepositoryAsync()
+    {
+        await using var context = await Get<IDbContextFactory<ServerDbContext>>().CreateDbContextAsync(Token);
+        return await context.Repositories.AsNoTracking().SingleAsync(Token);
+    }
 
     private async Task FillAsync()
     {
@@ -209,6 +223,9 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
             CaFingerprint = "",
             Created = Time.GetUtcNow(),
         });
+        var key = RepositoryKey.Generate();
+        await Get<RepositoryKeys>().PutAsync(key, Token);
+        Mover.Keys = ContentKeys.Of(key);
         var repository = new StoredRepository
         {
             Id = Guid.NewGuid(),
@@ -216,6 +233,7 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
             MoverAddress = "http://127.0.0.1:1",
             MoverRepository = "main",
             RepositoryUid = "uid-1",
+            KeySetId = key.KeySetId,
             Created = Time.GetUtcNow(),
         };
         context.Repositories.Add(repository);

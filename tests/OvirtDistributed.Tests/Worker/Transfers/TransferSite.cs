@@ -12,6 +12,7 @@ using OvirtDistributed.Hosting.Grpc;
 using OvirtDistributed.Hosting.Listening;
 using OvirtDistributed.Ovirt.ImageIo;
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Tests.Shared;
 using OvirtDistributed.Worker.Execution;
@@ -162,7 +163,7 @@ internal sealed class TransferSite : IAsyncDisposable
         {
             Repository = RepositoryName,
             JobId = manifest.JobId,
-            Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest)),
+            Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest, ContentKeys.Plain)),
         }).ResponseAsync.WithinDeadline();
         return point;
     }

@@ -9,6 +9,7 @@ using OvirtDistributed.Hosting.Tls;
 using OvirtDistributed.Lab.Certificates;
 using OvirtDistributed.Lab.Processes;
 using OvirtDistributed.Lab.Sites;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Points;
 
 namespace OvirtDistributed.Benchmarks.Processes;
@@ -69,7 +70,7 @@ internal sealed class MoverProcess : IAsyncDisposable
     }
 
     public async Task CommitAsync(string repository, VmManifest manifest, CancellationToken cancellationToken) => _ = await _control.CommitAsync(
-        new CommitRequest { Repository = repository, JobId = manifest.JobId, Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest)) },
+        new CommitRequest { Repository = repository, JobId = manifest.JobId, Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest, ContentKeys.Plain)) },
         cancellationToken: cancellationToken);
 
     /// <summary>Managed bytes allocated since the start, as its metrics say; null when they do not.</summary>

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Text;
+using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Points;
+using OvirtDistributed.Repository.Store;
+using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Repositories;
+
+namespace OvirtDistributed.Server.Catalog;
+
+/// <summary>Reads manifests and what hangs on them from the repositories, proven with their keys.</summary>
+internal sealed class PointReader(IDataMover mover, RepositoryKeys keys)
+{
+    /// <summary>Null when the repository has no such point.</summary>
+    /// <exception cref="MoverException">The Data Mover's failures; the manifest is damaged; the key is missing.</exception>
+    public async Task<VmManifest?> FindAsync(StoredRepository repository, string pointId, CancellationToken cancellationToken)
+    {
+        var content = await keys.RequireAsync(repository, cancellationToken);
+        return await mover.FindPointAsync(repository.Address(), pointId, cancellationToken) is { } stored ? PointCatalog.Read(stored, content) : null;
+    }
+
+    /// <summary>The OVF of a point; empty when it has none.</summary>
+    /// <exception cref="MoverException">The Data Mover's failures; the blob is damaged; the key is missing.</exception>
+    public async Task<string> ReadOvfAsync(StoredRepository repository, VmManifest manifest, CancellationToken cancellationToken)
+    {
+        var blob = manifest.Blobs.FirstOrDefault(blob => blob.Name == PointFacts.Ovf);
+        if (blob is null)
+        {
+            return manifest.Properties.GetValueOrDefault(PointFacts.Ovf, ""); // points of the first versions
+        }
+
+        var content = await keys.RequireAsync(repository, cancellationToken);
+        var frame = await mover.ReadBlobFrameAsync(repository.Address(), manifest.PointId, blob.Name, cancellationToken);
+        try
+        {
+            return Encoding.UTF8.GetString(MetadataFrame.Read(blob, frame.Span, content));
+        }
+        catch (RepositoryException failure)
+        {
+            throw new MoverException(MoverFailure.Damaged, $"The OVF of restore point {manifest.PointId} cannot be read: {failure.Message}", failure);
+        }
+    }
+}
