@@ -52,6 +52,10 @@ public sealed class PrivatePostgres : IAsyncDisposable
         }
     }
 
+    /// <summary>Runs one statement, as somebody with the database's password could.</summary>
+    public Task ExecuteAsync(string database, string sql, CancellationToken cancellationToken) =>
+        ToolAsync("psql", ["-h", Socket, "-U", SystemUser, "-d", database, "-v", "ON_ERROR_STOP=1", "-c", sql], cancellationToken);
+
     public async ValueTask DisposeAsync()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));

@@ -16,6 +16,8 @@ internal sealed class HostedService(Func<string[], WebApplication> build, Servic
 
     public Uri HttpAddress => settings.HttpAddress;
 
+    public int ProcessId => _application is null ? 0 : Environment.ProcessId;
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         if (_application is not null)

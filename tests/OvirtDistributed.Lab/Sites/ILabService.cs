@@ -13,6 +13,9 @@ public interface ILabService : IAsyncDisposable
     /// <summary>Address of its health and metrics endpoint; the same after every start.</summary>
     Uri HttpAddress { get; }
 
+    /// <summary>The process it runs in; 0 while it does not run.</summary>
+    int ProcessId { get; }
+
     /// <summary>Starts it and returns when it says that it is ready.</summary>
     Task StartAsync(CancellationToken cancellationToken);
 

@@ -24,6 +24,7 @@ public sealed class LabSite : IAsyncDisposable
     private readonly bool _ownDirectory;
     private readonly List<ILabService> _workers = [];
     private PrivatePostgres? _postgres;
+    private string _database = "";
     private PrivateRabbitMq? _rabbitMq;
     private LabCertificates? _certificates;
     private TlsIdentity? _adminIdentity;
@@ -72,6 +73,9 @@ public sealed class LabSite : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Changes the server's database behind its back: for what an accident would do.</summary>
+    public Task ExecuteSqlAsync(string sql, CancellationToken cancellationToken) => _postgres!.ExecuteAsync(_database, sql, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -175,6 +179,7 @@ public sealed class LabSite : IAsyncDisposable
     private async Task<ILabService> NewServerAsync(IReadOnlyList<SimulatedCluster> clusters, CancellationToken cancellationToken)
     {
         var database = $"ovd_{Guid.NewGuid():N}";
+        _database = database;
         await _postgres!.CreateDatabaseAsync(database, cancellationToken);
         var settings = new ServiceSettings("server", _certificates!.Issue("server"))
             .Set("Server:ConnectionString", _postgres.ConnectionStringOf(database))

@@ -15,6 +15,8 @@ internal sealed class ProcessService(string program, ServiceSettings settings, s
 
     public Uri HttpAddress => settings.HttpAddress;
 
+    public int ProcessId => _process?.Id ?? 0;
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         if (_process is not null)
