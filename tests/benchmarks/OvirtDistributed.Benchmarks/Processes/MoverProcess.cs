@@ -70,7 +70,7 @@ internal sealed class MoverProcess : IAsyncDisposable
     }
 
     public async Task CommitAsync(string repository, VmManifest manifest, CancellationToken cancellationToken) => _ = await _control.CommitAsync(
-        new CommitRequest { Repository = repository, JobId = manifest.JobId, Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest, ContentKeys.Plain)) },
+        new CommitRequest { Repository = repository, JobId = manifest.JobId, Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest, ContentKeys.Of(BenchmarkKey.Value))) },
         cancellationToken: cancellationToken);
 
     /// <summary>Managed bytes allocated since the start, as its metrics say; null when they do not.</summary>
@@ -89,6 +89,16 @@ internal sealed class MoverProcess : IAsyncDisposable
         await _process.DisposeAsync();
     }
 
+    private static CreateRepositoryRequest NewRepository(string name)
+    {
+        var encryption = BenchmarkKey.Value.Describe();
+        return new CreateRepositoryRequest
+        {
+            Name = name,
+            Encryption = new RepositoryEncryption { KeySetId = encryption.KeySetId.ToString("D"), KeyCheck = ByteString.CopyFrom(encryption.KeyCheck.Span) },
+        };
+    }
+
     private string? Ended() => _process.HasExited ? $"it ended; its log says:{Environment.NewLine}{_process.Tail()}" : null;
 
     private async Task CreateRepositoryAsync(CancellationToken cancellationToken)
@@ -99,8 +109,8 @@ internal sealed class MoverProcess : IAsyncDisposable
         {
             try
             {
-                _ = await _control.CreateRepositoryAsync(new CreateRepositoryRequest { Name = Repository }, cancellationToken: limit.Token);
-                _ = await _control.CreateRepositoryAsync(new CreateRepositoryRequest { Name = WarmUpRepository }, cancellationToken: limit.Token);
+                _ = await _control.CreateRepositoryAsync(NewRepository(Repository), cancellationToken: limit.Token);
+                _ = await _control.CreateRepositoryAsync(NewRepository(WarmUpRepository), cancellationToken: limit.Token);
                 return;
             }
             catch (Grpc.Core.RpcException failure) when (failure.StatusCode == Grpc.Core.StatusCode.Unavailable && Ended() is null)

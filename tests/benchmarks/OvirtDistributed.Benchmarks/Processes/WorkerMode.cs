@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Hosting.Tls;
@@ -100,7 +101,13 @@ internal sealed class WorkerMode
             VmName = "bench",
             DiskId = request.DiskId,
             DiskSizeBytes = request.SizeBytes,
-            Mover = new MoverTarget { Address = request.MoverAddress, Repository = request.Repository },
+            Mover = new MoverTarget
+            {
+                Address = request.MoverAddress,
+                Repository = request.Repository,
+                RepositoryKey = ByteString.CopyFrom(BenchmarkKey.Value.Secret),
+                KeySetId = BenchmarkKey.Value.KeySetId.ToString("D"),
+            },
         };
         var transfer = new ImageTransferSource { TransferUrl = request.TransferUrl ?? string.Empty, HostCaPem = request.CaPem ?? string.Empty };
         if (request.IsRestore)

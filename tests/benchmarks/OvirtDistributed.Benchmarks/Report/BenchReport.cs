@@ -13,7 +13,7 @@ internal static class BenchReport
 
     private static readonly string[] Notes =
     [
-        "ovd: with mutual TLS between worker and Data Mover, without encryption at rest. restic always encrypts; borg does here (repokey).",
+        "ovd: with mutual TLS between worker and Data Mover, and AES-256-GCM at rest. restic always encrypts; borg does here (repokey).",
         "ovd's times count two processes and a network connection between them; the others are one process each.",
         "\"ImageIO\": the disk is read and written over HTTPS through an ImageIO daemon and qemu-nbd, which use the same cores;",
         "\"file\": the worker reads the raw file itself, as restic, borg and qemu-img do.",
