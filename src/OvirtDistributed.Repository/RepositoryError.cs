@@ -32,6 +32,9 @@ public enum RepositoryError
     /// <summary>A session reads the point or builds on it; it can be removed when that has ended.</summary>
     PointInUse,
 
+    /// <summary>The same work is under way already; wait for it.</summary>
+    Busy,
+
     /// <summary>The fencing token is lower than one already seen for the task: this attempt has lost its lease.</summary>
     Fenced,
 

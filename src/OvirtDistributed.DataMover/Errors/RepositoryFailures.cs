@@ -22,6 +22,7 @@ internal static class RepositoryFailures
             RepositoryError.SessionEnded => (FailureKind.WrongState, FailureReasons.SessionEnded),
             RepositoryError.PointInUse => (FailureKind.WrongState, FailureReasons.PointInUse),
             RepositoryError.MissingFrames => (FailureKind.WrongState, FailureReasons.MissingFrames),
+            RepositoryError.Busy => (FailureKind.WrongState, FailureReasons.Busy),
             RepositoryError.NotFound => (FailureKind.NotFound, null),
             RepositoryError.AlreadyExists => (FailureKind.AlreadyExists, null),
             RepositoryError.InvalidArgument => (FailureKind.InvalidInput, null),

@@ -2,6 +2,7 @@
 using System.Text.Json.Serialization;
 using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Store;
+using OvirtDistributed.Repository.Store.Collection;
 
 namespace OvirtDistributed.Repository.Points;
 
@@ -19,6 +20,7 @@ namespace OvirtDistributed.Repository.Points;
 [JsonSerializable(typeof(KeySlot))]
 [JsonSerializable(typeof(PackNumbers))]
 [JsonSerializable(typeof(FenceRecord))]
+[JsonSerializable(typeof(TombstoneRecord))]
 [JsonSerializable(typeof(JournalBegin))]
 [JsonSerializable(typeof(QuarantineRecord))]
 internal sealed partial class RepositoryJson : JsonSerializerContext;

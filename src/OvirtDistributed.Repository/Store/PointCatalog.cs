@@ -9,6 +9,7 @@ internal sealed class PointCatalog
     private readonly Lock _gate = new();
     private readonly Dictionary<string, PointInfo> _byId = new(StringComparer.Ordinal);
     private readonly Dictionary<string, PointInfo> _byJob = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PointInfo> _removing = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _pins = new(StringComparer.Ordinal);
 
     public int Count
@@ -26,6 +27,7 @@ internal sealed class PointCatalog
     {
         lock (_gate)
         {
+            _removing.Remove(point.PointId);
             _byId[point.PointId] = point;
             _byJob[point.JobId] = point;
         }
@@ -39,7 +41,10 @@ internal sealed class PointCatalog
         }
     }
 
-    /// <summary>Takes a point out of the catalog, so that nobody can pin it any more.</summary>
+    /// <summary>
+    /// Takes a point out of the catalog, so that nobody can pin it any more. Garbage collection still sees it until <see cref="Forget"/>: its
+    /// manifest is there as long as its deletion has not returned.
+    /// </summary>
     /// <param name="pointId">The point.</param>
     /// <param name="removed">The point; null when there was none.</param>
     /// <returns>False, and no change, while it is pinned.</returns>
@@ -60,7 +65,28 @@ internal sealed class PointCatalog
 
             _byId.Remove(pointId);
             _byJob.Remove(removed.JobId);
+            _removing[pointId] = removed;
             return true;
+        }
+    }
+
+    /// <summary>The manifest of a removed point is deleted.</summary>
+    public void Forget(string pointId)
+    {
+        lock (_gate)
+        {
+            _removing.Remove(pointId);
+        }
+    }
+
+    /// <summary>The points whose manifests may exist: those of the catalog, and those being removed.</summary>
+    public List<PointInfo> ListAll()
+    {
+        lock (_gate)
+        {
+            List<PointInfo> points = [.. _byId.Values, .. _removing.Values];
+            points.Sort(static (a, b) => a.Created != b.Created ? a.Created.CompareTo(b.Created) : string.CompareOrdinal(a.PointId, b.PointId));
+            return points;
         }
     }
 

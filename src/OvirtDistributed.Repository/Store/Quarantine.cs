@@ -32,6 +32,11 @@ internal sealed class Quarantine(IStorageBackend storage, PackTable packs, long 
     {
         foreach (var item in record.Items)
         {
+            if (item.Pack != 0 && !packs.IsLive(item.Pack))
+            {
+                continue; // it went with its pack
+            }
+
             if (item.ToEnd)
             {
                 packs.Truncate(item.Pack, item.Offset);

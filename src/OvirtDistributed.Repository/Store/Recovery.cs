@@ -5,6 +5,7 @@ using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Storage;
+using OvirtDistributed.Repository.Store.Collection;
 using OvirtDistributed.Repository.Store.Index;
 using OvirtDistributed.Repository.Store.Packs;
 
@@ -37,6 +38,7 @@ internal sealed class Recovery
     public async Task<RecoveredState> RunAsync(CancellationToken cancellationToken)
     {
         var lengths = await ListPacksAsync(cancellationToken);
+        await LoadTombstonesAsync(cancellationToken);
         _quarantineSequence = await LoadQuarantineAsync(cancellationToken);
         var runs = await OpenRunsAsync(cancellationToken);
         var index = new DigestIndex(_storage, runs, _packs.IsUsable, _options, _logger, _highestSequence);
@@ -65,6 +67,22 @@ internal sealed class Recovery
         }
 
         return lengths;
+    }
+
+    /// <summary>What garbage collection found dispensable stays so: all of it that is in use was durable elsewhere before.</summary>
+    private async Task LoadTombstonesAsync(CancellationToken cancellationToken)
+    {
+        foreach (var tombstone in await Tombstones.ReadAllAsync(_storage, _problems, cancellationToken))
+        {
+            if (_packs.IsLive(tombstone.Pack))
+            {
+                _packs.Doom(tombstone.Pack, tombstone.Since);
+            }
+            else
+            {
+                await _storage.DeleteAsync(Tombstones.NameOf(tombstone.Pack), cancellationToken); // the pack went first
+            }
+        }
     }
 
     private async Task<uint> NextPackNumberAsync(CancellationToken cancellationToken)

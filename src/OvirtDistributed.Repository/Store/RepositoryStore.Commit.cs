@@ -25,6 +25,7 @@ public sealed partial class RepositoryStore
         Validate(manifest);
         var stored = StoredForm(request, point);
         using var held = await _locks.EnterAsync("job " + manifest.JobId, cancellationToken);
+        using var running = _commits.Enter();
         if (_state.Points.FindOfJob(manifest.JobId) is { } existing)
         {
             await RemoveJournalsAsync(manifest, cancellationToken);
@@ -36,16 +37,38 @@ public sealed partial class RepositoryStore
             throw new RepositoryException(RepositoryError.AlreadyExists, $"point {manifest.PointId}: made by job {other.JobId}; choose another id");
         }
 
-        await StoreMetadataAsync(request.MetadataFrames, cancellationToken);
-        await _context.Pool.FlushAllAsync(cancellationToken);
-        var pages = 0L;
-        await AuditAsync(async () => pages = await ProveAsync(manifest, cancellationToken));
-        await _state.Index.WriteTableAsync(cancellationToken);
-        await WritePointAsync(point, stored);
+        // Base points stay until this one is listed: what both share is reached by one of them at any time (invariant 18).
+        var bases = PinBases(manifest);
+        long pages;
+        try
+        {
+            pages = await ProveAndWriteAsync(request, point, stored, cancellationToken);
+        }
+        finally
+        {
+            bases.ForEach(_state.Points.Unpin);
+        }
+
         _mergeWanted.Writer.TryWrite(true);
         Log.PointCommitted(_logger, point.PointId, point.VmId, point.JobId, pages);
         await RemoveJournalsAsync(manifest, cancellationToken);
         return new CommitResult(point, AlreadyCommitted: false, pages);
+    }
+
+    private List<string> PinBases(VmManifest manifest) =>
+    [
+        .. manifest.Disks.Select(disk => disk.BasePointId).OfType<string>().Distinct(StringComparer.Ordinal).Where(id => _state.Points.Pin(id) is not null),
+    ];
+
+    private async Task<long> ProveAndWriteAsync(CommitRequest request, PointInfo point, ReadOnlyMemory<byte> stored, CancellationToken cancellationToken)
+    {
+        await StoreMetadataAsync(request.MetadataFrames, cancellationToken);
+        await _context.Pool.FlushAllAsync(cancellationToken);
+        var pages = 0L;
+        await AuditAsync(async () => pages = await ProveAsync(request.Manifest, cancellationToken));
+        await _state.Index.WriteTableAsync(cancellationToken);
+        await WritePointAsync(point, stored);
+        return pages;
     }
 
     private static void Validate(VmManifest manifest)
@@ -101,7 +124,7 @@ public sealed partial class RepositoryStore
                 }
 
                 check.Check(frame.Span, header);
-                if (_state.Index.TryFind(header.Digest, out _) || writer.IsPending(header.Digest))
+                if ((_state.Index.TryFind(header.Digest, out var known) && _state.Packs.Hold(known)) || writer.IsPending(header.Digest))
                 {
                     continue;
                 }
@@ -113,6 +136,7 @@ public sealed partial class RepositoryStore
                     await _context.Pool.RetireAsync(full, cancellationToken);
                 }
 
+                _state.Packs.Touch(writer.Number);
                 await writer.AppendAsync(frame, [new FramePart(0, header)], 0, 1, cancellationToken);
             }
 
@@ -127,7 +151,7 @@ public sealed partial class RepositoryStore
     /// <summary>Write order, step 4: all that is reachable is in live packs.</summary>
     private async Task<long> ProveAsync(VmManifest manifest, CancellationToken cancellationToken)
     {
-        using var auditor = new MapAuditor(_state.Index, _context.Reader, Keys);
+        using var auditor = new MapAuditor(_state.Index, _context.Reader, Keys) { Hold = _state.Packs.Hold };
         foreach (var disk in manifest.Disks)
         {
             await auditor.CheckAsync(disk.Root, await FindTrustedAsync(disk, cancellationToken), cancellationToken);
@@ -135,7 +159,7 @@ public sealed partial class RepositoryStore
 
         foreach (var blob in manifest.Blobs)
         {
-            if (!_state.Index.TryFind(blob.Digest, out var entry) || entry.Kind != FrameKind.Metadata)
+            if (!_state.Index.TryFind(blob.Digest, out var entry) || entry.Kind != FrameKind.Metadata || !_state.Packs.Hold(entry))
             {
                 auditor.Missing.Add(blob.Digest);
             }

@@ -7,6 +7,11 @@ public sealed partial class RepositoryStore
 {
     internal static partial class Log
     {
+        [LoggerMessage(
+            LogLevel.Information,
+            "Garbage collection: {Packs} packs looked at, {Dead} without use, {Rewritten} rewritten, {Busy} in use meanwhile; {Removed} removed, {Bytes} bytes")]
+        public static partial void Collected(ILogger logger, int packs, int dead, int rewritten, int busy, int removed, long bytes);
+
         [LoggerMessage(LogLevel.Information, "Point {PointId} of VM {VmId} removed")]
         public static partial void PointRemoved(ILogger logger, string pointId, string vmId);
 

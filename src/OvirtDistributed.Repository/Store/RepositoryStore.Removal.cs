@@ -30,6 +30,7 @@ public sealed partial class RepositoryStore
         {
             // Once begun it is seen through: whether a cancelled deletion happened would not be known.
             await _storage.DeleteAsync(point.Path, CancellationToken.None);
+            _state.Points.Forget(pointId);
         }
         catch
         {

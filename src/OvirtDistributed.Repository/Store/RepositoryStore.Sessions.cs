@@ -231,7 +231,7 @@ public sealed partial class RepositoryStore
     }
 
     /// <summary>Looks again when a map turned out to be damaged on the way: its frame is quarantined by then, so the next look sees it as missing.</summary>
-    private static async Task AuditAsync(Func<Task> audit)
+    internal static async Task AuditAsync(Func<Task> audit)
     {
         const int Most = 20;
         for (var attempt = 1; ; attempt++)

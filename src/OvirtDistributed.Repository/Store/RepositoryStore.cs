@@ -22,6 +22,7 @@ public sealed partial class RepositoryStore : IAsyncDisposable
     private readonly PackReaders _readers;
     private readonly SessionContext _context;
     private readonly KeyedLock _locks = new();
+    private readonly CommitGate _commits = new();
     private readonly ConcurrentDictionary<Guid, WriteSession> _writeSessions = [];
     private readonly ConcurrentDictionary<string, WriteSession> _taskSessions = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<Guid, ReadSession> _readSessions = [];
@@ -184,6 +185,7 @@ public sealed partial class RepositoryStore : IAsyncDisposable
         }
 
         await _closing.CancelAsync();
+        await _collecting.WaitAsync(CancellationToken.None); // a round under way ends at its next pack
         await _background.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (var session in _writeSessions.Values)
         {

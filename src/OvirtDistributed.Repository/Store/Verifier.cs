@@ -51,6 +51,11 @@ internal sealed class Verifier
         foreach (var number in _state.Packs.Numbers())
         {
             cancellationToken.ThrowIfCancellationRequested();
+            if (_state.Packs.IsDoomed(number))
+            {
+                continue; // nobody reads it any more
+            }
+
             using var reader = await _storage.OpenReadAsync(PackFormat.NameOf(number), cancellationToken);
             if (reader is null)
             {

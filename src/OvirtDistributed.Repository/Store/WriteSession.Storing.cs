@@ -23,11 +23,7 @@ public sealed partial class WriteSession
             _context.Packs.Index.Find(digests[..count], found[..count]);
             for (var i = 0; i < count; i++)
             {
-                skip[start + i] = !found[i].IsNone || (_writer?.IsPending(digests[i]) ?? false);
-                if (!found[i].IsNone)
-                {
-                    Pin(found[i].Pack);
-                }
+                skip[start + i] = (!found[i].IsNone && Hold(found[i])) || (_writer?.IsPending(digests[i]) ?? false);
             }
         }
     }
@@ -38,6 +34,15 @@ public sealed partial class WriteSession
         {
             _pins.Add(pack);
         }
+
+        _context.Packs.Packs.Touch(pack);
+    }
+
+    /// <summary>Pins the frame's pack; false when it stopped counting meanwhile.</summary>
+    private bool Hold(IndexEntry entry)
+    {
+        Pin(entry.Pack);
+        return _context.Packs.Packs.Hold(entry);
     }
 
     private async ValueTask AppendAsync(byte[] buffer, List<FramePart> parts, bool[] skip, CancellationToken cancellationToken)

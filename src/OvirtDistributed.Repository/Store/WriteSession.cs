@@ -91,10 +91,20 @@ public sealed partial class WriteSession : IFrameSource, IAsyncDisposable
             {
                 for (var i = 0; i < found.Length; i++)
                 {
-                    if (!found[i].IsNone)
+                    if (found[i].IsNone)
+                    {
+                        continue;
+                    }
+
+                    // The pin comes first, then the look whether the pack still counts (invariant 18).
+                    _pins.Add(found[i].Pack);
+                    if (_context.Packs.Packs.Hold(found[i]))
                     {
                         bitmap[i >> 3] |= (byte)(1 << (i & 7));
-                        _pins.Add(found[i].Pack);
+                    }
+                    else
+                    {
+                        count--;
                     }
                 }
             }
@@ -202,12 +212,15 @@ public sealed partial class WriteSession : IFrameSource, IAsyncDisposable
         }
     }
 
-    /// <summary>Whether garbage collection must leave a pack alone for this session.</summary>
-    internal bool IsPinned(uint pack)
+    /// <summary>Tells a round of garbage collection that has begun what this session relies on already.</summary>
+    internal void TouchPins()
     {
         lock (_gate)
         {
-            return _pins.Contains(pack);
+            foreach (var pack in _pins)
+            {
+                _context.Packs.Packs.Touch(pack);
+            }
         }
     }
 

@@ -108,6 +108,15 @@ internal sealed class PackPool : IAsyncDisposable
         }
     }
 
+    /// <summary>The packs that are being written, or wait for being written on.</summary>
+    public HashSet<uint> OpenNumbers()
+    {
+        lock (_gate)
+        {
+            return [.. _all.Select(writer => writer.Number)];
+        }
+    }
+
     private PackWriter? TryTakeIdle()
     {
         lock (_gate)

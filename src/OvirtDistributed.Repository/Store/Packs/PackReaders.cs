@@ -40,6 +40,28 @@ internal sealed class PackReaders(IStorageBackend storage) : IDisposable
         }
     }
 
+    /// <summary>Closes a pack that was removed, at once or when its last reader is done, so that its space is free.</summary>
+    public void Forget(uint pack)
+    {
+        lock (_gate)
+        {
+            if (!_open.TryGetValue(pack, out var entry))
+            {
+                return;
+            }
+
+            if (entry.IdleNode is null)
+            {
+                entry.Forgotten = true;
+                return;
+            }
+
+            _idle.Remove(entry.IdleNode);
+            _open.Remove(pack);
+            entry.Reader.Dispose();
+        }
+    }
+
     public void Return(uint pack)
     {
         lock (_gate)
@@ -47,6 +69,13 @@ internal sealed class PackReaders(IStorageBackend storage) : IDisposable
             var entry = _open[pack];
             if (--entry.Users > 0)
             {
+                return;
+            }
+
+            if (entry.Forgotten)
+            {
+                _open.Remove(pack);
+                entry.Reader.Dispose();
                 return;
             }
 
@@ -97,6 +126,8 @@ internal sealed class PackReaders(IStorageBackend storage) : IDisposable
         public IStorageReader Reader { get; } = reader;
 
         public int Users { get; set; }
+
+        public bool Forgotten { get; set; }
 
         public LinkedListNode<uint>? IdleNode { get; set; }
     }

@@ -10,6 +10,8 @@ internal sealed class PackTable
     private readonly ConcurrentDictionary<uint, long> _live = [];
     private readonly ConcurrentDictionary<(uint Pack, uint Offset), byte> _quarantined = [];
     private readonly ConcurrentDictionary<uint, uint> _truncatedAt = [];
+    private readonly ConcurrentDictionary<uint, DateTimeOffset> _doomed = [];
+    private volatile ConcurrentDictionary<uint, byte>? _touched;
     private volatile bool _missingKnown;
 
     public int Count => _live.Count;
@@ -43,7 +45,69 @@ internal sealed class PackTable
 
     public void Set(uint pack, long length) => _live[pack] = length;
 
-    public void Remove(uint pack) => _live.TryRemove(pack, out _);
+    /// <summary>Bytes of a live pack; 0 when it is none.</summary>
+    public long LengthOf(uint pack) => _live.GetValueOrDefault(pack);
+
+    /// <summary>The pack is gone, and with it everything that was known about places in it.</summary>
+    public void Remove(uint pack)
+    {
+        _live.TryRemove(pack, out _);
+        _doomed.TryRemove(pack, out _);
+        _truncatedAt.TryRemove(pack, out _);
+        foreach (var place in _quarantined.Keys)
+        {
+            if (place.Pack == pack)
+            {
+                _quarantined.TryRemove(place, out _);
+            }
+        }
+    }
+
+    /// <summary>Notes from now on which packs are used (see <see cref="Touch"/>).</summary>
+    public void BeginRound() => _touched = [];
+
+    public void EndRound() => _touched = null;
+
+    /// <summary>Notes that somebody is about to rely on frames of this pack. Look after it whether they are still usable.</summary>
+    public void Touch(uint pack) => _touched?.TryAdd(pack, 0);
+
+    public bool IsTouched(uint pack) => _touched?.ContainsKey(pack) ?? true;
+
+    /// <summary>Relies on a frame: false when its pack became dispensable at this moment, and the frame counts as absent.</summary>
+    public bool Hold(IndexEntry entry)
+    {
+        Touch(entry.Pack);
+        return IsUsable(entry);
+    }
+
+    /// <summary>Makes a pack dispensable: none of its frames is usable any more. False, and no change, when it was used since the round began.</summary>
+    public bool TryDoom(uint pack, DateTimeOffset since)
+    {
+        if (IsTouched(pack))
+        {
+            return false;
+        }
+
+        // Looked at once more afterwards: of two that meet here, one sees the other.
+        _doomed[pack] = since;
+        if (!IsTouched(pack))
+        {
+            return true;
+        }
+
+        Spare(pack);
+        return false;
+    }
+
+    /// <summary>As found at the opening.</summary>
+    public void Doom(uint pack, DateTimeOffset since) => _doomed[pack] = since;
+
+    public void Spare(uint pack) => _doomed.TryRemove(pack, out _);
+
+    public bool IsDoomed(uint pack) => _doomed.ContainsKey(pack);
+
+    /// <summary>The dispensable packs and since when they are.</summary>
+    public List<(uint Pack, DateTimeOffset Since)> Doomed() => [.. _doomed.Select(pack => (pack.Key, pack.Value))];
 
     public bool IsLive(uint pack) => _live.ContainsKey(pack);
 
@@ -59,6 +123,7 @@ internal sealed class PackTable
     /// <summary>Invariant 6: the frame's pack is live, and its place is neither quarantined nor cut off.</summary>
     public bool IsUsable(IndexEntry entry) =>
         _live.ContainsKey(entry.Pack)
+        && (_doomed.IsEmpty || !_doomed.ContainsKey(entry.Pack))
         && (_quarantined.IsEmpty || !_quarantined.ContainsKey((entry.Pack, entry.Offset)))
         && (_truncatedAt.IsEmpty || !_truncatedAt.TryGetValue(entry.Pack, out var end) || entry.Offset < end);
 }

@@ -13,6 +13,7 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers, 
     // A gap this small costs less than another read.
     private const int MaxGap = 64 << 10;
     private const int MaxRead = 4 << 20;
+    private const int MostMoves = 4;
 
     public Task<FrameBatch> FetchAsync(ReadOnlyMemory<ChunkDigest> digests, CancellationToken cancellationToken) =>
         FetchAsync(digests, kindAllowed: null, cancellationToken);
@@ -27,16 +28,59 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers, 
 
         var entries = ArrayPool<IndexEntry>.Shared.Rent(digests.Length);
         var order = new int[digests.Length];
-        var batch = new FrameBatch(digests.Length);
         try
         {
             Locate(digests.Span, entries.AsSpan(0, digests.Length), kindAllowed);
-            for (var i = 0; i < order.Length; i++)
+            for (var attempt = 1; ; attempt++)
             {
-                order[i] = i;
+                var places = entries.AsSpan(0, digests.Length).ToArray();
+                try
+                {
+                    return await ReadAsync(digests, places, order, cancellationToken);
+                }
+                catch (RepositoryException failure) when (failure.Error == RepositoryError.Damaged && attempt < MostMoves)
+                {
+                    // Garbage collection moves frames: the pack may have gone between the look-up and the read.
+                    Locate(digests.Span, entries.AsSpan(0, digests.Length), kindAllowed);
+                    if (entries.AsSpan(0, digests.Length).SequenceEqual(places))
+                    {
+                        throw;
+                    }
+                }
             }
+        }
+        finally
+        {
+            ArrayPool<IndexEntry>.Shared.Return(entries);
+        }
+    }
 
-            Array.Sort(order, (a, b) => Compare(entries[a], entries[b]));
+    /// <summary>Reads one frame from one place and checks it; null, and reported, when it does not hold.</summary>
+    public async Task<byte[]?> ReadProvenAtAsync(IndexEntry entry, ChunkDigest digest, CancellationToken cancellationToken)
+    {
+        var frame = await ReadAtAsync(entry, cancellationToken);
+        try
+        {
+            Check(digest, entry, frame ?? []);
+            return frame;
+        }
+        catch (RepositoryException failure) when (failure.Error == RepositoryError.Damaged)
+        {
+            return null;
+        }
+    }
+
+    private async Task<FrameBatch> ReadAsync(ReadOnlyMemory<ChunkDigest> digests, IndexEntry[] entries, int[] order, CancellationToken cancellationToken)
+    {
+        for (var i = 0; i < order.Length; i++)
+        {
+            order[i] = i;
+        }
+
+        Array.Sort(order, (a, b) => Compare(entries[a], entries[b]));
+        var batch = new FrameBatch(digests.Length);
+        try
+        {
             await ReadAllAsync(digests, entries, order, batch, cancellationToken);
             return batch;
         }
@@ -44,10 +88,6 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers, 
         {
             batch.Dispose();
             throw;
-        }
-        finally
-        {
-            ArrayPool<IndexEntry>.Shared.Return(entries);
         }
     }
 

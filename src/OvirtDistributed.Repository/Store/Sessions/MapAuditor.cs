@@ -32,6 +32,15 @@ internal sealed class MapAuditor : IDisposable
     /// <summary>What is not there.</summary>
     public MissingList Missing { get; } = new();
 
+    /// <summary>How many of the missing are pages or nodes: what they use is not known.</summary>
+    public long MissingMaps { get; private set; }
+
+    /// <summary>Called with the digest of every node, page and chunk that the map reaches, missing or not; may be null.</summary>
+    public Action<ChunkDigest>? Reached { get; init; }
+
+    /// <summary>Notes that a frame is relied on, and says whether it still counts; null when looking is all that is done.</summary>
+    public Func<IndexEntry, bool>? Hold { get; init; }
+
     /// <summary>Called with the disk range of each page or subtree that misses something; may be null.</summary>
     public Action<DiskRange>? Damaged { get; init; }
 
@@ -82,6 +91,7 @@ internal sealed class MapAuditor : IDisposable
             return;
         }
 
+        Reached?.Invoke(digest);
         if (!IsStored(digest, FrameKind.MapNode))
         {
             Miss(digest, level, index, root.DiskSize);
@@ -109,6 +119,7 @@ internal sealed class MapAuditor : IDisposable
             return;
         }
 
+        Reached?.Invoke(page.Digest);
         if (!IsStored(page.Digest, FrameKind.MapPage))
         {
             Miss(page.Digest, 0, page.PageIndex, diskSize);
@@ -166,7 +177,8 @@ internal sealed class MapAuditor : IDisposable
             return true;
         }
 
-        if (found.IsNone)
+        Reached?.Invoke(entry.Digest);
+        if (found.IsNone || Hold?.Invoke(found) == false)
         {
             Missing.Add(entry.Digest);
             Damaged?.Invoke(new DiskRange((page.PageIndex * MapGeometry.PageBytes) + entry.Offset, entry.Length));
@@ -200,11 +212,13 @@ internal sealed class MapAuditor : IDisposable
         return entries.Length;
     }
 
-    private bool IsStored(in ChunkDigest digest, FrameKind kind) => _index.TryFind(digest, out var entry) && entry.Kind == kind;
+    private bool IsStored(in ChunkDigest digest, FrameKind kind) =>
+        _index.TryFind(digest, out var entry) && entry.Kind == kind && Hold?.Invoke(entry) != false;
 
     private void Miss(in ChunkDigest digest, int level, long index, long diskSize)
     {
         Missing.Add(digest);
+        MissingMaps++;
         var span = (long)MapGeometry.PageBytes;
         for (var i = 0; i < level; i++)
         {

@@ -35,6 +35,9 @@ internal sealed class SessionJournal : IAsyncDisposable
         Root = 4,
     }
 
+    /// <summary>Whether an object below the folder is a journal.</summary>
+    public static bool IsName(string name) => name.EndsWith(Suffix, StringComparison.Ordinal);
+
     public static string FolderOf(string taskId) => $"{Folder}/{taskId}";
 
     /// <summary>A name that is not among those of the task: a token may come back after a crash.</summary>

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Frames;
+using OvirtDistributed.Repository.Storage;
+using OvirtDistributed.Repository.Store.Index;
+using OvirtDistributed.Repository.Store.Packs;
+
+namespace OvirtDistributed.Repository.Store.Collection;
+
+/// <summary>Decides for one pack after the other what becomes of it. One thread.</summary>
+internal sealed class PackSweeper
+{
+    private readonly IStorageBackend _storage;
+    private readonly PackContext _context;
+    private readonly PackPool _pool;
+    private readonly StoredFrameReader _reader;
+    private readonly LiveSet _live;
+    private readonly GcOptions _options;
+    private readonly long _started;
+    private ChunkDigest[] _digests = [];
+    private IndexEntry[] _found = [];
+    private long _moved;
+
+    public PackSweeper(IStorageBackend storage, PackContext context, PackPool pool, StoredFrameReader reader, LiveSet live, GcOptions options)
+    {
+        _storage = storage;
+        _context = context;
+        _pool = pool;
+        _reader = reader;
+        _live = live;
+        _options = options;
+        _started = context.TimeProvider.GetTimestamp();
+    }
+
+    public GcReport Report { get; private set; } = new();
+
+    /// <summary>Looks at a sealed pack; it stays, or it is dispensable on return.</summary>
+    public async Task SweepAsync(uint pack, CancellationToken cancellationToken)
+    {
+        var (frames, length) = await ReadFramesAsync(pack, cancellationToken);
+        if (frames is null)
+        {
+            return; // gone: what needs it is reported by a verification
+        }
+
+        var use = Weigh(pack, frames);
+        Report = Report with { Packs = Report.Packs + 1, PackBytes = Report.PackBytes + length, LiveBytes = Report.LiveBytes + use.Bytes };
+        if (use.Lost)
+        {
+            return; // it holds the last, damaged, copy of something a point needs
+        }
+
+        if (use.Frames.Count == 0)
+        {
+            if (await DoomAsync(pack, "nothing in it is in use", cancellationToken))
+            {
+                Report = Report with { DeadPacks = Report.DeadPacks + 1, DeadBytes = Report.DeadBytes + length };
+            }
+        }
+        else if (use.Bytes < _options.RewriteBelow * length)
+        {
+            await RewriteAsync(pack, length, use, cancellationToken);
+        }
+
+        await ThrottleAsync(cancellationToken);
+    }
+
+    private async Task<(List<PackFrame>? Frames, long Length)> ReadFramesAsync(uint pack, CancellationToken cancellationToken)
+    {
+        using var reader = await _storage.OpenReadAsync(PackFormat.NameOf(pack), cancellationToken);
+        if (reader is null)
+        {
+            return (null, 0);
+        }
+
+        // One that was cut off by a crash may have no footer: its frames are found as they are at an opening.
+        var frames = await PackScanner.TryReadFooterAsync(reader, pack, cancellationToken)
+            ?? (await PackScanner.ScanAsync(reader, _context.Keys, cancellationToken)).Frames;
+        return (frames, reader.Length);
+    }
+
+    /// <summary>The frames that are reached and of which this place is the one that counts.</summary>
+    private PackUse Weigh(uint pack, List<PackFrame> frames)
+    {
+        if (_digests.Length < frames.Count)
+        {
+            _digests = new ChunkDigest[frames.Count];
+            _found = new IndexEntry[frames.Count];
+        }
+
+        for (var i = 0; i < frames.Count; i++)
+        {
+            _digests[i] = frames[i].Digest;
+        }
+
+        _context.Index.Find(_digests.AsSpan(0, frames.Count), _found.AsSpan(0, frames.Count));
+        var use = new PackUse();
+        for (var i = 0; i < frames.Count; i++)
+        {
+            var frame = frames[i];
+            if (!_live.MayContain(frame.Digest))
+            {
+                continue;
+            }
+
+            if (_found[i].IsNone)
+            {
+                use.Lost = true;
+            }
+            else if (_found[i].Pack == pack && _found[i].Offset == frame.Offset)
+            {
+                use.Frames.Add(frame);
+                use.Bytes += FrameHeader.Size + frame.StoredLength;
+            }
+        }
+
+        use.Frames.Sort(static (a, b) => a.Offset.CompareTo(b.Offset));
+        return use;
+    }
+
+    private async Task RewriteAsync(uint pack, long length, PackUse use, CancellationToken cancellationToken)
+    {
+        if (_context.Packs.IsTouched(pack))
+        {
+            Report = Report with { BusyPacks = Report.BusyPacks + 1 };
+            return;
+        }
+
+        if (!_options.DryRun && !await CopyAsync(pack, use, cancellationToken))
+        {
+            return;
+        }
+
+        if (await DoomAsync(pack, $"{use.Frames.Count} frames in use were written to another pack", cancellationToken))
+        {
+            Report = Report with
+            {
+                RewrittenPacks = Report.RewrittenPacks + 1,
+                RewrittenPackBytes = Report.RewrittenPackBytes + length,
+                CopiedBytes = Report.CopiedBytes + use.Bytes,
+            };
+        }
+    }
+
+    /// <summary>Writes the frames in use, as they are, to another pack; durable and in the index on return.</summary>
+    /// <returns>False when one of them does not hold: the pack stays.</returns>
+    private async Task<bool> CopyAsync(uint pack, PackUse use, CancellationToken cancellationToken)
+    {
+        var writer = await _pool.AcquireAsync(cancellationToken);
+        try
+        {
+            foreach (var frame in use.Frames)
+            {
+                var entry = new IndexEntry(frame.Digest, pack, frame.Offset, frame.StoredLength, frame.PlainLength, frame.Kind);
+                if (await _reader.ReadProvenAtAsync(entry, frame.Digest, cancellationToken) is not { } bytes)
+                {
+                    return false;
+                }
+
+                if (!writer.HasRoom(bytes.Length, 1))
+                {
+                    var full = writer;
+                    writer = await _pool.AcquireAsync(cancellationToken);
+                    await _pool.RetireAsync(full, cancellationToken);
+                }
+
+                await writer.AppendAsync(bytes, [new FramePart(0, FrameHeader.Read(bytes))], 0, 1, cancellationToken);
+                _moved += 2L * bytes.Length;
+                if (writer.UnflushedBytes >= _context.Options.FlushBytes)
+                {
+                    await writer.FlushAsync(cancellationToken);
+                    await ThrottleAsync(cancellationToken);
+                }
+            }
+
+            await writer.FlushAsync(cancellationToken);
+            return true;
+        }
+        finally
+        {
+            _pool.Return(writer);
+        }
+    }
+
+    /// <summary>Makes a pack dispensable, durably, unless something uses it: then it stays, and this returns false.</summary>
+    private async Task<bool> DoomAsync(uint pack, string reason, CancellationToken cancellationToken)
+    {
+        if (_options.DryRun)
+        {
+            return !_context.Packs.IsTouched(pack);
+        }
+
+        // First doomed, then looked whether it is used. Who uses a pack first notes that and then looks whether it is doomed. So one sees the other.
+        var now = _context.TimeProvider.GetUtcNow();
+        if (!_context.Packs.TryDoom(pack, now))
+        {
+            Report = Report with { BusyPacks = Report.BusyPacks + 1 };
+            return false;
+        }
+
+        try
+        {
+            await Tombstones.WriteAsync(_storage, new TombstoneRecord(pack, now, reason), cancellationToken);
+            return true;
+        }
+        catch
+        {
+            _context.Packs.Spare(pack);
+            throw;
+        }
+    }
+
+    private async Task ThrottleAsync(CancellationToken cancellationToken)
+    {
+        if (_options.BytesPerSecond <= 0)
+        {
+            return;
+        }
+
+        var due = TimeSpan.FromSeconds((double)_moved / _options.BytesPerSecond) - _context.TimeProvider.GetElapsedTime(_started);
+        if (due > TimeSpan.Zero)
+        {
+            await Task.Delay(due, _context.TimeProvider, cancellationToken);
+        }
+    }
+
+    private sealed class PackUse
+    {
+        public List<PackFrame> Frames { get; } = [];
+
+        public long Bytes { get; set; }
+
+        public bool Lost { get; set; }
+    }
+}
