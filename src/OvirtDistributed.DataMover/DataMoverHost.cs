@@ -4,6 +4,7 @@ using OvirtDistributed.DataMover.Backup;
 using OvirtDistributed.DataMover.Configuration;
 using OvirtDistributed.DataMover.Control;
 using OvirtDistributed.DataMover.Errors;
+using OvirtDistributed.DataMover.Maintenance;
 using OvirtDistributed.DataMover.Repositories;
 using OvirtDistributed.DataMover.Restore;
 using OvirtDistributed.DataMover.Sessions;
@@ -74,6 +75,7 @@ public static class DataMoverHost
             .AddServiceOptions<ReadSessionEndpoint>(service => service.MaxReceiveMessageSize = MaxWorkerMessageBytes);
         services.AddBulkBuffers((long)settings.Options.Limits.BufferBudgetMiB << 20 >> 2);
         services.AddHostedService<RepositoryOpener>();
+        services.AddHostedService<GarbageCollector>();
         services.AddReadiness<RepositoryReadiness>("repositories");
         services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.Options.Limits.DrainTimeout);
     }

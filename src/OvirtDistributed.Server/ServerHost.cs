@@ -111,6 +111,8 @@ public static class ServerHost
         services.AddSingleton<RetentionPlanner>();
         services.AddSingleton<RetentionPolicies>();
         services.AddSingleton<RetentionRunner>();
+        services.AddSingleton<PointRemoval>();
+        services.AddSingleton<PointVerification>();
         services.AddSingleton<PointPins>();
         services.AddSingleton<JobSignal>();
         services.AddSingleton<OutboxSignal>();

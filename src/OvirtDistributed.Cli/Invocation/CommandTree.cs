@@ -41,6 +41,7 @@ internal static class CommandTree
             "Where backups are stored",
             new RepositoryAddCommand(runner),
             new RepositoryListCommand(runner),
+            new RepositoryCollectCommand(runner),
             Group(
                 "key",
                 "Who can read an encrypted repository",
@@ -67,7 +68,9 @@ internal static class CommandTree
             new PointListCommand(runner),
             new PointShowCommand(runner),
             new PointPinCommand(runner),
-            new PointUnpinCommand(runner)));
+            new PointUnpinCommand(runner),
+            new PointVerifyCommand(runner),
+            new PointRemoveCommand(runner)));
         root.Add(Group(
             "retention",
             "How long restore points stay",

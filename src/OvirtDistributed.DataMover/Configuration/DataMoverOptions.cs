@@ -27,6 +27,11 @@ public sealed class DataMoverOptions
             yield return problem;
         }
 
+        foreach (var problem in Repositories.SelectMany(entry => CollectionProblems(entry.Key, entry.Value)))
+        {
+            yield return problem;
+        }
+
         foreach (var problem in SharedDirectories())
         {
             yield return problem;
@@ -55,6 +60,9 @@ public sealed class DataMoverOptions
             yield return $"{setting}:Path '{options.Path}' is relative: give the absolute directory, so that it does not depend on where the service starts.";
         }
     }
+
+    private static IEnumerable<string> CollectionProblems(string name, RepositoryOptions options) =>
+        options.GarbageCollection.Problems($"{Section}:Repositories:{name}:GarbageCollection");
 
     // Two names for one directory would be two writers; one inside the other would mix their files.
     private IEnumerable<string> SharedDirectories()

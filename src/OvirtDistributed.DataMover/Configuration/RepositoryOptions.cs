@@ -13,4 +13,6 @@ public sealed class RepositoryOptions
     /// costs about a core second per GiB. False: checksums only. Default true.
     /// </summary>
     public bool VerifyDigests { get; set; } = true;
+
+    public CollectionOptions GarbageCollection { get; set; } = new();
 }

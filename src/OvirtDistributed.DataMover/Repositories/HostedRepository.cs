@@ -40,6 +40,9 @@ internal sealed partial class HostedRepository : IAsyncDisposable
     /// <summary>The directory, for operators.</summary>
     public string Location { get; }
 
+    /// <summary>How its garbage is collected.</summary>
+    public CollectionOptions Collection => _options.GarbageCollection;
+
     public RepositoryState State => _state.State;
 
     /// <summary>Why it is not ready; empty when it is.</summary>

@@ -45,7 +45,7 @@ public sealed partial class RepositoryStore
     private async Task<GcReport> CollectLockedAsync(GcOptions options, IProgress<(int Done, int All)>? progress, CancellationToken cancellationToken)
     {
         var removed = options.DryRun ? (Packs: 0, Bytes: 0L) : await RemoveDoomedAsync(options.Grace, cancellationToken);
-        var candidates = await BeginRoundAsync(cancellationToken);
+        var candidates = await BeginRoundAsync(options.DryRun, cancellationToken);
         var live = new LiveSet(_state.Index.Totals().Entries, options.MarkBytes);
         var marker = new LivenessMarker(_state, _context.Reader, Keys, _storage, live);
         await marker.FollowAllAsync(FindManifestAsync, cancellationToken);
@@ -82,8 +82,13 @@ public sealed partial class RepositoryStore
     }
 
     /// <summary>The packs that may be swept: sealed before the round, and not used by anything that is under way.</summary>
-    private async Task<List<uint>> BeginRoundAsync(CancellationToken cancellationToken)
+    private async Task<List<uint>> BeginRoundAsync(bool dryRun, CancellationToken cancellationToken)
     {
+        if (!dryRun)
+        {
+            await _context.Pool.SealIdleAsync(cancellationToken);
+        }
+
         // From here on every use of a pack is noted; then what was used before by those who are still at it.
         _state.Packs.BeginRound();
         await _commits.WaitForRunningAsync(cancellationToken);

@@ -10,11 +10,12 @@ using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Repositories;
+using OvirtDistributed.Server.Retention;
 using Wire = OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Server.Admin;
 
-internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> contexts, PointReader reader, RepositoryKeys keys) : Wire.PointService.PointServiceBase
+internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> contexts, PointReader reader, RepositoryKeys keys, PointRemoval removal, PointVerification verification) : Wire.PointService.PointServiceBase
 {
     public override async Task<Wire.ListPointsResponse> ListPoints(Wire.ListPointsRequest request, ServerCallContext context)
     {
@@ -62,6 +63,41 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
         }
 
         return new Wire.GetPointResponse { Point = message };
+    }
+
+    public override async Task<Wire.RemovePointResponse> RemovePoint(Wire.RemovePointRequest request, ServerCallContext context)
+    {
+        await using var database = await contexts.CreateDbContextAsync(context.CancellationToken);
+        var point = await PointLookup.ResolveAsync(database, "point", request.Point, context.CancellationToken);
+        var repository = await database.Repositories.AsNoTracking().FirstAsync(row => row.Id == point.RepositoryId, context.CancellationToken);
+        var others = await database.RestorePoints.CountAsync(
+            row => row.ManagerId == point.ManagerId && row.VmId == point.VmId && row.Id != point.Id && row.Damage == "", context.CancellationToken);
+        if (others == 0 && !request.AllowLast)
+        {
+            throw new OperatorException(
+                FailureKind.WrongState, $"Restore point {point.Id} is the only good one of VM {point.VmName}: without it the VM has no backup. Ask for that explicitly (--last).");
+        }
+
+        var problem = await removal.RemoveAsync(point, repository, "an operator asked for it", context.CancellationToken);
+        return problem.Length == 0
+            ? new Wire.RemovePointResponse { PointId = point.Id }
+            : throw new OperatorException(FailureKind.WrongState, $"Restore point {point.Id} was not removed: {problem}");
+    }
+
+    public override async Task<Wire.VerifyPointResponse> VerifyPoint(Wire.VerifyPointRequest request, ServerCallContext context)
+    {
+        await using var database = await contexts.CreateDbContextAsync(context.CancellationToken);
+        var point = await PointLookup.ResolveAsync(database, "point", request.Point, context.CancellationToken);
+        var repository = await database.Repositories.AsNoTracking().FirstAsync(row => row.Id == point.RepositoryId, context.CancellationToken);
+        try
+        {
+            var result = await verification.VerifyAsync(point, repository, context.CancellationToken);
+            return new Wire.VerifyPointResponse { PointId = point.Id, Result = result, ContentProven = repository.KeySetId is null };
+        }
+        catch (MoverException failure)
+        {
+            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+        }
     }
 
     public override async Task<Wire.LocateDiskResponse> LocateDisk(Wire.LocateDiskRequest request, ServerCallContext context)

@@ -8,12 +8,13 @@ using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Repositories;
 using Wire = OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Server.Admin;
 
-internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> contexts, RepositoryRegistry registry, RepositoryKeyring keyring)
+internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> contexts, RepositoryRegistry registry, RepositoryKeyring keyring, IDataMover mover)
     : Wire.RepositoryService.RepositoryServiceBase
 {
     public override async Task<Wire.AddRepositoryResponse> AddRepository(Wire.AddRepositoryRequest request, ServerCallContext context)
@@ -35,6 +36,24 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
         var repositories = await database.Repositories.AsNoTracking().OrderBy(row => row.Name).ToListAsync(context.CancellationToken);
         var held = await database.RepositoryKeys.AsNoTracking().Select(row => row.KeySetId).ToListAsync(context.CancellationToken);
         return new Wire.ListRepositoriesResponse { Repositories = { repositories.Select(repository => ToWire(repository, held)) } };
+    }
+
+    public override async Task CollectGarbage(
+        Wire.CollectGarbageRequest request, IServerStreamWriter<Wire.CollectGarbageResponse> responses, ServerCallContext context)
+    {
+        var repository = await ResolveAsync(request.Repository, context.CancellationToken);
+        try
+        {
+            await foreach (var step in mover.CollectGarbageAsync(repository.Address(), request.DryRun, context.CancellationToken))
+            {
+                var answer = new Wire.CollectGarbageResponse { PacksDone = step.PacksDone, PacksTotal = step.PacksTotal, Report = step.Report };
+                await responses.WriteAsync(answer, context.CancellationToken);
+            }
+        }
+        catch (MoverException failure)
+        {
+            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+        }
     }
 
     public override async Task<Wire.ListKeySlotsResponse> ListKeySlots(Wire.ListKeySlotsRequest request, ServerCallContext context)

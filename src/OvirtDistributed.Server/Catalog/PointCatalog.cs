@@ -23,6 +23,7 @@ internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> co
     {
         if (await context.RestorePoints.FindAsync([point.RepositoryId, point.Id], cancellationToken) is { } found)
         {
+            (point.Verified, point.Damage) = (found.Verified, found.Damage);
             context.Entry(found).CurrentValues.SetValues(point);
             found.Disks = point.Disks;
         }

@@ -45,6 +45,11 @@ internal sealed class RestorePoint
 
     public IReadOnlyList<string> Warnings { get; set; } = [];
 
+    /// <summary>When it was last verified, and what was wrong with it then; empty when nothing was.</summary>
+    public DateTimeOffset? Verified { get; set; }
+
+    public string Damage { get; set; } = "";
+
     public IReadOnlyList<RestorePointDisk> Disks { get; set; } = [];
 }
 

@@ -22,6 +22,8 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
 
     // The whole map may have to be read, from disks that are busy: a page for each 16 MiB. A connection that is dead shows within a minute.
     private static readonly TimeSpan CommitLimit = TimeSpan.FromHours(6);
+    // All of a point is read.
+    private static readonly TimeSpan VerifyLimit = TimeSpan.FromDays(1);
     private static readonly TimeSpan StatusLimit = TimeSpan.FromSeconds(15);
 
     private readonly ConcurrentDictionary<string, Lazy<GrpcChannel>> _channels = new(StringComparer.OrdinalIgnoreCase);
@@ -148,6 +150,36 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             new GetPointBlobRequest { Repository = repository.Repository, PointId = pointId, Blob = blob },
             deadline: Deadline(CallLimit),
             cancellationToken: cancellationToken)).Frame.Memory);
+
+    public Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client => await client.VerifyPointAsync(
+            new VerifyPointRequest { Repository = repository.Repository, PointId = pointId },
+            deadline: Deadline(VerifyLimit),
+            cancellationToken: cancellationToken));
+
+    public async IAsyncEnumerable<CollectGarbageResponse> CollectGarbageAsync(
+        MoverAddress repository, bool dryRun, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        // No deadline: a round takes what it takes, and ends when the caller goes away.
+        using var call = ClientOf(repository).CollectGarbage(
+            new CollectGarbageRequest { Repository = repository.Repository, DryRun = dryRun }, cancellationToken: cancellationToken);
+        while (true)
+        {
+            try
+            {
+                if (!await call.ResponseStream.MoveNext(cancellationToken))
+                {
+                    yield break;
+                }
+            }
+            catch (RpcException failure)
+            {
+                throw ToMoverException(repository, failure);
+            }
+
+            yield return call.ResponseStream.Current;
+        }
+    }
 
     public Task<IReadOnlyList<ReadOnlyMemory<byte>>> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken) =>
         CallAsync<IReadOnlyList<ReadOnlyMemory<byte>>>(repository, async client =>

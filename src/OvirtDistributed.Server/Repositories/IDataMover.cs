@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Server.Catalog;
 
@@ -35,6 +36,12 @@ internal interface IDataMover
 
     /// <summary>The stored frame of a metadata blob.</summary>
     Task<ReadOnlyMemory<byte>> ReadBlobFrameAsync(MoverAddress repository, string pointId, string blob, CancellationToken cancellationToken);
+
+    /// <summary>Reads every object of a point and checks it.</summary>
+    Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken);
+
+    /// <summary>Collects garbage: progress, and last the report. Ends when nobody asks for more.</summary>
+    IAsyncEnumerable<CollectGarbageResponse> CollectGarbageAsync(MoverAddress repository, bool dryRun, CancellationToken cancellationToken);
 
     /// <summary>The key slots in their stored form, oldest first.</summary>
     Task<IReadOnlyList<ReadOnlyMemory<byte>>> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken);

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using Microsoft.EntityFrameworkCore;
-using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Jobs;
-using OvirtDistributed.Server.Repositories;
 
 namespace OvirtDistributed.Server.Retention;
 
 /// <summary>Removes what no policy keeps, again and again. What cannot be removed now, because it is in use or locked, is tried in the next round.</summary>
 internal sealed partial class RetentionRunner(
-    IDbContextFactory<ServerDbContext> contexts, RetentionPlanner planner, IDataMover mover, Leadership leadership, ServerOptions options,
-    ILogger<RetentionRunner> logger) : BackgroundService
+    RetentionPlanner planner, PointRemoval removal, Leadership leadership, ServerOptions options, ILogger<RetentionRunner> logger) : BackgroundService
 {
     /// <summary>Removes now what is in scope and no rule keeps. Idempotent.</summary>
     /// <returns>The points that went, and those that should have, with the reason.</returns>
@@ -20,7 +16,7 @@ internal sealed partial class RetentionRunner(
         var results = new List<PlannedPoint>();
         foreach (var point in plan.Where(point => !point.Decision.IsKept))
         {
-            results.Add(point with { Problem = await RemoveAsync(point, cancellationToken) });
+            results.Add(point with { Problem = await removal.RemoveAsync(point.Point, point.Repository, $"policy {point.Policy}", cancellationToken) });
         }
 
         return results;
@@ -39,34 +35,5 @@ internal sealed partial class RetentionRunner(
         {
             Log.RoundFailed(logger, failure);
         }
-    }
-
-    private async Task<string> RemoveAsync(PlannedPoint planned, CancellationToken cancellationToken)
-    {
-        var (point, repository) = (planned.Point, planned.Repository);
-        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await context.PointPins.AnyAsync(pin => pin.RepositoryId == point.RepositoryId && pin.PointId == point.Id, cancellationToken))
-        {
-            return "it was pinned meanwhile";
-        }
-
-        try
-        {
-            // The repository first: while the catalog still lists the point a crash here is made good by the next round.
-            await mover.RemovePointAsync(repository.Address(), point.Id, cancellationToken);
-        }
-        catch (MoverException failure) when (failure.Failure != MoverFailure.NotFound)
-        {
-            Log.PointNotRemoved(logger, point.Id, point.VmName, repository.Name, failure.Message);
-            return failure.Message;
-        }
-        catch (MoverException)
-        {
-            // Gone already.
-        }
-
-        await context.RestorePoints.Where(row => row.RepositoryId == point.RepositoryId && row.Id == point.Id).ExecuteDeleteAsync(cancellationToken);
-        Log.PointRemoved(logger, point.Id, point.VmName, point.Created, repository.Name, planned.Policy);
-        return "";
     }
 }

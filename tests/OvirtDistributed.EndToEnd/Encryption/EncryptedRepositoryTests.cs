@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using Grpc.Core;
 using OvirtDistributed.Contracts.Admin.V1;
 using OvirtDistributed.EndToEnd.Sites;
-using OvirtDistributed.Lab.Processes;
 using OvirtDistributed.Lab.Sites;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
@@ -65,27 +63,27 @@ public sealed class EncryptedRepositoryTests(SharedServers servers, ITestOutputH
         var shares = Directory.CreateDirectory(Path.Combine(site.Lab.DataDirectory, "shares")).FullName;
         var passphrase = Path.Combine(site.Lab.DataDirectory, "passphrase");
         await File.WriteAllTextAsync(passphrase, "correct horse battery staple\n", Token);
-        _ = await OvdAsync(site, "repository", "key", "add", "main", "--passphrase-file", passphrase, "--label", "operators");
-        _ = await OvdAsync(site, "repository", "key", "add", "main", "--shares", "2/3", "--output", shares);
-        Assert.Contains("2 of 3 shares", await OvdAsync(site, "repository", "key", "list", "main"), StringComparison.Ordinal);
+        _ = await site.OvdAsync("repository", "key", "add", "main", "--passphrase-file", passphrase, "--label", "operators");
+        _ = await site.OvdAsync("repository", "key", "add", "main", "--shares", "2/3", "--output", shares);
+        Assert.Contains("2 of 3 shares", await site.OvdAsync("repository", "key", "list", "main"), StringComparison.Ordinal);
 
         await site.Lab.ExecuteSqlAsync("DELETE FROM repository_keys", Token);
-        Assert.Contains("key missing", await OvdAsync(site, "repository", "list"), StringComparison.Ordinal);
+        Assert.Contains("key missing", await site.OvdAsync("repository", "list"), StringComparison.Ordinal);
         var refused = await site.Lab.StartRestoreAsync(new RestoreVmRequest { Point = backup.PointId, Name = "too-early" }, Token).WithinDeadline();
         var failed = await site.Lab.WaitForEndAsync(refused.Id, Token).WithinDeadline(TestSite.JobDeadline);
         Assert.Equal(JobOutcome.Failed, failed.Outcome);
         Assert.Contains("ovd repository key import main", failed.Message, StringComparison.Ordinal);
 
         var one = Directory.GetFiles(shares).Order().Skip(1).ToArray();
-        var tooFew = await Assert.ThrowsAsync<InvalidOperationException>(() => OvdAsync(site, "repository", "key", "import", "main", "--share", one[0]));
+        var tooFew = await Assert.ThrowsAsync<InvalidOperationException>(() => site.OvdAsync("repository", "key", "import", "main", "--share", one[0]));
         Assert.Contains("needs 2 different shares", tooFew.Message, StringComparison.Ordinal);
-        Assert.Contains("1 restore points can be read", await OvdAsync(site, "repository", "key", "import", "main", "--share", one[0], "--share", one[1]), StringComparison.Ordinal);
+        Assert.Contains("1 restore points can be read", await site.OvdAsync("repository", "key", "import", "main", "--share", one[0], "--share", one[1]), StringComparison.Ordinal);
         await site.RestoresToAsync(backup, reference);
 
         await site.Lab.ExecuteSqlAsync("DELETE FROM repository_keys", Token);
-        _ = await OvdAsync(site, "repository", "key", "import", "main", "--passphrase-file", passphrase);
+        _ = await site.OvdAsync("repository", "key", "import", "main", "--passphrase-file", passphrase);
         var image = Path.Combine(site.Lab.DataDirectory, "db.raw");
-        _ = await OvdAsync(site, "restore", "disk", backup.PointId, "--to-file", image);
+        _ = await site.OvdAsync("restore", "disk", backup.PointId, "--to-file", image);
         Assert.Equal(await File.ReadAllBytesAsync(reference[0], Token), await File.ReadAllBytesAsync(image, Token));
         await site.FinishAsync();
     }
@@ -112,16 +110,4 @@ public sealed class EncryptedRepositoryTests(SharedServers servers, ITestOutputH
         Assert.True(needles.Count > 5, "the disk has too little data to look for");
         return needles;
     }
-
-    private static Task<string> OvdAsync(TestSite site, params string[] arguments) => ChildProcess.RunAsync(
-        Path.Combine(AppContext.BaseDirectory, "ovd"),
-        arguments,
-        new Dictionary<string, string?>(StringComparer.Ordinal)
-        {
-            ["OVD_SERVER"] = site.Lab.Server.GrpcAddress.GetLeftPart(UriPartial.Authority),
-            ["OVD_TLS_CERT"] = site.Lab.AdminTls.CertificateFile,
-            ["OVD_TLS_KEY"] = site.Lab.AdminTls.KeyFile,
-            ["OVD_TLS_CA"] = site.Lab.AdminTls.CaFile,
-        },
-        Token).WithinDeadline(TimeSpan.FromMinutes(1));
 }

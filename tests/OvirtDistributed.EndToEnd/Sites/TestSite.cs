@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Contracts.Admin.V1;
+using OvirtDistributed.Lab.Processes;
 using OvirtDistributed.Lab.Sites;
 using OvirtDistributed.Simulator;
 using OvirtDistributed.Simulator.Faults;
@@ -156,6 +157,20 @@ public sealed class TestSite : IAsyncDisposable
             Assert.Empty(left);
         }
     }
+
+    /// <summary>Runs <c>ovd</c> as an operator would; answers what it printed.</summary>
+    /// <exception cref="InvalidOperationException">It ended with another code than 0; the message has its output.</exception>
+    public Task<string> OvdAsync(params string[] arguments) => ChildProcess.RunAsync(
+        Path.Combine(AppContext.BaseDirectory, "ovd"),
+        arguments,
+        new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["OVD_SERVER"] = Lab.Server.GrpcAddress.GetLeftPart(UriPartial.Authority),
+            ["OVD_TLS_CERT"] = Lab.AdminTls.CertificateFile,
+            ["OVD_TLS_KEY"] = Lab.AdminTls.KeyFile,
+            ["OVD_TLS_CA"] = Lab.AdminTls.CaFile,
+        },
+        TestContext.Current.CancellationToken).WithinDeadline(TimeSpan.FromMinutes(1));
 
     public async Task<IReadOnlyList<string>> LeftoversAsync(int checkpointsPerVm = 1)
     {

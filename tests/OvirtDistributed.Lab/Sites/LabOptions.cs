@@ -38,6 +38,9 @@ public sealed record LabOptions
     /// <summary>More settings of the backup server, by configuration key.</summary>
     public IReadOnlyDictionary<string, string> ServerSettings { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>Further settings of the Data Mover.</summary>
+    public IReadOnlyDictionary<string, string> DataMoverSettings { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     /// <summary>More settings of every worker, by configuration key.</summary>
     public IReadOnlyDictionary<string, string> WorkerSettings { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 }

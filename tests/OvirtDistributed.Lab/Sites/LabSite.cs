@@ -173,6 +173,11 @@ public sealed class LabSite : IAsyncDisposable
     {
         var settings = new ServiceSettings("datamover", _certificates!.Issue("datamover"))
             .Set($"DataMover:Repositories:{RepositoryName}:Path", RepositoryDirectory);
+        foreach (var (key, value) in _options.DataMoverSettings)
+        {
+            _ = settings.Set(key, value);
+        }
+
         return NewService("ovd-datamover", DataMoverHost.Build, settings);
     }
 

@@ -108,6 +108,29 @@ internal sealed class PackPool : IAsyncDisposable
         }
     }
 
+    /// <summary>Seals the packs that nobody writes on at the moment, empty ones apart.</summary>
+    public async Task SealIdleAsync(CancellationToken cancellationToken)
+    {
+        var kept = new List<PackWriter>();
+        try
+        {
+            while (TryTakeIdle() is { } idle)
+            {
+                if (idle.IsEmpty && !idle.HasFailed)
+                {
+                    kept.Add(idle);
+                    continue;
+                }
+
+                await RetireAsync(idle, cancellationToken);
+            }
+        }
+        finally
+        {
+            kept.ForEach(Return);
+        }
+    }
+
     /// <summary>The packs that are being written, or wait for being written on.</summary>
     public HashSet<uint> OpenNumbers()
     {

@@ -41,8 +41,7 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers, 
                 catch (RepositoryException failure) when (failure.Error == RepositoryError.Damaged && attempt < MostMoves)
                 {
                     // Garbage collection moves frames: the pack may have gone between the look-up and the read.
-                    Locate(digests.Span, entries.AsSpan(0, digests.Length), kindAllowed);
-                    if (entries.AsSpan(0, digests.Length).SequenceEqual(places))
+                    if (index.Find(digests.Span, entries.AsSpan(0, digests.Length)) < digests.Length || entries.AsSpan(0, digests.Length).SequenceEqual(places))
                     {
                         throw;
                     }

@@ -26,7 +26,7 @@ public sealed class CollectionStressTests(ITestOutputHelper output)
         seed = seed == 0 ? Environment.TickCount : seed;
         output.WriteLine($"seed {seed}, {Steps} steps");
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(Steps > 1000 ? 120 : 4));
-        var run = new Run(new Random(seed), deadline.Token);
+        await using var run = new Run(new Random(seed), deadline.Token);
         try
         {
             await run.StartAsync();
@@ -46,7 +46,7 @@ public sealed class CollectionStressTests(ITestOutputHelper output)
         Assert.True(run.Kills > 0 && run.Collections > 0 && run.PacksRemoved > 0, $"seed {seed}: {run}");
     }
 
-    private sealed class Run(Random random, CancellationToken token)
+    private sealed class Run(Random random, CancellationToken token) : IAsyncDisposable
     {
         private const int Vms = 3;
         private readonly TestDisk[] _disks = [.. Enumerable.Range(0, Vms).Select(i => new TestDisk((1 << 20) + (i * 700_000 / 4096 * 4096)).Fill(0, 1 << 20, i + 100, compressible: false))];
@@ -68,6 +68,8 @@ public sealed class CollectionStressTests(ITestOutputHelper output)
         private int Removals { get; set; }
 
         public override string ToString() => $"{Backups} backups, {Removals} removals, {Collections} rounds, {PacksRemoved} packs removed, {Kills} kills, {_model.Count} points left";
+
+        public ValueTask DisposeAsync() => _storage.DisposeAsync();
 
         public async Task StartAsync() => _store = await TestRepository.CreateAsync(_storage, token);
 

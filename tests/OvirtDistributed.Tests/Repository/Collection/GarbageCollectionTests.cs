@@ -13,12 +13,14 @@ using Xunit;
 
 namespace OvirtDistributed.Tests.Repository.Collection;
 
-public sealed class GarbageCollectionTests
+public sealed class GarbageCollectionTests : IAsyncDisposable
 {
     private static readonly GcOptions AtOnce = new() { Grace = TimeSpan.Zero };
 
     private readonly CrashStorage _storage = new();
     private readonly CancellationToken _token = TestContext.Current.CancellationToken;
+
+    public ValueTask DisposeAsync() => _storage.DisposeAsync();
 
     [Fact]
     public async Task WhatOnlyARemovedPointReached_IsGivenBack_AndTheRestStaysBitForBit()
@@ -91,9 +93,13 @@ public sealed class GarbageCollectionTests
     public async Task DryRun_TellsWhatWouldGoAndChangesNothing()
     {
         var disk = NewDisk();
-        await using var store = await TestRepository.CreateAsync(_storage, _token);
-        await store.BackUpAsync("job-0", disk, disk.DataExtents(), null, _token);
-        await store.RemovePointAsync("point-job-0", _token);
+        await using (var first = await TestRepository.CreateAsync(_storage, _token))
+        {
+            await first.BackUpAsync("job-0", disk, disk.DataExtents(), null, _token);
+            await first.RemovePointAsync("point-job-0", _token);
+        }
+
+        await using var store = await TestRepository.OpenAsync(_storage, _token);
         var before = _storage.Names("");
         var dry = await store.CollectAsync(AtOnce with { DryRun = true }, null, _token);
         Assert.True(dry.DryRun);

@@ -2,6 +2,8 @@
 
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Catalog;
+using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Repositories;
 using OvirtDistributed.Server.Retention;
 using OvirtDistributed.Tests.Server.Support;
@@ -29,6 +31,33 @@ public sealed class RetentionTests(PostgresServer postgres)
         Assert.Equal(points[2], Assert.Single(site.Mover.PointIds));
         Assert.Equal(points[2], Assert.Single(await ListedAsync(site)));
         Assert.Empty(await site.Get<RetentionRunner>().ApplyAsync(new RetentionScope(), TestSite.Token).WithinDeadline());
+    }
+
+    [Fact]
+    public async Task DamagedPoint_IsNotTheOneThatIsKept()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var points = await BackUpAsync(site, "vm", 3);
+        await site.Get<RetentionPolicies>().SetAsync("short", LastOne, isDefault: true, TestSite.Token);
+        site.Mover.Damaged.Add(points[2]);
+        await VerifyAsync(site, points[2]);
+
+        await site.Get<RetentionRunner>().ApplyAsync(new RetentionScope(), TestSite.Token).WithinDeadline();
+        Assert.Contains(points[1], site.Mover.PointIds);
+        Assert.DoesNotContain(points[0], site.Mover.PointIds);
+
+        // Healed: it counts again.
+        site.Mover.Damaged.Clear();
+        await VerifyAsync(site, points[2]);
+        await site.Get<RetentionRunner>().ApplyAsync(new RetentionScope(), TestSite.Token).WithinDeadline();
+        Assert.Equal(points[2], Assert.Single(site.Mover.PointIds));
+    }
+
+    private static async Task VerifyAsync(TestSite site, string pointId)
+    {
+        await using var context = await site.Get<IDbContextFactory<ServerDbContext>>().CreateDbContextAsync(TestSite.Token);
+        var point = await context.RestorePoints.AsNoTracking().SingleAsync(row => row.Id == pointId, TestSite.Token);
+        await site.Get<PointVerification>().VerifyAsync(point, await site.RepositoryAsync(), TestSite.Token);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Runtime.CompilerServices;
+using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Repository.Digests;
 using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
@@ -25,6 +26,9 @@ internal sealed class FakeDataMover : IDataMover
 
     /// <summary>Points listed with a problem instead of their manifest.</summary>
     public HashSet<string> Unreadable { get; } = [];
+
+    /// <summary>Points that a verification finds damaged.</summary>
+    public HashSet<string> Damaged { get; } = [];
 
     public List<Guid> Aborted { get; } = [];
 
@@ -99,6 +103,25 @@ internal sealed class FakeDataMover : IDataMover
         Strike();
         var manifest = PointsByJob.Values.Select(Read).First(point => point.PointId == pointId);
         return Task.FromResult<ReadOnlyMemory<byte>>(_frames[manifest.Blobs.First(each => each.Name == blob).Digest]);
+    }
+
+    public Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken)
+    {
+        Strike();
+        var answer = new VerifyPointResponse { Healthy = !Damaged.Contains(pointId) };
+        if (!answer.Healthy)
+        {
+            answer.Damaged.Add(new DamagedObject { Object = "digest", Problem = "made damaged by the test" });
+        }
+
+        return Task.FromResult(answer);
+    }
+
+    public async IAsyncEnumerable<CollectGarbageResponse> CollectGarbageAsync(
+        MoverAddress repository, bool dryRun, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        yield return new CollectGarbageResponse { Report = new GarbageReport { DryRun = dryRun } };
     }
 
     public Task<IReadOnlyList<ReadOnlyMemory<byte>>> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken) =>

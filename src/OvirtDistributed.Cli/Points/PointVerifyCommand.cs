@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.CommandLine;
+using OvirtDistributed.Cli.Invocation;
+using OvirtDistributed.Cli.Output;
+using OvirtDistributed.Contracts.Admin.V1;
+
+namespace OvirtDistributed.Cli.Points;
+
+internal sealed class PointVerifyCommand : ServerCommand
+{
+    private readonly Argument<string> _point = new("POINT") { Description = "Id, or its first characters" };
+
+    public PointVerifyCommand(CommandRunner runner)
+        : base(runner, "verify", "Read every object of a restore point and check it; the next backup sends again what is damaged")
+    {
+        _point.CompletionSources.Add(runner.Suggestions.Points);
+        Add(_point);
+    }
+
+    public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
+    {
+        // No time limit: all of the point is read.
+        var response = await context.Server.Points.VerifyPointAsync(
+            new VerifyPointRequest { Point = context.Value(_point) }, cancellationToken: cancellationToken);
+        if (context.Output.IsJson)
+        {
+            context.Output.Json(response);
+        }
+        else
+        {
+            Write(context, response);
+        }
+
+        return response.Result.Healthy ? ExitCode.Ok : ExitCode.DataDamaged;
+    }
+
+    private static void Write(CommandContext context, VerifyPointResponse response)
+    {
+        var result = response.Result;
+        var proof = response.ContentProven ? "every digest" : "every checksum (its content is encrypted; a restore proves that)";
+        if (result.Healthy)
+        {
+            context.Output.Line($"Restore point {response.PointId} is whole: {result.CheckedObjects} objects, {ByteText.Size(result.CheckedBytes)}, {proof} holds.");
+            return;
+        }
+
+        context.Output.Line(new StyledLine().Add($"Restore point {response.PointId} is damaged: {result.Damaged.Count} of its objects do not hold.", Tone.Bad));
+        foreach (var damaged in result.Damaged.Take(20))
+        {
+            context.Output.Line($"  {damaged.Object}: {Cell.Printable(damaged.Problem)}");
+        }
+
+        foreach (var disk in result.Disks)
+        {
+            var bytes = disk.Ranges.Sum(range => range.LengthBytes);
+            context.Output.Line($"  disk {disk.DiskId}: {ByteText.Size(bytes)} in {disk.Ranges.Count} ranges, the first at byte {disk.Ranges[0].OffsetBytes}");
+        }
+
+        context.Output.Line("The next backup of the VM reads these ranges again and heals all restore points that use them, where the guest has not changed them since.");
+    }
+}

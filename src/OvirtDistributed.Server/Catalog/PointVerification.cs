@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Contracts.Mover.V1;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Repositories;
+
+namespace OvirtDistributed.Server.Catalog;
+
+/// <summary>Has restore points verified and remembers what came out: retention does not count a damaged point as one to live from.</summary>
+internal sealed class PointVerification(IDbContextFactory<ServerDbContext> contexts, IDataMover mover, TimeProvider time)
+{
+    private const int LongestDamage = 500;
+
+    /// <exception cref="MoverException">The Data Mover's failures. Damage is no failure but a result.</exception>
+    public async Task<VerifyPointResponse> VerifyAsync(RestorePoint point, StoredRepository repository, CancellationToken cancellationToken)
+    {
+        var result = await mover.VerifyPointAsync(repository.Address(), point.Id, cancellationToken);
+        var damage = result.Healthy ? "" : $"{result.Damaged.Count} damaged objects, the first: {result.Damaged.FirstOrDefault()?.Problem}";
+        damage = damage[..Math.Min(damage.Length, LongestDamage)];
+        var now = time.GetUtcNow();
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await context.RestorePoints.Where(row => row.RepositoryId == point.RepositoryId && row.Id == point.Id).ExecuteUpdateAsync(
+            set => set.SetProperty(row => row.Verified, now).SetProperty(row => row.Damage, damage), cancellationToken);
+        return result;
+    }
+}
