@@ -39,12 +39,13 @@ public sealed class BrokerTests
 
         var first = await executor.NextStartAsync();
         var second = await executor.NextStartAsync();
-        await WaitForAsync(connection, queue, consumers: 0, messages: 3);
+        // One more may have come before the consumer had left: it is parked in the worker, and tried first when a slot is free.
+        await WaitForAsync(connection, queue, consumers: 0, messages: 3, parked: 1);
         Assert.Equal(0, executor.UnseenStarts);
 
         first.Succeed();
         var third = await executor.NextStartAsync();
-        await WaitForAsync(connection, queue, consumers: 0, messages: 2);
+        await WaitForAsync(connection, queue, consumers: 0, messages: 2, parked: 1);
 
         second.Succeed();
         third.Succeed();
@@ -89,7 +90,7 @@ public sealed class BrokerTests
         await exchange.Send(new OfferTask { TaskId = Guid.NewGuid(), Attempt = 1, JobId = Guid.NewGuid(), ClusterId = clusterId }).WithinDeadline();
     }
 
-    private static Task WaitForAsync(IConnection connection, string queue, uint consumers, uint messages) => Deadline.UntilAsync(
+    private static Task WaitForAsync(IConnection connection, string queue, uint consumers, uint messages, uint parked = 0) => Deadline.UntilAsync(
         async () =>
         {
             try
@@ -97,7 +98,7 @@ public sealed class BrokerTests
                 // A refusal closes the channel: each look takes its own.
                 await using var channel = await connection.CreateChannelAsync();
                 var state = await channel.QueueDeclarePassiveAsync(queue);
-                return state.ConsumerCount == consumers && state.MessageCount == messages;
+                return state.ConsumerCount == consumers && state.MessageCount <= messages && state.MessageCount + parked >= messages;
             }
             catch (RabbitMQ.Client.Exceptions.OperationInterruptedException)
             {
