@@ -24,10 +24,12 @@ internal sealed partial class OfferIntake(
     TimeProvider time,
     ILogger<OfferIntake> logger)
 {
+    // Far more than come while an endpoint is being disconnected.
+    private const int MostParked = 64;
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(30);
 
     // Offers that came while the last slot was taken, or whose lease call was not answered: tried again before the queue is asked for more.
-    // Older ones fall out: the server offers them again.
+    // Beyond a bound the oldest fall out: the server offers them again.
     private readonly Queue<OfferTask> _parked = new();
     private readonly Lock _lock = new();
 
@@ -222,7 +224,7 @@ internal sealed partial class OfferIntake(
                 _parked.Enqueue(offer);
             }
 
-            while (_parked.Count > worker.Slots)
+            while (_parked.Count > MostParked)
             {
                 _parked.Dequeue();
             }
