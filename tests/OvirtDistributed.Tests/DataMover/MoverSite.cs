@@ -82,6 +82,7 @@ internal sealed class MoverSite : IAsyncDisposable
     public static Dictionary<string, string?> SettingsOf(TemporaryDirectory directory, TestCertificates certificates) => new()
     {
         ["DataMover:Repositories:main:Path"] = directory.File(Main),
+        ["DataMover:Limits:DrainTimeout"] = "00:02:00", // a stop of the test ends in order, also on a machine that is busy
         ["Tls:CertificateFile"] = certificates.Options.CertificateFile,
         ["Tls:KeyFile"] = certificates.Options.KeyFile,
         ["Tls:CaFile"] = certificates.Options.CaFile,

@@ -8,7 +8,7 @@ namespace OvirtDistributed.Tests.Shared;
 public static class Deadline
 {
     /// <summary>Generous on purpose: it only has to be shorter than a person's patience on a busy machine.</summary>
-    public static readonly TimeSpan Default = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Default = TimeSpan.FromMinutes(3);
 
     public static async Task WithinDeadline(
         this Task task, TimeSpan? limit = null, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)

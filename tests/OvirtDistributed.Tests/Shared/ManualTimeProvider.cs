@@ -72,14 +72,21 @@ public sealed class ManualTimeProvider : TimeProvider
     }
 
     /// <summary>Completes when at least <paramref name="count"/> timers wait: the moment at which code under test sleeps.</summary>
-    public async Task WaitForTimersAsync(int count, CancellationToken cancellationToken)
+    public Task WaitForTimersAsync(int count, CancellationToken cancellationToken) =>
+        WaitUntilAsync(() => _timers.Count >= count, cancellationToken);
+
+    /// <summary>Completes when a timer waits that is due within <paramref name="span"/>: other timers, longer ones, do not mislead it.</summary>
+    public Task WaitForTimerDueWithinAsync(TimeSpan span, CancellationToken cancellationToken) =>
+        WaitUntilAsync(() => _timers.Any(timer => timer.Due <= _now + span), cancellationToken);
+
+    private async Task WaitUntilAsync(Func<bool> holds, CancellationToken cancellationToken)
     {
         while (true)
         {
             Task added;
             lock (_lock)
             {
-                if (_timers.Count >= count)
+                if (holds())
                 {
                     return;
                 }

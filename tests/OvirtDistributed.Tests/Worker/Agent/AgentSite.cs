@@ -60,16 +60,15 @@ internal sealed class AgentSite : IAsyncDisposable
     /// <param name="running">Tasks at work: each has a timer for its lease, beside the heartbeat's own.</param>
     public async Task<HeartbeatRequest> BeatAsync(int running)
     {
-        await AdvanceAsync(ScriptedServer.Interval, running + 1);
+        await Time.WaitForTimersAsync(running + 1, CancellationToken.None).WithinDeadline();
+        await AdvanceAsync(ScriptedServer.Interval);
         return await Server.NextHeartbeatAsync();
     }
 
-    /// <summary>Moves time on as soon as the agent sleeps.</summary>
-    /// <param name="by">How far.</param>
-    /// <param name="timers">Timers that tell that everything sleeps: heartbeat, one for each lease, one for each pause before a repetition.</param>
-    public async Task AdvanceAsync(TimeSpan by, int timers)
+    /// <summary>Moves time on as soon as the agent sleeps for at most that long: until its next heartbeat, or in a pause before a repetition.</summary>
+    public async Task AdvanceAsync(TimeSpan by)
     {
-        await Time.WaitForTimersAsync(timers, CancellationToken.None).WithinDeadline();
+        await Time.WaitForTimerDueWithinAsync(by, CancellationToken.None).WithinDeadline();
         Time.Advance(by);
     }
 

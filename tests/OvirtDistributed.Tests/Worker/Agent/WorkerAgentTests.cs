@@ -109,7 +109,7 @@ public sealed class WorkerAgentTests
         await using var site = await AgentSite.StartAsync(arrange: site => site.Server.Failures["register"] = 3);
         for (var pause = 1; pause <= 4; pause *= 2)
         {
-            await site.AdvanceAsync(TimeSpan.FromSeconds(pause), timers: 1);
+            await site.AdvanceAsync(TimeSpan.FromSeconds(pause));
         }
 
         var request = await site.Server.NextRegistrationAsync();
@@ -222,8 +222,8 @@ public sealed class WorkerAgentTests
         await site.OfferAsync();
         (await site.Executor.NextStartAsync()).Succeed();
 
-        await site.AdvanceAsync(TimeSpan.FromSeconds(1), timers: 3);
-        await site.AdvanceAsync(TimeSpan.FromSeconds(2), timers: 3);
+        await site.AdvanceAsync(TimeSpan.FromSeconds(1));
+        await site.AdvanceAsync(TimeSpan.FromSeconds(2));
         var outcome = await site.Server.NextOutcomeAsync();
 
         Assert.Equal(ReportOutcomeRequest.OutcomeOneofCase.Succeeded, outcome.OutcomeCase);
@@ -236,7 +236,7 @@ public sealed class WorkerAgentTests
         await using var site = await AgentSite.StartAsync(arrange: site => site.Server.Failures["prepare"] = 1);
         await site.OfferAsync();
 
-        await site.AdvanceAsync(TimeSpan.FromSeconds(1), timers: 3);
+        await site.AdvanceAsync(TimeSpan.FromSeconds(1));
         (await site.Executor.NextStartAsync()).Succeed();
         Assert.True(site.Server.Failures["prepare"] < 0);
     }
