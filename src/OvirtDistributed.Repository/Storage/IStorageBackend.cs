@@ -37,6 +37,13 @@ public interface IStorageBackend : IAsyncDisposable
     /// <summary>Removes an object, durably. Nothing happens when there is none. Open readers may go on.</summary>
     Task DeleteAsync(string name, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Lets the storage itself refuse to remove or replace an object before a date (object lock in compliance mode), where it can.
+    /// Extends only: an earlier date than the one in force changes nothing. Idempotent; durable on return.
+    /// </summary>
+    /// <returns>False when this storage cannot protect, or there is no such object.</returns>
+    Task<bool> ProtectAsync(string name, DateTimeOffset until, CancellationToken cancellationToken);
+
     /// <summary>Takes an exclusive lock that ends with this process at the latest. Null when someone else has it.</summary>
     Task<IAsyncDisposable?> TryLockAsync(string name, CancellationToken cancellationToken);
 }

@@ -148,6 +148,9 @@ public sealed class LocalStorage : IStorageBackend
             cancellationToken);
     }
 
+    /// <summary>A file system has no retention: here only the repository's own rules hold.</summary>
+    public Task<bool> ProtectAsync(string name, DateTimeOffset until, CancellationToken cancellationToken) => Task.FromResult(false);
+
     public Task<IAsyncDisposable?> TryLockAsync(string name, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

@@ -93,6 +93,8 @@ internal sealed class CrashStorage : IStorageBackend
     public Task<StorageObject?> FindAsync(string name, CancellationToken cancellationToken) => Task.FromResult(Do<StorageObject?>(
         $"find {name}", () => _objects.TryGetValue(name, out var item) ? new StorageObject(name, item.Bytes.Count) : null));
 
+    public Task<bool> ProtectAsync(string name, DateTimeOffset until, CancellationToken cancellationToken) => Task.FromResult(false);
+
     public async IAsyncEnumerable<StorageObject> ListAsync(string folder, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var found = Do($"list {folder}", () => _objects
