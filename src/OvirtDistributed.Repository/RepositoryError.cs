@@ -32,6 +32,9 @@ public enum RepositoryError
     /// <summary>A session reads the point or builds on it; it can be removed when that has ended.</summary>
     PointInUse,
 
+    /// <summary>The point is locked until a date, or the storage itself protects an object; nothing but time changes that.</summary>
+    PointLocked,
+
     /// <summary>The same work is under way already; wait for it.</summary>
     Busy,
 

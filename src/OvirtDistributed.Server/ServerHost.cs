@@ -112,6 +112,7 @@ public static class ServerHost
         services.AddSingleton<RetentionPolicies>();
         services.AddSingleton<RetentionRunner>();
         services.AddSingleton<PointRemoval>();
+        services.AddSingleton<PointLocks>();
         services.AddSingleton<PointVerification>();
         services.AddSingleton<PointPins>();
         services.AddSingleton<JobSignal>();

@@ -69,6 +69,7 @@ internal static class CommandTree
             new PointShowCommand(runner),
             new PointPinCommand(runner),
             new PointUnpinCommand(runner),
+            new PointLockCommand(runner),
             new PointVerifyCommand(runner),
             new PointRemoveCommand(runner)));
         root.Add(Group(

@@ -54,6 +54,7 @@ internal sealed class PointShowCommand : ServerCommand
 
     private static void Write(CommandContext context, RestorePoint point)
     {
+        var lockedUntil = point.LockedUntil is { } until ? TimeText.Both(until, context.Time) : "";
         new Details()
             .Add("Restore point", point.Id)
             .Add("VM", $"{point.VmName} ({point.VmId})")
@@ -66,6 +67,7 @@ internal sealed class PointShowCommand : ServerCommand
             .Add("Size", ByteText.Size(point.SizeBytes))
             .Add("Read", ByteText.Size(point.ReadBytes))
             .Add("Stored", ByteText.Size(point.StoredBytes))
+            .AddIfSet("Locked until", lockedUntil)
             .AddIfSet("Job", point.JobId)
             .AddIfSet("Trace", point.TraceId)
             .WriteTo(context.Output);

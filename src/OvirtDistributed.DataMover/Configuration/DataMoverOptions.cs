@@ -8,6 +8,7 @@ public sealed class DataMoverOptions
     public const string Section = "DataMover";
 
     private const int MaxNameLength = 64;
+    private const int MostLockDays = 3653;
 
     /// <summary>Repositories by the name that workers and the backup server use. Letters, digits, '-' and '.', at most 64. At least one.</summary>
     public Dictionary<string, RepositoryOptions> Repositories { get; set; } = new(StringComparer.Ordinal);
@@ -49,6 +50,11 @@ public sealed class DataMoverOptions
         if (name.Length is 0 or > MaxNameLength || name.Any(letter => !char.IsAsciiLetterOrDigit(letter) && letter is not ('-' or '.')))
         {
             yield return $"{setting} has a name that cannot be used: take 1 to {MaxNameLength} letters, digits, '-' and '.'.";
+        }
+
+        if (options.LockDays is < 0 or > MostLockDays)
+        {
+            yield return $"{setting}:LockDays '{options.LockDays}' is out of range: use 0 (new restore points are not locked) to {MostLockDays}.";
         }
 
         if (string.IsNullOrWhiteSpace(options.Path))

@@ -14,5 +14,11 @@ public sealed class RepositoryOptions
     /// </summary>
     public bool VerifyDigests { get; set; } = true;
 
+    /// <summary>
+    /// Days for which every new restore point is locked from its commit on: nothing and nobody removes it earlier through this Data Mover. 0 = not
+    /// locked, at most 3653. Default 0.
+    /// </summary>
+    public int LockDays { get; set; }
+
     public CollectionOptions GarbageCollection { get; set; } = new();
 }

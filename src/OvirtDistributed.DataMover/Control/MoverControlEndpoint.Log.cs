@@ -8,6 +8,9 @@ internal sealed partial class MoverControlEndpoint
 {
     private static partial class Log
     {
+        [LoggerMessage(LogLevel.Information, "Restore point {Point} in repository {Repository} is locked until {Until}")]
+        public static partial void PointLocked(ILogger logger, string point, string repository, DateTimeOffset until);
+
         [LoggerMessage(LogLevel.Information, "Restore point {PointId} of repository {Repository} was asked to be removed; it was there: {Removed}")]
         public static partial void PointRemoved(ILogger logger, string pointId, string repository, bool removed);
 

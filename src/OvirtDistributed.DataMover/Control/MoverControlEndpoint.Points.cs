@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.DataMover.Sessions;
@@ -12,6 +13,9 @@ namespace OvirtDistributed.DataMover.Control;
 
 internal sealed partial class MoverControlEndpoint
 {
+    // What a TimeSpan surely holds; the repository's own limit is far lower.
+    private const long MostLockSeconds = 100L * 366 * 24 * 3600;
+
     public override async Task ListPoints(ListPointsRequest request, IServerStreamWriter<ListPointsResponse> responses, ServerCallContext context)
     {
         var store = roster.Require(request.Repository).RequireStore();
@@ -19,7 +23,7 @@ internal sealed partial class MoverControlEndpoint
             request.ManagerId.Length > 0 ? request.ManagerId : null, request.VmId.Length > 0 ? request.VmId : null);
         foreach (var point in points)
         {
-            var answer = new ListPointsResponse { PointId = point.PointId };
+            var answer = new ListPointsResponse { PointId = point.PointId, LockedUntil = store.LockedUntil(point.PointId)?.ToTimestamp() };
             try
             {
                 answer.Manifest = Stored(await store.ReadPointAsync(point.PointId, context.CancellationToken));
@@ -52,6 +56,21 @@ internal sealed partial class MoverControlEndpoint
         var removed = await repository.RequireStore().RemovePointAsync(request.PointId, context.CancellationToken);
         Log.PointRemoved(logger, request.PointId, repository.Name, removed);
         return new RemovePointResponse { Removed = removed };
+    }
+
+    public override async Task<LockPointResponse> LockPoint(LockPointRequest request, ServerCallContext context)
+    {
+        draining.ThrowIfDraining();
+        var repository = roster.Require(request.Repository);
+        WireForms.Required(request.PointId, "point_id");
+        if (request.Seconds is < 1 or > MostLockSeconds)
+        {
+            throw OperatorException.Invalid("seconds", $"{request.Seconds}", $"give the length of the lock, 1 to {MostLockSeconds}.");
+        }
+
+        var until = await repository.RequireStore().LockPointAsync(request.PointId, TimeSpan.FromSeconds(request.Seconds), context.CancellationToken);
+        Log.PointLocked(logger, request.PointId, repository.Name, until);
+        return new LockPointResponse { LockedUntil = until.ToTimestamp() };
     }
 
     public override async Task<GetPointBlobResponse> GetPointBlob(GetPointBlobRequest request, ServerCallContext context)

@@ -2,6 +2,7 @@
 
 using System.Diagnostics;
 using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using OvirtDistributed.Contracts.Mover.V1;
@@ -112,6 +113,7 @@ internal sealed partial class MoverControlEndpoint(
                 PointId = result.Point.PointId,
                 Created = !result.AlreadyCommitted,
                 StoredBytes = jobs.StoredBytes(repository.Name, manifest.JobId),
+                LockedUntil = store.LockedUntil(result.Point.PointId)?.ToTimestamp(),
             };
         }
         catch (RepositoryException failure) when (failure.Error == RepositoryError.MissingFrames)

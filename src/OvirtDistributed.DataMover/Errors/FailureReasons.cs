@@ -16,5 +16,6 @@ internal static class FailureReasons
     public const string RepositoryFailed = "repository-failed";
     public const string Damaged = "damaged";
     public const string PointInUse = "point-in-use";
+    public const string PointLocked = "point-locked";
     public const string NoSpace = "no-space";
 }

@@ -21,6 +21,7 @@ internal static class RepositoryFailures
             RepositoryError.Fenced => (FailureKind.WrongState, FailureReasons.Fenced),
             RepositoryError.SessionEnded => (FailureKind.WrongState, FailureReasons.SessionEnded),
             RepositoryError.PointInUse => (FailureKind.WrongState, FailureReasons.PointInUse),
+            RepositoryError.PointLocked => (FailureKind.WrongState, FailureReasons.PointLocked),
             RepositoryError.MissingFrames => (FailureKind.WrongState, FailureReasons.MissingFrames),
             RepositoryError.Busy => (FailureKind.WrongState, FailureReasons.Busy),
             RepositoryError.NotFound => (FailureKind.NotFound, null),

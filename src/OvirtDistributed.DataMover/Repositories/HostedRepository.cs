@@ -194,6 +194,7 @@ internal sealed partial class HostedRepository : IAsyncDisposable
     {
         SessionIdleTimeout = _limits.SessionIdleTimeout,
         VerifyChunkDigests = _options.VerifyDigests,
+        LockNewPointsFor = TimeSpan.FromDays(_options.LockDays),
     };
 
     private void Become(RepositoryState state, string problem)

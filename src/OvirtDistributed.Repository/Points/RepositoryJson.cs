@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Store;
 using OvirtDistributed.Repository.Store.Collection;
+using OvirtDistributed.Repository.Store.Immutability;
 
 namespace OvirtDistributed.Repository.Points;
 
@@ -21,6 +22,8 @@ namespace OvirtDistributed.Repository.Points;
 [JsonSerializable(typeof(PackNumbers))]
 [JsonSerializable(typeof(FenceRecord))]
 [JsonSerializable(typeof(TombstoneRecord))]
+[JsonSerializable(typeof(PointLockRecord))]
+[JsonSerializable(typeof(ClockRecord))]
 [JsonSerializable(typeof(JournalBegin))]
 [JsonSerializable(typeof(QuarantineRecord))]
 internal sealed partial class RepositoryJson : JsonSerializerContext;

@@ -6,6 +6,7 @@ using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Storage;
 using OvirtDistributed.Repository.Store.Collection;
+using OvirtDistributed.Repository.Store.Immutability;
 using OvirtDistributed.Repository.Store.Index;
 using OvirtDistributed.Repository.Store.Packs;
 
@@ -17,6 +18,7 @@ internal sealed class Recovery
     private readonly IStorageBackend _storage;
     private readonly RepositoryParameters _parameters;
     private readonly RepositoryStoreOptions _options;
+    private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
     private readonly PackTable _packs = new();
     private readonly List<string> _problems = [];
@@ -26,12 +28,13 @@ internal sealed class Recovery
     private long _quarantineSequence;
     private RecoveryReport _report = new();
 
-    public Recovery(IStorageBackend storage, RepositoryParameters parameters, ContentKeys keys, RepositoryStoreOptions options, ILogger logger)
+    public Recovery(IStorageBackend storage, RepositoryParameters parameters, ContentKeys keys, RepositoryStoreOptions options, TimeProvider timeProvider, ILogger logger)
     {
         _storage = storage;
         _parameters = parameters;
         _keys = keys;
         _options = options;
+        _timeProvider = timeProvider;
         _logger = logger;
     }
 
@@ -45,7 +48,9 @@ internal sealed class Recovery
         await CatchUpAsync(index, Covered(runs), lengths, cancellationToken);
         var points = await LoadPointsAsync(cancellationToken);
         var numbers = new PackNumberAllocator(_storage, await NextPackNumberAsync(cancellationToken));
-        return new RecoveredState(index, _packs, points, numbers, _quarantineSequence, _report with { Problems = _problems });
+        var locks = await PointLocks.LoadAsync(_storage, _problems, cancellationToken);
+        var clock = await TrustedClock.OpenAsync(_storage, _timeProvider, locks.LatestSet, _problems, cancellationToken);
+        return new RecoveredState(index, _packs, points, locks, clock, numbers, _quarantineSequence, _report with { Problems = _problems });
     }
 
     private async Task<Dictionary<uint, long>> ListPacksAsync(CancellationToken cancellationToken)
@@ -330,4 +335,4 @@ internal sealed class Recovery
 
 /// <summary>What a recovery hands over to the store.</summary>
 internal sealed record RecoveredState(
-    DigestIndex Index, PackTable Packs, PointCatalog Points, PackNumberAllocator Numbers, long QuarantineSequence, RecoveryReport Report);
+    DigestIndex Index, PackTable Packs, PointCatalog Points, PointLocks Locks, TrustedClock Clock, PackNumberAllocator Numbers, long QuarantineSequence, RecoveryReport Report);

@@ -62,6 +62,7 @@ public sealed partial class RepositoryStore
             await _state.Index.WriteTableAsync(cancellationToken);
             var late = await RemoveDoomedAsync(options.Grace, cancellationToken);
             removed = (removed.Packs + late.Packs, removed.Bytes + late.Bytes);
+            await RenewLocksAsync(cancellationToken);
         }
 
         var waiting = _state.Packs.Doomed();
@@ -125,7 +126,15 @@ public sealed partial class RepositoryStore
                 continue;
             }
 
-            await _storage.DeleteAsync(PackFormat.NameOf(pack), CancellationToken.None);
+            try
+            {
+                await _storage.DeleteAsync(PackFormat.NameOf(pack), CancellationToken.None);
+            }
+            catch (RepositoryException failure) when (failure.Error == RepositoryError.PointLocked)
+            {
+                continue; // the storage protects it longer than any point needs it: it waits
+            }
+
             _readers.Forget(pack);
             bytes += _state.Packs.LengthOf(pack);
             packs++;

@@ -67,7 +67,13 @@ public sealed partial class RepositoryStore
         var pages = 0L;
         await AuditAsync(async () => pages = await ProveAsync(request.Manifest, cancellationToken));
         await _state.Index.WriteTableAsync(cancellationToken);
+        var lockedUntil = await LockNewPointAsync(request.Manifest, cancellationToken);
         await WritePointAsync(point, stored);
+        if (lockedUntil is { } until)
+        {
+            await ProtectObjectAsync(point.Path, until, CancellationToken.None);
+        }
+
         return pages;
     }
 

@@ -43,7 +43,7 @@ public sealed partial class RepositoryStore
 
     /// <summary>Removes a slot, durably. Idempotent.</summary>
     /// <returns>False when there was no such slot.</returns>
-    /// <exception cref="RepositoryException">It is the last one: add another first.</exception>
+    /// <exception cref="RepositoryException">It is the last one: add another first. <see cref="RepositoryError.PointLocked"/> while a point is locked.</exception>
     public async Task<bool> RemoveKeySlotAsync(Guid slotId, CancellationToken cancellationToken)
     {
         ThrowIfClosed();
@@ -57,6 +57,13 @@ public sealed partial class RepositoryStore
         if (slots.Count == 1)
         {
             throw RepositoryException.Invalid($"key slot {slotId}: it is the last one; add another first, so that the backups can be read without the backup server");
+        }
+
+        // Without a key a locked point is as good as removed.
+        if (_state.Locks.All.Select(record => LockedUntil(record.PointId)).Max() is { } until)
+        {
+            throw new RepositoryException(
+                RepositoryError.PointLocked, $"key slot {slotId}: restore points are locked until {until:u} at the latest, and no key slot can be removed before; adding slots is possible");
         }
 
         await _storage.DeleteAsync(NameOf(slotId), CancellationToken.None);

@@ -39,6 +39,9 @@ public sealed partial class RepositoryStore
         [LoggerMessage(LogLevel.Warning, "Merging index runs failed and is tried again after the next commit: {Fault}")]
         public static partial void MergeFailed(ILogger logger, string fault);
 
+        [LoggerMessage(LogLevel.Warning, "The time could not be written down; after a restart the clock of locks goes on from an earlier one: {Fault}")]
+        public static partial void ClockNotSaved(ILogger logger, string fault);
+
         [LoggerMessage(LogLevel.Warning, "A journal of task {TaskId} could not be removed after the commit: {Fault}")]
         public static partial void JournalNotRemoved(ILogger logger, string taskId, string fault);
 

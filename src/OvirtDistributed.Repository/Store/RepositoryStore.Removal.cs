@@ -10,12 +10,14 @@ public sealed partial class RepositoryStore
     /// </summary>
     /// <returns>False when there was no such point.</returns>
     /// <exception cref="RepositoryException">
+    /// <see cref="RepositoryError.PointLocked"/> before the end of its lock (invariant 19);
     /// <see cref="RepositoryError.PointInUse"/> while a session reads the point or builds on it (invariant 16); the storage's failures, after which the point stands.
     /// </exception>
     public async Task<bool> RemovePointAsync(string pointId, CancellationToken cancellationToken)
     {
         ThrowIfClosed();
         using var held = await _locks.EnterAsync("point " + pointId, cancellationToken);
+        ThrowIfLocked(pointId);
         if (!_state.Points.TryRemove(pointId, out var point))
         {
             throw new RepositoryException(RepositoryError.PointInUse, $"point {pointId}: a session reads it or builds on it; remove it when that has ended");
@@ -36,6 +38,11 @@ public sealed partial class RepositoryStore
         {
             _state.Points.Add(point);
             throw;
+        }
+
+        if (_state.Locks.UntilOf(pointId) is not null)
+        {
+            await _state.Locks.ForgetAsync(pointId);
         }
 
         Log.PointRemoved(_logger, point.PointId, point.VmId);

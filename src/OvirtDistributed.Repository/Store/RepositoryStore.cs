@@ -69,7 +69,7 @@ public sealed partial class RepositoryStore : IAsyncDisposable
             Reader = new StoredFrameReader(state.Index, _readers, OnDamageSeen),
             Parameters = parameters,
         };
-        _background = Task.WhenAll(Task.Run(ExpireSessionsAsync), Task.Run(MergeRunsAsync), Task.Run(KeepDamageAsync));
+        _background = Task.WhenAll(Task.Run(ExpireSessionsAsync), Task.Run(MergeRunsAsync), Task.Run(KeepDamageAsync), Task.Run(KeepTimeAsync));
     }
 
     /// <summary>What writers and readers must know.</summary>
@@ -108,7 +108,7 @@ public sealed partial class RepositoryStore : IAsyncDisposable
         try
         {
             var keys = parameters.Encryption is null ? ContentKeys.Plain : ContentKeys.Opaque;
-            var state = await new Recovery(storage, parameters, keys, options, logger).RunAsync(cancellationToken);
+            var state = await new Recovery(storage, parameters, keys, options, timeProvider, logger).RunAsync(cancellationToken);
             var store = new RepositoryStore(storage, held, parameters, keys, state, options, timeProvider, logger);
             foreach (var problem in state.Report.Problems)
             {
@@ -208,7 +208,9 @@ public sealed partial class RepositoryStore : IAsyncDisposable
         }
 
         await _state.Index.DisposeAsync();
+        await SaveClockAsync();
         _readers.Dispose();
+        _protecting.Dispose();
         _quarantine.Dispose();
         _state.Numbers.Dispose();
         await _lock.DisposeAsync();

@@ -25,6 +25,12 @@ public sealed record RepositoryStoreOptions
     /// </summary>
     public bool VerifyChunkDigests { get; init; } = true;
 
+    /// <summary>How long each new point is locked from its commit on: it cannot be removed before. Zero: not locked. Default zero.</summary>
+    public TimeSpan LockNewPointsFor { get; init; }
+
+    /// <summary>Longest lock that is taken: one for ever would fill the storage for ever. Default 3,653 days, ten years.</summary>
+    public TimeSpan LongestLock { get; init; } = TimeSpan.FromDays(3653);
+
     /// <summary>Index runs of about one size before they are merged. Default 8.</summary>
     public int RunsPerTier { get; init; } = 8;
 }

@@ -68,8 +68,13 @@ internal sealed class Verifier
                 ?? (await PackScanner.ScanAsync(reader, _context.Packs.Keys, cancellationToken)).Frames;
             foreach (var frame in frames)
             {
+                if (!_state.Packs.IsLive(number) || _state.Packs.IsDoomed(number))
+                {
+                    break; // garbage collection found it dispensable meanwhile
+                }
+
                 var entry = new IndexEntry(frame.Digest, number, frame.Offset, frame.StoredLength, frame.PlainLength, frame.Kind);
-                await VerifyPlaceAsync(entry, frame.Digest, frame.Kind, decoder, take: null, cancellationToken);
+                await VerifyPlaceAsync(entry, frame.Digest, frame.Kind, pointName: null, decoder, take: null, cancellationToken);
             }
         }
     }
@@ -165,11 +170,11 @@ internal sealed class Verifier
             return false;
         }
 
-        return await VerifyPlaceAsync(entry, digest, kind, decoder, take, cancellationToken);
+        return await VerifyPlaceAsync(entry, digest, kind, pointName, decoder, take, cancellationToken);
     }
 
     private async Task<bool> VerifyPlaceAsync(
-        IndexEntry entry, ChunkDigest digest, FrameKind kind, FrameDecoder decoder, Action<ReadOnlyMemory<byte>>? take, CancellationToken cancellationToken)
+        IndexEntry entry, ChunkDigest digest, FrameKind kind, string? pointName, FrameDecoder decoder, Action<ReadOnlyMemory<byte>>? take, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (_places.Contains((entry.Pack, entry.Offset)))
@@ -185,6 +190,11 @@ internal sealed class Verifier
             _frames += _countsFrames ? 1 : 0;
             _progress?.Report(_plainBytes);
             return true;
+        }
+        catch (RepositoryException) when (!_state.Packs.IsLive(entry.Pack) || _state.Packs.IsDoomed(entry.Pack))
+        {
+            // Garbage collection moved the frame between the look-up and the read, or nobody needs it.
+            return pointName is null || await VerifyDigestAsync(digest, kind, pointName, decoder, take, cancellationToken);
         }
         catch (RepositoryException exception) when (exception.Error is RepositoryError.Damaged or RepositoryError.InvalidArgument)
         {

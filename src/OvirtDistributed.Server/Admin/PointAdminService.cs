@@ -15,7 +15,7 @@ using Wire = OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Server.Admin;
 
-internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> contexts, PointReader reader, RepositoryKeys keys, PointRemoval removal, PointVerification verification) : Wire.PointService.PointServiceBase
+internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> contexts, PointReader reader, RepositoryKeys keys, PointRemoval removal, PointLocks locks, PointVerification verification) : Wire.PointService.PointServiceBase
 {
     public override async Task<Wire.ListPointsResponse> ListPoints(Wire.ListPointsRequest request, ServerCallContext context)
     {
@@ -82,6 +82,27 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
         return problem.Length == 0
             ? new Wire.RemovePointResponse { PointId = point.Id }
             : throw new OperatorException(FailureKind.WrongState, $"Restore point {point.Id} was not removed: {problem}");
+    }
+
+    public override async Task<Wire.LockPointResponse> LockPoint(Wire.LockPointRequest request, ServerCallContext context)
+    {
+        if (request.Days < 1)
+        {
+            throw OperatorException.Invalid("days", $"{request.Days}", "give the length of the lock, 1 or more.");
+        }
+
+        await using var database = await contexts.CreateDbContextAsync(context.CancellationToken);
+        var point = await PointLookup.ResolveAsync(database, "point", request.Point, context.CancellationToken);
+        var repository = await database.Repositories.AsNoTracking().FirstAsync(row => row.Id == point.RepositoryId, context.CancellationToken);
+        try
+        {
+            var until = await locks.LockAsync(point, repository, TimeSpan.FromDays(request.Days), context.CancellationToken);
+            return new Wire.LockPointResponse { PointId = point.Id, LockedUntil = until.ToTimestamp() };
+        }
+        catch (MoverException failure)
+        {
+            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+        }
     }
 
     public override async Task<Wire.VerifyPointResponse> VerifyPoint(Wire.VerifyPointRequest request, ServerCallContext context)
@@ -151,6 +172,7 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
             StoredBytes = point.StoredBytes,
             ReadBytes = point.ReadBytes,
         };
+        message.LockedUntil = point.LockedUntil?.ToTimestamp();
         message.Disks.AddRange(point.Disks.Select(ToWire));
         message.Warnings.AddRange(point.Warnings);
         return message;

@@ -16,14 +16,19 @@ namespace OvirtDistributed.Server.Catalog;
 internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> contexts, IDataMover mover, RepositoryKeys keys, ILogger<PointCatalog> logger)
 {
     /// <summary>Adds or replaces a point; saved with <paramref name="context"/>. Idempotent.</summary>
-    public async Task PutAsync(ServerDbContext context, StoredRepository repository, ReadOnlyMemory<byte> manifest, CancellationToken cancellationToken) =>
-        await PutAsync(context, ToPoint(repository.Id, Read(manifest, await keys.OfAsync(repository, cancellationToken))), cancellationToken);
+    public async Task PutAsync(
+        ServerDbContext context, StoredRepository repository, ReadOnlyMemory<byte> manifest, DateTimeOffset? lockedUntil, CancellationToken cancellationToken)
+    {
+        var point = ToPoint(repository.Id, Read(manifest, await keys.OfAsync(repository, cancellationToken)));
+        point.LockedUntil = lockedUntil?.ToUniversalTime();
+        await PutAsync(context, point, cancellationToken);
+    }
 
     private static async Task PutAsync(ServerDbContext context, RestorePoint point, CancellationToken cancellationToken)
     {
         if (await context.RestorePoints.FindAsync([point.RepositoryId, point.Id], cancellationToken) is { } found)
         {
-            (point.Verified, point.Damage) = (found.Verified, found.Damage);
+            (point.Verified, point.Damage, point.LockedUntil) = (found.Verified, found.Damage, point.LockedUntil ?? found.LockedUntil);
             context.Entry(found).CurrentValues.SetValues(point);
             found.Disks = point.Disks;
         }
@@ -48,6 +53,13 @@ internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> co
         {
             // A point that cannot be read now is no point that is gone: what is known of it stays.
             var isKnown = known.Remove(found.PointId);
+            var lockedUntil = found.LockedUntil?.ToUniversalTime();
+            if (isKnown && lockedUntil is not null)
+            {
+                await context.RestorePoints.Where(row => row.RepositoryId == repository.Id && row.Id == found.PointId && row.LockedUntil != lockedUntil)
+                    .ExecuteUpdateAsync(set => set.SetProperty(row => row.LockedUntil, lockedUntil), cancellationToken);
+            }
+
             if (found.Problem.Length > 0)
             {
                 Log.ManifestUnreadable(logger, found.PointId, repository.Name, found.Problem);
@@ -59,6 +71,7 @@ internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> co
                 var point = ToPoint(repository.Id, Read(found.Manifest, content));
                 if (!isKnown)
                 {
+                    point.LockedUntil = lockedUntil;
                     context.RestorePoints.Add(point);
                 }
                 else if (nameless.Contains(point.Id) && point.VmName.Length > 0)

@@ -50,6 +50,9 @@ internal sealed class RestorePoint
 
     public string Damage { get; set; } = "";
 
+    /// <summary>The repository refuses to remove it before; null when it is not locked. What the repository said last: it decides.</summary>
+    public DateTimeOffset? LockedUntil { get; set; }
+
     public IReadOnlyList<RestorePointDisk> Disks { get; set; } = [];
 }
 

@@ -87,7 +87,7 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
                 },
                 deadline: Deadline(CommitLimit),
                 cancellationToken: cancellationToken);
-            return new CommittedPoint(point.PointId, point.Created, point.StoredBytes);
+            return new CommittedPoint(point.PointId, point.Created, point.StoredBytes, point.LockedUntil?.ToDateTimeOffset());
         });
 
     public Task AbortJobAsync(MoverAddress repository, Guid jobId, IReadOnlyList<Guid> taskIds, CancellationToken cancellationToken) =>
@@ -106,6 +106,12 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             new RemovePointRequest { Repository = repository.Repository, PointId = pointId },
             deadline: Deadline(CallLimit),
             cancellationToken: cancellationToken));
+
+    public Task<DateTimeOffset> LockPointAsync(MoverAddress repository, string pointId, TimeSpan period, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client => (await client.LockPointAsync(
+            new LockPointRequest { Repository = repository.Repository, PointId = pointId, Seconds = (long)period.TotalSeconds },
+            deadline: Deadline(CommitLimit),
+            cancellationToken: cancellationToken)).LockedUntil.ToDateTimeOffset());
 
     public async IAsyncEnumerable<ListedPoint> ListPointsAsync(
         MoverAddress repository, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -126,7 +132,7 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             }
 
             var point = call.ResponseStream.Current;
-            yield return new ListedPoint(point.PointId, point.Manifest.Memory, point.Problem);
+            yield return new ListedPoint(point.PointId, point.Manifest.Memory, point.Problem, point.LockedUntil?.ToDateTimeOffset());
         }
     }
 

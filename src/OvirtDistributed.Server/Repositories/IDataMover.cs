@@ -28,6 +28,10 @@ internal interface IDataMover
     /// <exception cref="MoverException">Refused while the point is locked or in use.</exception>
     Task RemovePointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken);
 
+    /// <summary>Locks a point for a time from now on, durably; an earlier, longer lock stays.</summary>
+    /// <returns>The end that holds now.</returns>
+    Task<DateTimeOffset> LockPointAsync(MoverAddress repository, string pointId, TimeSpan period, CancellationToken cancellationToken);
+
     /// <summary>Every point, also those whose manifest cannot be read.</summary>
     IAsyncEnumerable<ListedPoint> ListPointsAsync(MoverAddress repository, CancellationToken cancellationToken);
 
@@ -56,9 +60,9 @@ internal interface IDataMover
 internal sealed record MoverAddress(string Address, string Repository);
 
 /// <summary>A point of a repository. <see cref="Problem"/> says why <see cref="Manifest"/> is empty; it is empty itself when all is well.</summary>
-internal sealed record ListedPoint(string PointId, ReadOnlyMemory<byte> Manifest, string Problem);
+internal sealed record ListedPoint(string PointId, ReadOnlyMemory<byte> Manifest, string Problem, DateTimeOffset? LockedUntil = null);
 
-internal sealed record CommittedPoint(string PointId, bool Created, long StoredBytes);
+internal sealed record CommittedPoint(string PointId, bool Created, long StoredBytes, DateTimeOffset? LockedUntil = null);
 
 internal sealed record MoverRepositoryStatus(
     string RepositoryUid, bool Exists, bool Ready, string Problem, long Points, long StoredBytes, long FreeBytes, string Location, string Version)

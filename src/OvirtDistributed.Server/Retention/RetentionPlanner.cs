@@ -26,7 +26,7 @@ internal sealed class RetentionPlanner(IDbContextFactory<ServerDbContext> contex
             var rule = scope.Instead ?? rules.RuleOf(group.Key.Vm);
             var points = group.ToDictionary(point => point.Id, StringComparer.Ordinal);
             var candidates = points.Values.Select(point => new RetentionCandidate(
-                point.Id, point.Created, IsGood: point.Damage.Length == 0, PinReason: pins.GetValueOrDefault((point.RepositoryId, point.Id))));
+                point.Id, point.Created, IsGood: point.Damage.Length == 0, PinReason: pins.GetValueOrDefault((point.RepositoryId, point.Id)), LockedUntil: point.LockedUntil));
             planned.AddRange(RetentionCalculator.Decide(rule.Rule, candidates, now).Select(decision =>
                 new PlannedPoint(points[decision.Point.PointId], repositories[group.Key.RepositoryId], decision, rule.Name)));
         }

@@ -23,6 +23,7 @@ public sealed class OutputTests
         { "job-logs", $"job logs {Samples.JobId}" },
         { "point-list", "point list" },
         { "point-show", $"point show {Samples.PointId}" },
+        { "point-lock", $"point lock {Samples.PointId} --days 90" },
         { "status", "status" },
     };
 

@@ -33,18 +33,20 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers, 
             Locate(digests.Span, entries.AsSpan(0, digests.Length), kindAllowed);
             for (var attempt = 1; ; attempt++)
             {
-                var places = entries.AsSpan(0, digests.Length).ToArray();
                 try
                 {
-                    return await ReadAsync(digests, places, order, cancellationToken);
+                    return await ReadAsync(digests, entries, order, cancellationToken);
                 }
                 catch (RepositoryException failure) when (failure.Error == RepositoryError.Damaged && attempt < MostMoves)
                 {
                     // Garbage collection moves frames: the pack may have gone between the look-up and the read.
-                    if (index.Find(digests.Span, entries.AsSpan(0, digests.Length)) < digests.Length || entries.AsSpan(0, digests.Length).SequenceEqual(places))
+                    var moved = new IndexEntry[digests.Length];
+                    if (index.Find(digests.Span, moved) < digests.Length || entries.AsSpan(0, digests.Length).SequenceEqual(moved))
                     {
                         throw;
                     }
+
+                    moved.CopyTo(entries, 0);
                 }
             }
         }

@@ -33,7 +33,7 @@ internal sealed class CommitStep(IDataMover mover, RepositoryKeys keys, Manifest
         var stored = await mover.FindPointAsync(repository.Address(), point.PointId, cancellationToken)
             ?? throw new MoverException(MoverFailure.Damaged, $"The Data Mover committed point {point.PointId} but does not find it.");
         job.PointId = point.PointId;
-        await catalog.PutAsync(context.Database, repository, stored, cancellationToken);
+        await catalog.PutAsync(context.Database, repository, stored, point.LockedUntil, cancellationToken);
         context.Info($"restore point {point.PointId} committed");
         try
         {

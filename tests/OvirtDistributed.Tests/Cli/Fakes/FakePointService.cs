@@ -18,6 +18,9 @@ internal sealed class FakePointService(FakeInstallation installation) : PointSer
         installation.AnswerAsync(request, context, () => installation.Location
             ?? throw new OperatorException(FailureKind.NotFound, $"Restore point '{request.Point}' has no disk '{request.Disk}'."));
 
+    public override Task<LockPointResponse> LockPoint(LockPointRequest request, ServerCallContext context) => installation.AnswerAsync(
+        request, context, () => new LockPointResponse { PointId = Find(request.Point).Id, LockedUntil = Samples.Ago(TimeSpan.FromDays(-request.Days)) });
+
     private RestorePoint Find(string id) =>
         installation.Points.FirstOrDefault(point => point.Id.StartsWith(id, StringComparison.Ordinal))
         ?? throw new OperatorException(FailureKind.NotFound, $"Restore point '{id}' does not exist.");

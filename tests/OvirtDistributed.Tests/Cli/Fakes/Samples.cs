@@ -132,6 +132,7 @@ internal static class Samples
         ModeReason = "checkpoint is gone",
         TransportMode = "cbt",
         Consistency = "file-system",
+        LockedUntil = Ago(TimeSpan.FromDays(-30)),
         JobId = JobId,
         SizeBytes = 20L << 30,
         StoredBytes = 3L << 30,

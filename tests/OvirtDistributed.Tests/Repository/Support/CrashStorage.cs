@@ -14,6 +14,7 @@ internal sealed class CrashStorage : IStorageBackend
     private readonly Lock _gate = new();
     private readonly Dictionary<string, StoredObject> _objects = new(StringComparer.Ordinal);
     private readonly HashSet<string> _locks = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, DateTimeOffset> _retention = new(StringComparer.Ordinal);
     private int _operations;
     private bool _dead;
 
@@ -93,7 +94,22 @@ internal sealed class CrashStorage : IStorageBackend
     public Task<StorageObject?> FindAsync(string name, CancellationToken cancellationToken) => Task.FromResult(Do<StorageObject?>(
         $"find {name}", () => _objects.TryGetValue(name, out var item) ? new StorageObject(name, item.Bytes.Count) : null));
 
-    public Task<bool> ProtectAsync(string name, DateTimeOffset until, CancellationToken cancellationToken) => Task.FromResult(false);
+    /// <summary>Makes the storage one with object lock: it refuses to remove or replace what is protected at this time. Null: it cannot.</summary>
+    public TimeProvider? RetentionClock { get; set; }
+
+    public DateTimeOffset? ProtectedUntil(string name) => _retention.TryGetValue(name, out var until) ? until : null;
+
+    public Task<bool> ProtectAsync(string name, DateTimeOffset until, CancellationToken cancellationToken) => Task.FromResult(
+        RetentionClock is not null && Do($"protect {name}", () =>
+        {
+            if (!_objects.ContainsKey(name))
+            {
+                return false;
+            }
+
+            _retention[name] = _retention.TryGetValue(name, out var known) && known > until ? known : until;
+            return true;
+        }));
 
     public async IAsyncEnumerable<StorageObject> ListAsync(string folder, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -142,7 +158,10 @@ internal sealed class CrashStorage : IStorageBackend
             return new Appender(this, name, _objects[name]);
         }));
 
-    public Task DeleteAsync(string name, CancellationToken cancellationToken) => Task.FromResult(Do($"delete {name}", () => _objects.Remove(name)));
+    public Task DeleteAsync(string name, CancellationToken cancellationToken) => Task.FromResult(Do($"delete {name}", () =>
+        _retention.TryGetValue(name, out var until) && until > RetentionClock!.GetUtcNow()
+            ? throw new RepositoryException(RepositoryError.PointLocked, $"{name}: protected until {until:u}")
+            : _objects.Remove(name)));
 
     public Task<IAsyncDisposable?> TryLockAsync(string name, CancellationToken cancellationToken) =>
         Task.FromResult(Do<IAsyncDisposable?>($"lock {name}", () => _locks.Add(name) ? new HeldLock(this, name) : null));

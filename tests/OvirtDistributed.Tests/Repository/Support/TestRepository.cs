@@ -36,8 +36,9 @@ internal static class TestRepository
         return await OpenAsync(storage, cancellationToken);
     }
 
-    public static Task<RepositoryStore> OpenAsync(IStorageBackend storage, CancellationToken cancellationToken, RepositoryStoreOptions? options = null) =>
-        RepositoryStore.OpenAsync(storage, options ?? Options, TimeProvider.System, NullLogger<RepositoryStore>.Instance, cancellationToken);
+    public static Task<RepositoryStore> OpenAsync(
+        IStorageBackend storage, CancellationToken cancellationToken, RepositoryStoreOptions? options = null, TimeProvider? timeProvider = null) =>
+        RepositoryStore.OpenAsync(storage, options ?? Options, timeProvider ?? TimeProvider.System, NullLogger<RepositoryStore>.Instance, cancellationToken);
 
     public static WriteSessionRequest Request(string task, long token, TestDisk disk, string? basePoint = null, string backup = "backup-1") => new()
     {

@@ -53,6 +53,40 @@ public sealed class RetentionTests(PostgresServer postgres)
         Assert.Equal(points[2], Assert.Single(site.Mover.PointIds));
     }
 
+    [Fact]
+    public async Task LockedPoint_StaysAndThePlanSaysUntilWhen()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var points = await BackUpAsync(site, "vm", 3);
+        await site.Get<RetentionPolicies>().SetAsync("short", LastOne, isDefault: true, TestSite.Token);
+        await using (var context = await site.Get<IDbContextFactory<ServerDbContext>>().CreateDbContextAsync(TestSite.Token))
+        {
+            var point = await context.RestorePoints.AsNoTracking().SingleAsync(row => row.Id == points[0], TestSite.Token);
+            await site.Get<PointLocks>().LockAsync(point, await site.RepositoryAsync(), TimeSpan.FromDays(400), TestSite.Token);
+        }
+
+        var plan = await site.Get<RetentionPlanner>().PlanAsync(new RetentionScope(), TestSite.Token);
+        Assert.Contains(plan.Single(planned => planned.Point.Id == points[0]).Decision.Reasons, reason => reason.StartsWith("locked until", StringComparison.Ordinal));
+        await site.Get<RetentionRunner>().ApplyAsync(new RetentionScope(), TestSite.Token).WithinDeadline();
+        Assert.Equal([points[0], points[2]], site.Mover.PointIds.Order().ToList());
+        Assert.Equal(2, (await ListedAsync(site)).Count);
+    }
+
+    [Fact]
+    public async Task CatalogIsRebuilt_LocksAreKnownAgain()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var points = await BackUpAsync(site, "vm", 1);
+        var end = await site.Mover.LockPointAsync(new MoverAddress("", ""), points[0], TimeSpan.FromDays(3), TestSite.Token);
+        await using var context = await site.Get<IDbContextFactory<ServerDbContext>>().CreateDbContextAsync(TestSite.Token);
+        await context.RestorePoints.ExecuteDeleteAsync(TestSite.Token);
+
+        await site.Get<PointCatalog>().RebuildAsync(await site.RepositoryAsync(), TestSite.Token);
+
+        var point = await context.RestorePoints.AsNoTracking().SingleAsync(TestSite.Token);
+        Assert.True((end.ToUniversalTime() - point.LockedUntil!.Value).Duration() < TimeSpan.FromMilliseconds(1));
+    }
+
     private static async Task VerifyAsync(TestSite site, string pointId)
     {
         await using var context = await site.Get<IDbContextFactory<ServerDbContext>>().CreateDbContextAsync(TestSite.Token);

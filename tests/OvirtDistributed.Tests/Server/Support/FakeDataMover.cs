@@ -80,10 +80,28 @@ internal sealed class FakeDataMover : IDataMover
     public Task RemovePointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken)
     {
         Strike();
+        if (Locks.TryGetValue(pointId, out var until) && until > TimeProvider.System.GetUtcNow())
+        {
+            throw new MoverException(MoverFailure.Refused, $"point {pointId}: locked until {until:u}");
+        }
+
         var (job, _) = PointsByJob.FirstOrDefault(point => Read(point.Value).PointId == pointId);
         PointsByJob.Remove(job);
         return Task.CompletedTask;
     }
+
+    /// <summary>The ends of locks; also those of points that are still to be committed.</summary>
+    public Dictionary<string, DateTimeOffset> Locks { get; } = new(StringComparer.Ordinal);
+
+    public Task<DateTimeOffset> LockPointAsync(MoverAddress repository, string pointId, TimeSpan period, CancellationToken cancellationToken)
+    {
+        Strike();
+        var until = TimeProvider.System.GetUtcNow() + period;
+        Locks[pointId] = Locks.TryGetValue(pointId, out var known) && known > until ? known : until;
+        return Task.FromResult(Locks[pointId]);
+    }
+
+    private DateTimeOffset? LockOf(string pointId) => Locks.TryGetValue(pointId, out var until) ? until : null;
 
     public async IAsyncEnumerable<ListedPoint> ListPointsAsync(MoverAddress repository, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -91,7 +109,7 @@ internal sealed class FakeDataMover : IDataMover
         {
             await Task.Yield();
             var id = Read(point).PointId;
-            yield return Unreadable.Contains(id) ? new ListedPoint(id, default, "the manifest was made unreadable") : new ListedPoint(id, point, "");
+            yield return Unreadable.Contains(id) ? new ListedPoint(id, default, "the manifest was made unreadable") : new ListedPoint(id, point, "", LockOf(id));
         }
     }
 
