@@ -14,6 +14,7 @@ using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Ledger;
@@ -125,6 +126,7 @@ public static class ServerHost
         services.AddSingleton<EngineCleanup>();
         services.AddSingleton<TaskSettlement>();
         services.AddSingleton<JobAdmission>();
+        services.AddSingleton<CopyAdmission>();
         services.AddSingleton<JobQueries>();
         services.AddSingleton<WorkerRegistry>();
         services.AddSingleton<WorkerCalls>();
@@ -141,6 +143,8 @@ public static class ServerHost
         services.AddSingleton<IJobStep, CreateVmStep>();
         services.AddSingleton<IJobStep, CompleteVmStep>();
         services.AddSingleton<IJobStep, StartVmStep>();
+        services.AddSingleton<IJobStep, PrepareCopyStep>();
+        services.AddSingleton<IJobStep, CommitCopyStep>();
         foreach (var kind in Enum.GetValues<JobKind>())
         {
             services.AddSingleton<IJobStep>(provider => ActivatorUtilities.CreateInstance<CopyStep>(provider, kind));

@@ -19,11 +19,13 @@ internal static class WorkerServices
     {
         // Input segments and output buffers of all slots.
         var buffers = new BufferPool(options.Slots * options.Pipeline.EffectiveSegments);
+        var backup = new DiskBackup(options.Pipeline, buffers, tls, time, loggers.CreateLogger<DiskBackup>());
         var executor = new TaskExecutor(
             options.EffectiveId.ToString("D"),
             new ImageIoConnector(options.Pipeline, time, loggers.CreateLogger<ImageIoClient>()),
-            new DiskBackup(options.Pipeline, buffers, tls, time, loggers.CreateLogger<DiskBackup>()),
-            new DiskRestore(options.Pipeline, tls, time, loggers.CreateLogger<DiskRestore>()));
+            backup,
+            new DiskRestore(options.Pipeline, tls, time, loggers.CreateLogger<DiskRestore>()),
+            new DiskCopy(options.Pipeline, backup, tls, time));
         return new WorkerAgent(options, server, bus, executor, time, loggers);
     }
 }

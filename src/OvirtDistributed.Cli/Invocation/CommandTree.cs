@@ -70,6 +70,7 @@ internal static class CommandTree
             new PointPinCommand(runner),
             new PointUnpinCommand(runner),
             new PointLockCommand(runner),
+            new PointCopyCommand(runner),
             new PointVerifyCommand(runner),
             new PointRemoveCommand(runner)));
         root.Add(Group(

@@ -21,6 +21,7 @@ internal static class JobText
     {
         JobKind.Backup => "backup",
         JobKind.Restore => "restore",
+        JobKind.Copy => "copy",
         _ => "job",
     };
 

@@ -52,7 +52,7 @@ internal static class JobSummary
             return;
         }
 
-        if (job.Kind == JobKind.Backup && job.PointId.Length > 0)
+        if (job.Kind is JobKind.Backup or JobKind.Copy && job.PointId.Length > 0)
         {
             output.Line($"  restore point {Cell.Printable(job.PointId)}");
         }

@@ -4,12 +4,13 @@ using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Jobs.Restore;
 using Wire = OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Server.Admin;
 
-internal sealed class JobAdminService(JobAdmission admission, JobQueries queries, JobSignal signal, TimeProvider time) : Wire.JobService.JobServiceBase
+internal sealed class JobAdminService(JobAdmission admission, CopyAdmission copies, JobQueries queries, JobSignal signal, TimeProvider time) : Wire.JobService.JobServiceBase
 {
     // Progress comes from workers through any server; the signal only makes it quicker on this one.
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
@@ -42,6 +43,13 @@ internal sealed class JobAdminService(JobAdmission admission, JobQueries queries
             },
             context.CancellationToken);
         return new Wire.RestoreVmResponse { Job = await queries.GetAsync(id, context.CancellationToken) };
+    }
+
+    public override async Task<Wire.CopyPointsResponse> CopyPoints(Wire.CopyPointsRequest request, ServerCallContext context)
+    {
+        var ids = await copies.AdmitAsync(
+            new CopyRequest([.. request.Points], request.Repository, request.BytesPerSecond, request.Cluster, request.RequestId), context.CancellationToken);
+        return new Wire.CopyPointsResponse { Jobs = { await queries.GetAsync(ids, context.CancellationToken) } };
     }
 
     public override async Task<Wire.ListJobsResponse> ListJobs(Wire.ListJobsRequest request, ServerCallContext context) =>

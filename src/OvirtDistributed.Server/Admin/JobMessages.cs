@@ -16,7 +16,7 @@ internal static class JobMessages
         var message = new Wire.Job
         {
             Id = job.Id.ToString("D"),
-            Kind = job.Kind == JobKind.Backup ? Wire.JobKind.Backup : Wire.JobKind.Restore,
+            Kind = KindOf(job.Kind),
             Outcome = OutcomeOf(job.Outcome),
             State = Words(job.State.ToString()),
             Manager = manager,
@@ -86,7 +86,9 @@ internal static class JobMessages
         return progress;
     }
 
-    private static string ModeOf(Job job) => job.Backup is null || job.State == JobState.Preparing ? ""
+    private static string ModeOf(Job job) => job.Copy is not null && job.Tasks.Count > 0
+        ? (job.Tasks.Any(task => task.Incremental) ? "incremental" : "full")
+        : job.Backup is null || job.State == JobState.Preparing ? ""
         : job.Tasks.Count > 0 ? (job.Tasks.Any(task => task.Incremental) ? "incremental" : "full")
         : job.Backup.Incremental ? "incremental" : "full";
 
@@ -95,6 +97,14 @@ internal static class JobMessages
         || job.State is JobState.Finalizing or JobState.PruningCheckpoints or JobState.Succeeded or JobState.Warning
             ? job.PointId ?? ""
             : "";
+
+    private static Wire.JobKind KindOf(JobKind kind) => kind switch
+    {
+        JobKind.Backup => Wire.JobKind.Backup,
+        JobKind.Restore => Wire.JobKind.Restore,
+        JobKind.Copy => Wire.JobKind.Copy,
+        _ => Wire.JobKind.Unspecified,
+    };
 
     private static Wire.JobOutcome OutcomeOf(JobOutcome outcome) => outcome switch
     {

@@ -19,6 +19,10 @@ internal static class PointFacts
     public const string Ovf = "ovf";
     public const string ModeReason = "mode.reason";
     public const string Warnings = "warnings";
+
+    /// <summary>Of a copy: the point it was made from, and the repository (its own id) that one was in.</summary>
+    public const string CopyOf = "copy.of";
+    public const string CopyFrom = "copy.from";
     public const string TraceParent = "trace.parent";
 
     public const string Read = "read_bytes";

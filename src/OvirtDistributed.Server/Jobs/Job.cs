@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Jobs.Restore;
 
 namespace OvirtDistributed.Server.Jobs;
@@ -31,6 +32,8 @@ internal sealed class Job
     public BackupDetails? Backup { get; set; }
 
     public RestoreDetails? Restore { get; set; }
+
+    public CopyDetails? Copy { get; set; }
 
     /// <summary>Why it failed, or what needs attention.</summary>
     public string Message { get; set; } = "";

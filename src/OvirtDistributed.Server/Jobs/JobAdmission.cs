@@ -247,7 +247,8 @@ internal sealed class JobAdmission(
             pair => NameLookup.Resolve(profiles, $"networks[{pair.Key}]", "vNIC profile", pair.Value, profile => profile.Name, profile => profile.Id).Id);
     }
 
-    private Job NewJob(JobKind kind, Guid managerId, Guid vmId, string vmName, Guid repositoryId, Guid clusterId, Action<Job> fill)
+    /// <summary>A job in its first state; not saved.</summary>
+    internal Job NewJob(JobKind kind, Guid managerId, Guid vmId, string vmName, Guid repositoryId, Guid clusterId, Action<Job> fill)
     {
         var now = time.GetUtcNow();
         var job = new Job
@@ -273,7 +274,8 @@ internal sealed class JobAdmission(
         ? id
         : $"00-{ActivityTraceId.CreateRandom()}-{ActivitySpanId.CreateRandom()}-00";
 
-    private static async Task<IReadOnlyList<Guid>?> FindHandledAsync(ServerDbContext context, string requestId, CancellationToken cancellationToken)
+    /// <summary>The jobs of a request that came before; null for a new one.</summary>
+    internal static async Task<IReadOnlyList<Guid>?> FindHandledAsync(ServerDbContext context, string requestId, CancellationToken cancellationToken)
     {
         if (requestId.Length > MaxRequestIdLength)
         {
@@ -285,7 +287,8 @@ internal sealed class JobAdmission(
             : (await context.HandledRequests.AsNoTracking().FirstOrDefaultAsync(row => row.RequestId == requestId, cancellationToken))?.JobIds;
     }
 
-    private async Task<IReadOnlyList<Guid>> SaveAsync(ServerDbContext context, List<Job> jobs, string requestId, CancellationToken cancellationToken)
+    /// <summary>Saves jobs and wakes the runner; the same request twice is answered with its first jobs.</summary>
+    internal async Task<IReadOnlyList<Guid>> SaveAsync(ServerDbContext context, List<Job> jobs, string requestId, CancellationToken cancellationToken)
     {
         var ids = jobs.Select(job => job.Id).ToList();
         context.Jobs.AddRange(jobs);

@@ -6,4 +6,7 @@ internal enum JobKind
 {
     Backup,
     Restore,
+
+    /// <summary>A restore point goes to another repository.</summary>
+    Copy,
 }

@@ -17,7 +17,7 @@ internal enum JobState
     /// <summary>Tasks are offered, leased and worked on.</summary>
     Copying,
 
-    /// <summary>Backup: the manifest becomes a restore point.</summary>
+    /// <summary>Backup and copy: the manifest becomes a restore point.</summary>
     Committing,
 
     /// <summary>Backup: the engine's backup is ended.</summary>

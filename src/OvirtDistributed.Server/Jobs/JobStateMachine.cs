@@ -55,11 +55,27 @@ internal sealed class JobStateMachine
         machine.Ends(JobState.Succeeded, JobState.Warning, JobState.Failed, JobState.Cancelled);
     });
 
+    /// <summary>prepare → copy → commit; nothing of it is on the engine.</summary>
+    public static JobStateMachine Copy { get; } = Define(JobKind.Copy, machine =>
+    {
+        machine.In(Preparing).On(Prepared, Copying).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(Copying).On(TasksDone, Committing).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(Committing).On(Committed, JobState.Succeeded).On(FramesMissing, Copying).On(StepFailed, Undoing).IgnoreRest();
+        machine.In(Undoing).On(Undone, JobState.Failed).On(UndoneAfterCancel, JobState.Cancelled).On(StepFailed, JobState.Failed).IgnoreRest();
+        machine.Ends(JobState.Succeeded, JobState.Failed, JobState.Cancelled);
+    });
+
     public JobKind Kind { get; }
 
     public FrozenSet<JobState> States { get; }
 
-    public static JobStateMachine For(JobKind kind) => kind == JobKind.Backup ? Backup : Restore;
+    public static JobStateMachine For(JobKind kind) => kind switch
+    {
+        JobKind.Backup => Backup,
+        JobKind.Restore => Restore,
+        JobKind.Copy => Copy,
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No such kind of job."),
+    };
 
     public static bool IsEnd(JobState state) => state is JobState.Succeeded or JobState.Warning or JobState.Failed or JobState.Cancelled;
 

@@ -69,7 +69,7 @@ internal sealed class UndoStep(
             }
         }
 
-        if (kind == JobKind.Backup)
+        if (kind is JobKind.Backup or JobKind.Copy)
         {
             var repository = await context.Database.RepositoryOfAsync(job, cancellationToken);
             await mover.AbortJobAsync(repository.Address(), job.Id, [.. job.Tasks.Select(task => task.Id)], cancellationToken);

@@ -7,14 +7,23 @@ using OvirtDistributed.Server.Repositories;
 
 namespace OvirtDistributed.Server.Leases;
 
+/// <summary>The disk that is copied: its repository, its root and, where the copy builds on an earlier one, the root of the earlier point.</summary>
+internal sealed record CopyOrigin(MoverAddress Mover, RepositoryKey? Key, RestorePointDisk Disk, RestorePointDisk? BaseDisk)
+{
+    public override string ToString() => $"CopyOrigin {Mover}";
+}
+
 /// <summary>Everything a worker needs for one attempt. Holds URLs that are credentials.</summary>
-internal sealed record AttemptOrder(Jobs.Job Job, Jobs.DiskTask Task, Guid DiskId, MoverAddress Mover, EngineTransfer Transfer, EngineAccess Access)
+internal sealed record AttemptOrder(Jobs.Job Job, Jobs.DiskTask Task, Guid DiskId, MoverAddress Mover, EngineTransfer? Transfer, EngineAccess? Access)
 {
     /// <summary>The key of an encrypted repository.</summary>
     public RepositoryKey? Key { get; init; }
 
     /// <summary>Backup: the disk in the base point. Restore: the disk in the restore point. As the authenticated manifest says.</summary>
     public RestorePointDisk? Source { get; init; }
+
+    /// <summary>Copy: where the disk is read from.</summary>
+    public CopyOrigin? Origin { get; init; }
 
     public override string ToString() => $"AttemptOrder of task {Task.Id} attempt {Task.Attempt}";
 }

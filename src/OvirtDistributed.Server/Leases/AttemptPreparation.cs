@@ -37,6 +37,16 @@ internal sealed class AttemptPreparation(
         var repository = await context.RepositoryOfAsync(job, cancellationToken);
         var key = await keys.RequireKeyAsync(repository, cancellationToken);
         var source = await FindSourceAsync(context, job, task, cancellationToken);
+        if (job.Kind == JobKind.Copy)
+        {
+            return new AttemptOrder(job, task, task.DiskId, repository.Address(), Transfer: null, Access: null)
+            {
+                Key = key,
+                Source = source,
+                Origin = await FindOriginAsync(context, job, task, cancellationToken),
+            };
+        }
+
         var access = await engines.OpenAsync(job.ManagerId, cancellationToken);
         var owner = new LedgerOwner(job.ManagerId, job.Id, task.Id, task.Attempt);
 
@@ -51,9 +61,31 @@ internal sealed class AttemptPreparation(
 
     private static async Task<RestorePointDisk?> FindSourceAsync(ServerDbContext context, Job job, DiskTask task, CancellationToken cancellationToken)
     {
-        var pointId = job.Kind == JobKind.Restore ? job.Restore!.PointId : task.Incremental ? job.Backup!.BasePointId : null;
-        var point = await context.RestorePoints.AsNoTracking().FirstOrDefaultAsync(row => row.RepositoryId == job.RepositoryId && row.Id == pointId, cancellationToken);
-        return point?.Disks.FirstOrDefault(disk => disk.Id == task.DiskId);
+        var pointId = job.Kind switch
+        {
+            JobKind.Restore => job.Restore!.PointId,
+            JobKind.Copy => task.Incremental ? job.Copy!.BasePointId : null,
+            _ => task.Incremental ? job.Backup!.BasePointId : null,
+        };
+        return await FindDiskAsync(context, job.RepositoryId, pointId, task.DiskId, cancellationToken);
+    }
+
+    private async Task<CopyOrigin> FindOriginAsync(ServerDbContext context, Job job, DiskTask task, CancellationToken cancellationToken)
+    {
+        var details = job.Copy!;
+        var repository = await context.Repositories.AsNoTracking().FirstOrDefaultAsync(row => row.Id == details.SourceRepositoryId, cancellationToken)
+            ?? throw new MoverException(MoverFailure.NotFound, $"The repository {details.SourceRepositoryId} that the point is in is not known any more.");
+        var disk = await FindDiskAsync(context, repository.Id, details.SourcePointId, task.DiskId, cancellationToken)
+            ?? throw new MoverException(MoverFailure.NotFound, $"Restore point {details.SourcePointId} with disk {task.DiskAlias} is not in repository {repository.Name} any more.");
+        var baseDisk = task.Incremental ? await FindDiskAsync(context, repository.Id, details.SourceBasePointId, task.DiskId, cancellationToken) : null;
+        return new CopyOrigin(repository.Address(), await keys.RequireKeyAsync(repository, cancellationToken), disk, baseDisk);
+    }
+
+    private static async Task<RestorePointDisk?> FindDiskAsync(
+        ServerDbContext context, Guid repositoryId, string? pointId, Guid diskId, CancellationToken cancellationToken)
+    {
+        var point = await context.RestorePoints.AsNoTracking().FirstOrDefaultAsync(row => row.RepositoryId == repositoryId && row.Id == pointId, cancellationToken);
+        return point?.Disks.FirstOrDefault(disk => disk.Id == diskId);
     }
 
     private async Task<Guid> PrepareDiskAsync(IEngine engine, Job job, DiskTask task, LedgerOwner owner, CancellationToken cancellationToken)

@@ -4,9 +4,13 @@ using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Contracts.Mover.V1;
+using OvirtDistributed.Repository.Encryption;
+using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Leases;
+using OvirtDistributed.Server.Repositories;
 
 namespace OvirtDistributed.Server.Workers;
 
@@ -25,33 +29,63 @@ internal static class OrderMessages
             DiskId = order.DiskId.ToString("D"),
             DiskAlias = order.Task.DiskAlias,
             DiskSizeBytes = order.Task.SizeBytes,
-            Mover = new MoverTarget
-            {
-                Address = order.Mover.Address,
-                Repository = order.Mover.Repository,
-                RepositoryKey = ByteString.CopyFrom(order.Key is null ? [] : order.Key.Secret),
-                KeySetId = order.Key?.KeySetId.ToString("D") ?? "",
-            },
+            Mover = TargetOf(order.Mover, order.Key),
         };
-        var source = TransferOf(order, options);
-        if (order.Job.Kind == JobKind.Backup)
+        switch (order.Job.Kind)
         {
-            message.Backup = BackupOf(order, source);
-        }
-        else
-        {
-            message.Restore = new RestoreDiskOrder
-            {
-                PointId = order.Job.Restore!.PointId,
-                SourceDiskId = order.Task.DiskId.ToString("D"),
-                ImageTransfer = source,
-                TargetIsZero = order.Task.Plan!.ReadsAsZero,
-                VerifyChecksum = order.Job.Restore.Verify,
-                Root = RootOf(order),
-            };
+            case JobKind.Backup:
+                message.Backup = BackupOf(order, TransferOf(order, options));
+                break;
+            case JobKind.Restore:
+                message.Restore = RestoreOf(order, TransferOf(order, options));
+                break;
+            case JobKind.Copy:
+                message.BytesPerSecond = order.Job.Copy!.BytesPerSecond;
+                message.Copy = CopyOf(order, order.Job.Copy);
+                break;
         }
 
         return message;
+    }
+
+    private static MoverTarget TargetOf(MoverAddress mover, RepositoryKey? key) => new()
+    {
+        Address = mover.Address,
+        Repository = mover.Repository,
+        RepositoryKey = ByteString.CopyFrom(key is null ? [] : key.Secret),
+        KeySetId = key?.KeySetId.ToString("D") ?? "",
+    };
+
+    private static RestoreDiskOrder RestoreOf(AttemptOrder order, ImageTransferSource source) => new()
+    {
+        PointId = order.Job.Restore!.PointId,
+        SourceDiskId = order.Task.DiskId.ToString("D"),
+        ImageTransfer = source,
+        TargetIsZero = order.Task.Plan!.ReadsAsZero,
+        VerifyChecksum = order.Job.Restore.Verify,
+        Root = RootOf(order.Source),
+    };
+
+    private static CopyDiskOrder CopyOf(AttemptOrder order, CopyDetails details)
+    {
+        var origin = order.Origin!;
+        var incremental = order.Task.Incremental && origin.BaseDisk is not null && order.Source is not null;
+        return new CopyDiskOrder
+        {
+            Source = TargetOf(origin.Mover, origin.Key),
+            SourcePointId = details.SourcePointId,
+            SourceRoot = RootOf(origin.Disk),
+            SourceBasePointId = incremental ? details.SourceBasePointId : "",
+            SourceBaseRoot = incremental ? RootOf(origin.BaseDisk) : null,
+            Target = new BackupDiskOrder
+            {
+                TransportMode = "copy",
+                Incremental = incremental,
+                EngineBackupId = $"copy-{details.SourcePointId}",
+                BasePointId = incremental ? details.BasePointId : "",
+                BaseRoot = RootOf(order.Source),
+            },
+        };
     }
 
     private static BackupDiskOrder BackupOf(AttemptOrder order, ImageTransferSource source)
@@ -64,7 +98,7 @@ internal static class OrderMessages
             EngineBackupId = details.EngineBackupId!.Value.ToString("D"),
             BasePointId = order.Task.Incremental ? details.BasePointId ?? "" : "",
             ImageTransfer = source,
-            BaseRoot = RootOf(order),
+            BaseRoot = RootOf(order.Source),
             Compression = details.Compression switch
             {
                 "fast" => Compression.Fast,
@@ -75,18 +109,18 @@ internal static class OrderMessages
         };
     }
 
-    private static DiskRoot? RootOf(AttemptOrder order) => order.Source is not { } disk
+    private static DiskRoot? RootOf(RestorePointDisk? point) => point is not { } disk
         ? null
         : new DiskRoot { Digest = ByteString.CopyFrom(disk.RootDigest), Levels = disk.RootLevels, SizeBytes = disk.SizeBytes };
 
     private static ImageTransferSource TransferOf(AttemptOrder order, ServerOptions options) => new()
     {
-        TransferUrl = order.Transfer.TransferUrl ?? "",
-        ProxyUrl = order.Transfer.ProxyUrl ?? "",
-        HostCaPem = order.Access.HostCaPem,
-        ProxyCaPem = order.Access.ProxyCaPem,
+        TransferUrl = order.Transfer!.TransferUrl ?? "",
+        ProxyUrl = order.Transfer!.ProxyUrl ?? "",
+        HostCaPem = order.Access!.HostCaPem,
+        ProxyCaPem = order.Access!.ProxyCaPem,
         MaxConnections = options.TransferConnections,
         InactivityTimeout = options.TransferInactivity.ToDuration(),
-        HostAddresses = { order.Access.HostAddresses.ToDictionary() },
+        HostAddresses = { order.Access!.HostAddresses.ToDictionary() },
     };
 }

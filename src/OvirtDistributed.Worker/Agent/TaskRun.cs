@@ -72,7 +72,7 @@ internal sealed partial class TaskRun : IDisposable
         }
 
         _lease.Extend(sentTimestamp, lease);
-        _control.Rate.BytesPerSecond = directive.BytesPerSecond;
+        _control.Throttle(directive.BytesPerSecond);
         if (directive.Cancel)
         {
             Stop(StopReason.Cancelled);

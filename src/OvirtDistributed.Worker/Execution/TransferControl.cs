@@ -8,4 +8,22 @@ internal sealed class TransferControl(TimeProvider time)
     public TransferMeter Meter { get; } = new(time);
 
     public RateLimit Rate { get; } = new(time);
+
+    /// <summary>The order's own limit in bytes a second, 0 = none. What a heartbeat says later can only be lower.</summary>
+    public long OrderedRate
+    {
+        get;
+        set
+        {
+            field = value;
+            Throttle(0);
+        }
+    }
+
+    /// <summary>Obeys a heartbeat's limit; 0 = none but the order's.</summary>
+    public void Throttle(long bytesPerSecond) => Rate.BytesPerSecond = (bytesPerSecond, OrderedRate) switch
+    {
+        ( > 0, > 0) => Math.Min(bytesPerSecond, OrderedRate),
+        _ => Math.Max(bytesPerSecond, OrderedRate),
+    };
 }

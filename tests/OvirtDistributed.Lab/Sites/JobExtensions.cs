@@ -12,7 +12,7 @@ public static class JobExtensions
     public static async Task<Job> StartBackupAsync(this LabSite site, string vm, bool full, CancellationToken cancellationToken)
     {
         var reply = await site.Admin.Jobs.RunBackupAsync(
-            new RunBackupRequest { Vms = { vm }, Full = full, RequestId = Guid.NewGuid().ToString() }, cancellationToken: cancellationToken);
+            new RunBackupRequest { Vms = { vm }, Repository = LabSite.RepositoryName, Full = full, RequestId = Guid.NewGuid().ToString() }, cancellationToken: cancellationToken);
         return reply.Jobs.Single();
     }
 

@@ -26,7 +26,8 @@ internal sealed class CommitStep(IDataMover mover, RepositoryKeys keys, Manifest
         }
         catch (MoverException failure) when (failure.Failure == MoverFailure.MissingFrames && job.Backup!.RefusedCommits < MostRefusals)
         {
-            return SendAgain(context, failure.Message);
+            job.Backup = job.Backup! with { RefusedCommits = job.Backup.RefusedCommits + 1 };
+            return CommitRefusal.SendAgain(context, failure.Message);
         }
 
         // The repository's own copy is what counts: a repeated commit answers the first one's point.
@@ -45,21 +46,5 @@ internal sealed class CommitStep(IDataMover mover, RepositoryKeys keys, Manifest
         }
 
         return StepResult.Next(JobEvent.Committed);
-    }
-
-    /// <summary>The engine's backup still stands: each disk gets one more attempt, which sends what its map needs and the repository lacks.</summary>
-    private static StepResult SendAgain(StepContext context, string reason)
-    {
-        var job = context.Job;
-        job.Backup = job.Backup! with { RefusedCommits = job.Backup.RefusedCommits + 1 };
-        context.Warning($"the restore point could not be committed, its disks are gone through again: {reason}");
-        foreach (var task in job.Tasks)
-        {
-            task.State = TaskState.Recovering;
-            task.Ended = null;
-            task.Message = "the repository lacks objects of this disk";
-        }
-
-        return StepResult.Next(JobEvent.FramesMissing);
     }
 }

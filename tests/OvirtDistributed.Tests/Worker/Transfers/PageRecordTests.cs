@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using Microsoft.Extensions.Logging.Abstractions;
-using OvirtDistributed.Ovirt.ImageIo;
 using OvirtDistributed.Tests.Shared;
-using OvirtDistributed.Worker.Execution;
-using OvirtDistributed.Worker.Pipeline;
-using OvirtDistributed.Worker.Restore;
-using OvirtDistributed.Worker.Transports.ImageIo;
 using Xunit;
 
 namespace OvirtDistributed.Tests.Worker.Transfers;
@@ -24,11 +18,7 @@ public sealed class PageRecordTests
         await using var server = await ImageServer.StartAsync(image);
 
         // A clock that stands still: the pause after the first record never ends by itself.
-        var worker = new TaskExecutor(
-            "worker-1",
-            new ImageIoConnector(site.Options, TimeProvider.System, NullLogger<ImageIoClient>.Instance),
-            new DiskBackup(site.Options, new BufferPool(16), tls: null, new ManualTimeProvider(), NullLogger<DiskBackup>.Instance),
-            new DiskRestore(site.Options, tls: null, TimeProvider.System, NullLogger<DiskRestore>.Instance));
+        var worker = site.NewWorker(time: new ManualTimeProvider());
         var (result, _) = await site.RunAsync(site.BackupOrder(server), worker);
 
         Assert.Equal(image.Size, result.Root.SizeBytes);

@@ -72,11 +72,18 @@ internal sealed class TransferSite : IAsyncDisposable
     public string NewTask() => $"task-{Interlocked.Increment(ref _tasks)}";
 
     /// <summary>A worker's executor: another instance shares nothing with the first.</summary>
-    public ITaskExecutor NewWorker(string id = "worker-1") => new TaskExecutor(
-        id,
-        new ImageIoConnector(Options, TimeProvider.System, NullLogger<ImageIoClient>.Instance),
-        new DiskBackup(Options, new BufferPool(16), tls: null, TimeProvider.System, NullLogger<DiskBackup>.Instance),
-        new DiskRestore(Options, tls: null, TimeProvider.System, NullLogger<DiskRestore>.Instance));
+    /// <param name="id">Its id.</param>
+    /// <param name="time">The clock of its backups; null = the real one.</param>
+    public ITaskExecutor NewWorker(string id = "worker-1", TimeProvider? time = null)
+    {
+        var backup = new DiskBackup(Options, new BufferPool(16), tls: null, time ?? TimeProvider.System, NullLogger<DiskBackup>.Instance);
+        return new TaskExecutor(
+            id,
+            new ImageIoConnector(Options, TimeProvider.System, NullLogger<ImageIoClient>.Instance),
+            backup,
+            new DiskRestore(Options, tls: null, TimeProvider.System, NullLogger<DiskRestore>.Instance),
+            new DiskCopy(Options, backup, tls: null, TimeProvider.System));
+    }
 
     public TaskOrder BackupOrder(ImageServer image, string? taskId = null, long token = 1, string? basePoint = null, string engineBackup = "backup-1") => new()
     {
