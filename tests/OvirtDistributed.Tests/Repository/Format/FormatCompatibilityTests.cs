@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 using OvirtDistributed.Repository.Encryption;
+using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Reading;
 using OvirtDistributed.Repository.Storage;
 using OvirtDistributed.Repository.Store;
+using OvirtDistributed.Repository.Store.Collection;
 using OvirtDistributed.Tests.Repository.Support;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
@@ -41,6 +43,19 @@ public sealed class FormatCompatibilityTests
     [Fact]
     public void EveryFrozenFolder_IsTested() => Assert.Equal(
         new[] { Plain, Encrypted }, Directory.GetDirectories(Fixture.FrozenFolder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+
+    [Theory]
+    [MemberData(nameof(Frozen))]
+    public void AFixture_HoldsFramesOfEveryKindAndCompression(string name)
+    {
+        using var fixture = Fixture.CopyFrozen(name);
+        var headers = FrameEditor.Headers(fixture).ToList();
+        Assert.Equal([FrameKind.Chunk, FrameKind.MapPage, FrameKind.MapNode, FrameKind.Metadata], headers.Select(header => header.Kind).Distinct().Order());
+        Assert.Equal(
+            [FrameCompression.None, FrameCompression.Zstd, FrameCompression.Lz4],
+            headers.Where(header => header.Kind == FrameKind.Chunk).Select(header => header.Compression).Distinct().Order());
+        Assert.Equal(name == Encrypted, headers.Any(header => header.Flags == FrameFlags.Encrypted));
+    }
 
     [Theory]
     [MemberData(nameof(Frozen))]
@@ -117,6 +132,43 @@ public sealed class FormatCompatibilityTests
         Assert.Equal(2, session.CompletedPages.Count);
     }
 
+    [Theory]
+    [MemberData(nameof(Frozen))]
+    public async Task ATombstoneOfAnOlderProgram_IsCarriedOut_AndNothingElseGoes(string name)
+    {
+        using var fixture = Fixture.CopyFrozen(name);
+        await using var storage = LocalStorage.Open(fixture.Repository);
+        await using var store = await TestRepository.OpenAsync(storage, _token).WithinDeadline();
+        var packs = fixture.Packs().Count();
+        var report = await store.CollectAsync(new GcOptions { RewriteBelow = 0, Grace = TimeSpan.Zero }, null, _token).WithinDeadline();
+        Assert.Equal((1, 1, packs - 1), (report.RemovedPacks, report.Journals, fixture.Packs().Count()));
+        await ReadAllAsync(fixture, store);
+    }
+
+    [Theory]
+    [MemberData(nameof(Frozen))]
+    public async Task EveryMemberOfAFrozenManifest_KeepsItsName(string name)
+    {
+        using var fixture = Fixture.CopyFrozen(name);
+        await using var storage = LocalStorage.Open(fixture.Repository);
+        await using var store = await TestRepository.OpenAsync(storage, _token).WithinDeadline();
+        var keys = await fixture.KeysAsync(store, _token).WithinDeadline();
+        var full = await ReadManifestAsync(store, keys, SampleRepository.Full).WithinDeadline();
+        var next = await ReadManifestAsync(store, keys, SampleRepository.Incremental).WithinDeadline();
+        Assert.Equal((PointKind.Full, "no checkpoint", null), (full.Kind, full.FallbackReason, full.FromCheckpointId));
+        Assert.Equal((PointKind.Incremental, null, "checkpoint-0", "checkpoint-1"), (next.Kind, next.FallbackReason, next.FromCheckpointId, next.CheckpointId));
+        Assert.Equal(("cbt", "backup-1", "0af7651916cd43dd8448eb211c80319c"), (next.TransportMode, next.EngineBackupId, next.TraceId));
+        Assert.Equal((PointConsistency.FileSystemConsistent, "frozen by the guest agent"), (next.Consistency, next.ConsistencyDetail));
+        Assert.Equal(("direct LUN", "Default", 123_456), (next.SkippedDisks["disk-lun"], next.Properties["cluster"], next.Statistics["bytesRead"]));
+        Assert.Equal(("copy", TimeSpan.FromSeconds(5)), (next.Stages[0].Name, next.Stages[0].Ended - next.Stages[0].Started));
+        Assert.Equal(new DateTimeOffset(2026, 11, 27, 12, 0, 1, 123, TimeSpan.Zero).AddTicks(4567), next.Created);
+        var disk = next.Disks[0];
+        Assert.Equal(("alias of system", "cow", true, "nfs", "domain-1"), (disk.Alias, disk.Format, disk.Sparse, disk.StorageType, disk.StorageDomainId));
+        Assert.Equal(("virtio_scsi", true, PointKind.Incremental, SampleRepository.Full), (disk.Interface, disk.Bootable, disk.Kind, disk.BasePointId));
+        Assert.Equal(("task-system-point-full", 4096, "gold"), (disk.TaskId, disk.Statistics["bytesRead"], disk.Properties["profile"]));
+        Assert.Equal(("no checkpoint", "application/xml"), (full.Disks[0].FallbackReason, full.Blobs[0].ContentType));
+    }
+
     [Fact]
     public async Task EverySlotOfAFrozenRepository_Opens()
     {
@@ -156,7 +208,7 @@ public sealed class FormatCompatibilityTests
         foreach (var point in fixture.Expectation.Points)
         {
             await using var session = await store.OpenReadSessionAsync(point.PointId, _token).WithinDeadline();
-            var manifest = ManifestCodec.Read("manifest", (await store.ReadPointAsync(point.PointId, _token).WithinDeadline()).Bytes.Span, keys);
+            var manifest = await ReadManifestAsync(store, keys, point.PointId).WithinDeadline();
             Assert.Equal(point.VmName, manifest.VmName);
             Assert.Equal(point.Disks.Select(disk => disk.DiskId), manifest.Disks.Select(disk => disk.DiskId));
             foreach (var (expected, disk) in point.Disks.Zip(manifest.Disks))
@@ -175,6 +227,9 @@ public sealed class FormatCompatibilityTests
             }
         }
     }
+
+    private async Task<VmManifest> ReadManifestAsync(RepositoryStore store, ContentKeys keys, string point) =>
+        ManifestCodec.Read(point, (await store.ReadPointAsync(point, _token)).Bytes.Span, keys);
 
     private async Task<byte[]> ReadDiskAsync(RepositoryStore store, ContentKeys keys, string point, string diskId)
     {

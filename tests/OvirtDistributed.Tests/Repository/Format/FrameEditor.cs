@@ -10,6 +10,19 @@ internal static class FrameEditor
 {
     private const int PackHeader = 64;
 
+    /// <summary>The headers of all frames.</summary>
+    public static IEnumerable<FrameHeader> Headers(Fixture fixture)
+    {
+        foreach (var pack in fixture.Packs())
+        {
+            var bytes = File.ReadAllBytes(pack);
+            for (var offset = PackHeader; FrameHeader.TryRead(bytes.AsSpan(offset), out var header); offset += header.FrameLength)
+            {
+                yield return header;
+            }
+        }
+    }
+
     /// <summary>Changes one byte of the header of every frame.</summary>
     public static void ChangeFrames(Fixture fixture, int at, byte value)
     {

@@ -7,19 +7,24 @@ using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Storage;
 using OvirtDistributed.Repository.Store;
+using OvirtDistributed.Repository.Store.Collection;
+using OvirtDistributed.Repository.Store.Packs;
 using OvirtDistributed.Tests.Repository.Support;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Repository.Format;
 
 /// <summary>
 /// Writes a small repository with everything a reader can meet: two points, one of them incremental; maps of zero, one and two levels; zero,
-/// repeated and partly used chunks; no compression, zstd and LZ4; metadata; two packs; an attempt that was not finished; every kind of key slot.
+/// repeated and partly used chunks; no compression, zstd and LZ4; metadata; several packs, one with a tombstone; an attempt that was not finished;
+/// every kind of key slot.
 /// </summary>
 internal sealed class SampleRepository
 {
     public const string Full = "point-full";
     public const string Incremental = "point-incremental";
     public const string OpenTask = "task-open";
+    private const string Removed = "point-removed";
     private const int Rounds = 10_000;
     private const long HugeSize = (65L << 30) + 512;
     private const long HugeTail = (64L << 30) + 5_000_000;
@@ -46,6 +51,8 @@ internal sealed class SampleRepository
         var sample = new SampleRepository(storage, ContentKeys.For(parameters.Encryption, key));
         await sample.WriteFullAsync(cancellationToken);
         await sample.WriteIncrementalAsync(cancellationToken);
+        await sample.WriteAndRemoveAsync(cancellationToken);
+        await sample.QuarantineAsync(cancellationToken);
         var secrets = key is null ? null : await sample.AddSlotsAsync(key, cancellationToken);
         return new FixtureExpectation { Secrets = secrets, Points = sample._points };
     }
@@ -64,10 +71,11 @@ internal sealed class SampleRepository
 
     private async Task WriteFullAsync(CancellationToken cancellationToken)
     {
-        Put(_system, 0, Text(1, 300_000));
-        Put(_system, 5 << 20, Text(1, 300_000)); // once more the same
-        _system.Zero(65_536, 8192); // too short to be cut out
-        _system.Zero(131_072, 65_536); // long enough
+        var text = Text(1, 320 << 10);
+        text.AsSpan(40 << 10, 8 << 10).Clear(); // too short to be cut out
+        text.AsSpan(140_000, 60_000).Clear(); // long enough
+        Put(_system, 0, text);
+        Put(_system, 5 << 20, text); // once more the same: its chunks stand in the map twice
         _system.Fill(32 << 20, 20_000, 1, compressible: false).Fill(33 << 20, 4096, 2, compressible: false);
         Put(_data, 0, Text(2, 100_000));
         _data.Fill(1 << 20, 512, 3, compressible: false);
@@ -81,14 +89,16 @@ internal sealed class SampleRepository
 
     private async Task WriteIncrementalAsync(CancellationToken cancellationToken)
     {
-        _system.TakeDirty();
         _data.TakeDirty();
-        Put(_system, 100_000, Text(4, 20_000)); // uses the old chunks around it in part
+
+        // No multiple of 4 KiB, where chunks are cut: it divides old chunks for certain.
+        var inside = new DiskRange(100_352, 20_480);
+        Put(_system, (int)inside.Offset, Text(4, (int)inside.Length));
         _system.Zero(33 << 20, 4096);
         _data.Grow(20 << 20); // from a page to a node over two
         Put(_data, 17 << 20, Text(5, 50_000));
         await using var store = await TestRepository.OpenAsync(_storage, cancellationToken);
-        var system = await WriteDiskAsync(store, "system", Full, _system.Size, _system.TakeDirty(), Read(_system), CompressionProfile.Dense, cancellationToken);
+        var system = await WriteDiskAsync(store, "system", Full, _system.Size, [inside, new(33 << 20, 4096)], Read(_system), CompressionProfile.Dense, cancellationToken);
         var data = await WriteDiskAsync(store, "data", Full, _data.Size, _data.TakeDirty(), Read(_data), CompressionProfile.Fast, cancellationToken);
         var empty = await WriteDiskAsync(store, "empty", Full, 8 << 20, [], Read(_data), CompressionProfile.Default, cancellationToken);
         var huge = await WriteDiskAsync(store, "huge", Full, HugeSize, [], _ => _huge, CompressionProfile.Default, cancellationToken);
@@ -96,6 +106,30 @@ internal sealed class SampleRepository
 
         // Complete for its worker, and never committed: its journal stays.
         await WriteDiskAsync(store, OpenTask, null, 20 << 20, _data.DataExtents(), Read(_data), CompressionProfile.Default, cancellationToken);
+    }
+
+    /// <summary>Leaves a pack that nothing needs, and its tombstone.</summary>
+    private async Task WriteAndRemoveAsync(CancellationToken cancellationToken)
+    {
+        var gone = RandomNumberGenerator.GetBytes(4096);
+        await using (var store = await TestRepository.OpenAsync(_storage, cancellationToken))
+        {
+            var disk = await WriteDiskAsync(store, "gone", null, gone.Length, [new(0, gone.Length)], _ => gone, CompressionProfile.Default, cancellationToken);
+            await CommitAsync(store, Removed, PointKind.Full, [disk], "<ovf:Envelope>3</ovf:Envelope>", cancellationToken);
+        }
+
+        await using var reopened = await TestRepository.OpenAsync(_storage, cancellationToken);
+        await reopened.RemovePointAsync(Removed, cancellationToken);
+        var report = await reopened.CollectAsync(new GcOptions { RewriteBelow = 0 }, null, cancellationToken);
+        Assert.Equal(1, report.DeadPacks);
+    }
+
+    /// <summary>A record of a pack that is gone: it is read, and changes nothing.</summary>
+    private async Task QuarantineAsync(CancellationToken cancellationToken)
+    {
+        using var quarantine = new Quarantine(_storage, new PackTable(), highestSequence: 0);
+        var item = new QuarantineItem { Digest = _keys.Compute(FrameKind.Chunk, _huge), Kind = FrameKind.Chunk, Pack = 0x7ffe, Offset = 64, Reason = "for the fixture" };
+        await quarantine.AddAsync([item], cancellationToken);
     }
 
     private async Task<ManifestDisk> WriteDiskAsync(
@@ -106,7 +140,24 @@ internal sealed class SampleRepository
         await using var session = await store.OpenWriteSessionAsync(Request(task, disk, 1, size, basePoint), cancellationToken);
         await using var writer = new TestWriter(store, session, _keys, profile);
         var root = await writer.WriteAsync(size, extents, read, cancellationToken);
-        return new ManifestDisk { DiskId = disk, Alias = $"alias of {disk}", Root = root, TaskId = task, BasePointId = basePoint, Format = "raw" };
+        return new ManifestDisk
+        {
+            DiskId = disk,
+            Alias = $"alias of {disk}",
+            Root = root,
+            TaskId = task,
+            Format = "cow",
+            Sparse = true,
+            StorageType = "nfs",
+            StorageDomainId = "domain-1",
+            Interface = "virtio_scsi",
+            Bootable = disk == "system",
+            Kind = basePoint is null ? PointKind.Full : PointKind.Incremental,
+            BasePointId = basePoint,
+            FallbackReason = basePoint is null ? "no checkpoint" : null,
+            Statistics = new Dictionary<string, long> { ["bytesRead"] = 4096 },
+            Properties = new Dictionary<string, string> { ["profile"] = "gold" },
+        };
     }
 
     internal static WriteSessionRequest Request(string task, string disk, long token, long size, string? basePoint) => new()
@@ -122,24 +173,44 @@ internal sealed class SampleRepository
     private async Task CommitAsync(RepositoryStore store, string point, PointKind kind, ManifestDisk[] disks, string ovf, CancellationToken cancellationToken)
     {
         var blob = MetadataFrame.Create("ovf", "application/xml", Encoding.UTF8.GetBytes(ovf), _keys);
-        var manifest = new VmManifest
+        var manifest = Manifest(point, kind, disks) with { Blobs = [blob.Blob] };
+        await store.CommitAsync(
+            new CommitRequest { Manifest = manifest, StoredManifest = _keys.IsEncrypted ? ManifestCodec.Write(manifest, _keys) : default(ReadOnlyMemory<byte>?), MetadataFrames = [blob.Frame] },
+            cancellationToken);
+        if (point == Removed)
+        {
+            return;
+        }
+
+        _points.Add(new ExpectedPoint(point, manifest.VmName, [.. disks.Select(Expect)], [new ExpectedBlob("ovf", ExpectedBlob.DigestOf(Encoding.UTF8.GetBytes(ovf)))]));
+    }
+
+    private VmManifest Manifest(string point, PointKind kind, ManifestDisk[] disks)
+    {
+        var created = new DateTimeOffset(2026, 11, 27, 12, 0, _points.Count, 123, TimeSpan.Zero).AddTicks(4567);
+        return new VmManifest
         {
             PointId = point,
             ManagerId = "manager-1",
             VmId = "vm-1",
             VmName = "Web server \u00fc",
-            Created = new DateTimeOffset(2026, 11, 27, 12, 0, _points.Count, 123, TimeSpan.Zero).AddTicks(4567),
+            Created = created,
             JobId = $"job-{point}",
             Kind = kind,
+            TransportMode = "cbt",
+            EngineBackupId = "backup-1",
+            CheckpointId = $"checkpoint-{_points.Count}",
+            FromCheckpointId = kind == PointKind.Full ? null : "checkpoint-0",
+            FallbackReason = kind == PointKind.Full ? "no checkpoint" : null,
+            Consistency = PointConsistency.FileSystemConsistent,
+            ConsistencyDetail = "frozen by the guest agent",
             Disks = disks,
-            Blobs = [blob.Blob],
             SkippedDisks = new Dictionary<string, string> { ["disk-lun"] = "direct LUN" },
+            TraceId = "0af7651916cd43dd8448eb211c80319c",
+            Stages = [new ManifestStage { Name = "copy", Started = created, Ended = created.AddSeconds(5) }],
+            Statistics = new Dictionary<string, long> { ["bytesRead"] = 123_456 },
             Properties = new Dictionary<string, string> { ["cluster"] = "Default" },
         };
-        await store.CommitAsync(
-            new CommitRequest { Manifest = manifest, StoredManifest = _keys.IsEncrypted ? ManifestCodec.Write(manifest, _keys) : default(ReadOnlyMemory<byte>?), MetadataFrames = [blob.Frame] },
-            cancellationToken);
-        _points.Add(new ExpectedPoint(point, manifest.VmName, [.. disks.Select(Expect)], [new ExpectedBlob("ovf", ExpectedBlob.DigestOf(Encoding.UTF8.GetBytes(ovf)))]));
     }
 
     private ExpectedRange Expect(ManifestDisk disk)
