@@ -65,7 +65,7 @@ internal sealed class Verifier
             }
 
             var frames = await PackScanner.TryReadFooterAsync(reader, number, cancellationToken)
-                ?? (await PackScanner.ScanAsync(reader, _context.Packs.Keys, cancellationToken)).Frames;
+                ?? (await PackScanner.ScanAsync(reader, PackFormat.NameOf(number), _context.Packs.Keys, cancellationToken)).Frames;
             foreach (var frame in frames)
             {
                 var entry = new IndexEntry(frame.Digest, number, frame.Offset, frame.StoredLength, frame.PlainLength, frame.Kind);

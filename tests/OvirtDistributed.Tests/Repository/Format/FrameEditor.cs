@@ -51,6 +51,16 @@ internal static class FrameEditor
         }
     }
 
+    /// <summary>Takes the end of every pack away, as a crash before sealing leaves it.</summary>
+    public static void CutTrailers(Fixture fixture)
+    {
+        foreach (var pack in fixture.Packs())
+        {
+            using var file = new FileStream(pack, FileMode.Open, FileAccess.ReadWrite);
+            file.SetLength(file.Length - 1);
+        }
+    }
+
     /// <summary>Gives a text object another version.</summary>
     public static void ChangeTextVersion(string path, int from, int to)
     {

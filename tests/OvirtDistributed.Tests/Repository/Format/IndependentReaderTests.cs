@@ -61,12 +61,7 @@ public sealed class IndependentReaderTests
     public async Task PacksWithoutTheirEnds_AreScanned()
     {
         using var fixture = Fixture.CopyFrozen(FormatCompatibilityTests.Plain);
-        foreach (var pack in fixture.Packs())
-        {
-            await using var file = new FileStream(pack, FileMode.Open, FileAccess.ReadWrite);
-            file.SetLength(file.Length - 1);
-        }
-
+        FrameEditor.CutTrailers(fixture);
         await ReadDiskAsync(fixture, SampleRepository.Incremental, fixture.Expectation.Points[1].Disks[0], []);
     }
 

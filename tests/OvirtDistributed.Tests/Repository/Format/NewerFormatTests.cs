@@ -85,6 +85,27 @@ public sealed class NewerFormatTests
         Assert.Contains(message, refused.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Else the frames would be passed over like the end of a crash, and the pack sealed without them, or removed as empty.</summary>
+    [Theory]
+    [InlineData(4, 2, RepositoryError.NewerFormat, "version 2, this program reads 1")]
+    [InlineData(5, 6, RepositoryError.NewerFormat, "kind 6 is unknown")]
+    [InlineData(7, 2, RepositoryError.NewerFormat, "flags 02 are unknown")]
+    public async Task AnUnsealedPackWithSomethingUnknown_IsRefused_AndLeftAsItIs(int at, byte value, RepositoryError error, string message)
+    {
+        using var fixture = Fixture.CopyFrozen(FormatCompatibilityTests.Plain);
+        FrameEditor.ChangeFrames(fixture, at, value);
+        FrameEditor.CutTrailers(fixture);
+        Directory.Delete(Path.Combine(fixture.Repository, "index"), recursive: true);
+        var before = fixture.Packs().ToDictionary(pack => pack, File.ReadAllBytes);
+        await using var storage = LocalStorage.Open(fixture.Repository);
+        var outcome = await Record.ExceptionAsync(async () => await (await TestRepository.OpenAsync(storage, _token)).DisposeAsync()).AsTask().WithinDeadline();
+        Assert.Equal(before.Keys, fixture.Packs());
+        Assert.All(before, pack => Assert.Equal(pack.Value, File.ReadAllBytes(pack.Key)));
+        var refused = Assert.IsType<RepositoryException>(outcome);
+        Assert.Equal(error, refused.Error);
+        Assert.Contains(message, refused.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void PagesAndNodesOfALaterVersion_AreRefused()
     {
