@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using Xunit;
 using OvirtDistributed.Tests.Shared;
+using Xunit;
 
 namespace OvirtDistributed.Tests.Repository.Format;
 
@@ -27,6 +27,7 @@ internal static class IndependentReader
             $"{Interpreter} is missing: run 'make setup', or apt-get install python3 python3-cryptography python3-zstandard.");
         var start = new ProcessStartInfo(Interpreter, ["-B", Path.Combine(SourceFolder(), "independent_reader"), .. arguments])
         {
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Security.Cryptography;
 using System.Text.Json;
+using OvirtDistributed.Repository.Storage;
+using OvirtDistributed.Tests.Repository.Support;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
 
@@ -63,6 +65,46 @@ public sealed class IndependentReaderTests
         using var fixture = Fixture.CopyFrozen(FormatCompatibilityTests.Plain);
         FrameEditor.CutTrailers(fixture);
         await ReadDiskAsync(fixture, SampleRepository.Incremental, fixture.Expectation.Points[1].Disks[0], []);
+    }
+
+    [Fact]
+    public async Task PacksThatTheProductSealedAfterACrash_AreRead()
+    {
+        using var fixture = Fixture.CopyFrozen(FormatCompatibilityTests.Encrypted);
+        FrameEditor.CutTrailers(fixture);
+        foreach (var pack in fixture.Packs())
+        {
+            await using var file = new FileStream(pack, FileMode.Append);
+            await file.WriteAsync(new byte[] { 0x4F, 0x56, 0x44, 0x46, 1, 1, 0, 0, 5 }, _token);
+        }
+
+        await using (var storage = LocalStorage.Open(fixture.Repository))
+        {
+            await using var store = await TestRepository.OpenAsync(storage, _token).WithinDeadline();
+            Assert.True(store.Recovery.UnsealedPacks > 0);
+        }
+
+        await ReadDiskAsync(fixture, SampleRepository.Incremental, fixture.Expectation.Points[1].Disks[0], Passphrase(fixture));
+    }
+
+    [Fact]
+    public async Task ADiskInManyPacks_IsRead()
+    {
+        using var directory = new TemporaryDirectory();
+        var disk = new TestDisk((40 << 20) + 4096).Fill(0, 3 << 20, 1).Fill(15 << 20, 2 << 20, 2, compressible: false).Fill(39 << 20, (1 << 20) + 4096, 3);
+        await using (var storage = LocalStorage.Open(directory.File("repository")))
+        {
+            await using var store = await TestRepository.CreateAsync(storage, _token).WithinDeadline();
+            disk.TakeDirty();
+            await store.BackUpAsync("job-0", disk, disk.DataExtents(), basePoint: null, _token).WithinDeadline();
+            disk.Fill(1 << 20, 70_000, 4).Zero(15 << 20, 1 << 20).Grow(70 << 20).Fill(55 << 20, 300_000, 6);
+            await store.BackUpAsync("job-1", disk, disk.TakeDirty(), "point-job-0", _token).WithinDeadline();
+            Assert.True(store.GetStatistics().Packs > 3);
+        }
+
+        var output = directory.File("disk.raw");
+        await IndependentReader.RunAsync("restore", directory.File("repository"), "--point", "point-job-1", "--disk", "disk-1", "--output", output);
+        Assert.Equal(ExpectedBlob.DigestOf(disk.Content), await DigestOfFileAsync(output));
     }
 
     [Fact]
