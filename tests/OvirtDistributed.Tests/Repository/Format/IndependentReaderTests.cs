@@ -107,11 +107,18 @@ public sealed class IndependentReaderTests
         Assert.Equal(ExpectedBlob.DigestOf(disk.Content), await DigestOfFileAsync(output));
     }
 
-    [Fact]
-    public async Task AFrameOfANewerKind_IsRefused()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AFrameOfALaterProgram_IsRefused_AlsoInAScan(bool unsealed)
     {
         using var fixture = Fixture.CopyFrozen(FormatCompatibilityTests.Plain);
         FrameEditor.ChangeFrames(fixture, 7, 0x02);
+        if (unsealed)
+        {
+            FrameEditor.CutTrailers(fixture);
+        }
+
         await RefusedAsync(
             "flags 02 are unknown", "restore", fixture.Repository, "--point", SampleRepository.Full, "--disk", "system", "--output", fixture.NewFile());
     }

@@ -4,7 +4,7 @@ import struct
 
 import zstandard
 
-from text import Refused, crc32c, require
+from text import Refused, Unknown, crc32c, require
 
 LARGEST_CONTENT = 4 << 20
 CHUNK, MAP_PAGE, MAP_NODE, METADATA, WRAPPED_KEY = 1, 2, 3, 4, 5
@@ -17,11 +17,12 @@ class FrameHeader:
         require(len(data) == self.SIZE and data[:4] == b"OVDF", "frame header: the magic number is missing")
         require(crc32c(data[:84]) == struct.unpack_from("<I", data, 84)[0], "frame header: its checksum does not hold")
         version, self.kind, self.compression, self.flags, self.plain_length, self.stored_length = struct.unpack_from("<4BII", data, 4)
-        require(version == 1, f"frame header: version {version}, this program reads 1")
-        require(CHUNK <= self.kind <= WRAPPED_KEY, f"frame header: kind {self.kind} is unknown")
-        require(self.compression <= 2, f"frame header: compression {self.compression} is unknown")
-        require(self.flags <= 1, f"frame header: flags {self.flags:02x} are unknown")
-        require(1 <= self.plain_length <= LARGEST_CONTENT and 1 <= self.stored_length <= LARGEST_CONTENT + 16, "frame header: a length is out of range")
+        require(version == 1, f"frame header: version {version}, this program reads 1", Unknown)
+        require(CHUNK <= self.kind <= WRAPPED_KEY, f"frame header: kind {self.kind} is unknown", Unknown)
+        require(self.compression <= 2, f"frame header: compression {self.compression} is unknown", Unknown)
+        require(self.flags <= 1, f"frame header: flags {self.flags:02x} are unknown", Unknown)
+        in_range = 1 <= self.plain_length <= LARGEST_CONTENT and 1 <= self.stored_length <= LARGEST_CONTENT + 16
+        require(in_range, "frame header: a length is out of range", Unknown)
         self.digest = data[16:48]
         self.key_id = data[48:64]
         self.nonce = data[64:76]

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from frames import CHUNK, MAP_NODE, MAP_PAGE, FrameHeader, decompress
 from keys import SLOT_KINDS, RepositoryKey, unwrap
-from text import Envelope, Refused, crc32c, require
+from text import Envelope, Refused, Unknown, crc32c, require
 
 ID = r"[A-Za-z0-9-][A-Za-z0-9.-]{0,63}"
 POINT_NAME = re.compile(rf"points/({ID})/({ID})/(\d{{8}}T\d{{9}}Z)_({ID})_({ID})\.json")
@@ -114,7 +114,7 @@ class Repository:
 
     @staticmethod
     def scan(pack):
-        at = 64
+        at, damaged = 64, False
         while 0 <= at < len(pack):
             try:
                 header = FrameHeader(pack[at:at + FrameHeader.SIZE])
@@ -122,7 +122,10 @@ class Repository:
                 require(len(payload) == header.stored_length and crc32c(payload) == header.payload_checksum, "the payload does not hold")
                 yield header.digest, at
                 at += FrameHeader.SIZE + header.stored_length
-            except Refused:
+            except Refused as failure:
+                if isinstance(failure, Unknown) and not damaged:
+                    raise  # behind damage it may be the inside of a payload, here it is a frame
+                damaged = True
                 at = pack.find(b"OVDF", at + 1)
 
     # Step 5

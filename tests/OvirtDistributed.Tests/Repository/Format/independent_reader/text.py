@@ -7,9 +7,13 @@ class Refused(Exception):
     """What is there is damaged, newer, or of another key: never guessed at."""
 
 
-def require(holds, fault):
+class Unknown(Refused):
+    """It holds, and was written by a later program: no damage that a scan may pass over."""
+
+
+def require(holds, fault, error=Refused):
     if not holds:
-        raise Refused(fault)
+        raise error(fault)
 
 
 CRC_TABLE = []
