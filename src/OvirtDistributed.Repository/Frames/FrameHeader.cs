@@ -67,11 +67,13 @@ public readonly record struct FrameHeader
             return header;
         }
 
-        // The place of the checksum is the same in all versions: only a header that holds can call itself newer.
-        var newer = source.Length >= Size && source[4] > Version && BinaryPrimitives.ReadUInt32LittleEndian(source) == Magic
-            && BinaryPrimitives.ReadUInt32LittleEndian(source[84..]) == Crc32C.Compute(source[..84]);
+        // Only a header that holds can call itself newer.
+        var newer = Holds(source) && source[4] > Version;
         throw new RepositoryException(newer ? RepositoryError.NewerFormat : RepositoryError.Damaged, $"frame header: {fault}");
     }
+
+    /// <summary>What this program does not know in a header that holds: a later program wrote it. Null when all is known, or when it does not hold.</summary>
+    internal static string? FindUnknown(ReadOnlySpan<byte> source) => Holds(source) ? ParseFields(source, out _) : null;
 
     /// <summary>Writes the header and its checksum.</summary>
     public void Write(Span<byte> destination)
@@ -112,6 +114,11 @@ public readonly record struct FrameHeader
 
         return ParseFields(source, out header);
     }
+
+    // The places of magic and checksum are the same in all versions.
+    private static bool Holds(ReadOnlySpan<byte> source) =>
+        source.Length >= Size && BinaryPrimitives.ReadUInt32LittleEndian(source) == Magic
+        && BinaryPrimitives.ReadUInt32LittleEndian(source[84..]) == Crc32C.Compute(source[..84]);
 
     private static string? ParseFields(ReadOnlySpan<byte> source, out FrameHeader header)
     {

@@ -245,7 +245,7 @@ internal sealed class Recovery
             return;
         }
 
-        var scan = await PackScanner.ScanAsync(reader, _keys, cancellationToken);
+        var scan = await PackScanner.ScanAsync(reader, name, _keys, cancellationToken);
         if (scan.Frames.Count == 0)
         {
             await RemoveEmptyAsync(number, reader.Length, cancellationToken);

@@ -65,7 +65,7 @@ internal sealed class Verifier
             }
 
             var frames = await PackScanner.TryReadFooterAsync(reader, number, cancellationToken)
-                ?? (await PackScanner.ScanAsync(reader, _context.Packs.Keys, cancellationToken)).Frames;
+                ?? (await PackScanner.ScanAsync(reader, PackFormat.NameOf(number), _context.Packs.Keys, cancellationToken)).Frames;
             foreach (var frame in frames)
             {
                 if (!_state.Packs.IsLive(number) || _state.Packs.IsDoomed(number))

@@ -75,7 +75,7 @@ internal sealed class PackSweeper
 
         // One that was cut off by a crash may have no footer: its frames are found as they are at an opening.
         var frames = await PackScanner.TryReadFooterAsync(reader, pack, cancellationToken)
-            ?? (await PackScanner.ScanAsync(reader, _context.Keys, cancellationToken)).Frames;
+            ?? (await PackScanner.ScanAsync(reader, PackFormat.NameOf(pack), _context.Keys, cancellationToken)).Frames;
         return (frames, reader.Length);
     }
 

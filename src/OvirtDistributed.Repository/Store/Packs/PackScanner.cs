@@ -42,13 +42,14 @@ internal static class PackScanner
     /// Behind damage a frame counts only when its content has its digest: what follows may be the inside of a payload, and a guest
     /// can have anything on its disk, also something that looks like a frame.
     /// </remarks>
-    public static async Task<PackScan> ScanAsync(IStorageReader reader, ContentKeys keys, CancellationToken cancellationToken)
+    /// <exception cref="RepositoryException"><see cref="RepositoryError.NewerFormat"/>: a frame of a later program, which must be neither passed over nor lost.</exception>
+    public static async Task<PackScan> ScanAsync(IStorageReader reader, string name, ContentKeys keys, CancellationToken cancellationToken)
     {
         using var decoder = new FrameDecoder(keys);
         var window = ArrayPool<byte>.Shared.Rent(WindowLength);
         try
         {
-            var scan = new PackScan();
+            var scan = new PackScan { Name = name };
             var length = reader.Length;
             var position = (long)PackFormat.HeaderLength;
             while (position < length)
@@ -89,6 +90,7 @@ internal static class PackScanner
                 continue;
             }
 
+            RefuseUnknown(rest, position + at, scan);
             var next = rest[1..].IndexOf(FrameMagic);
             var skipped = next >= 0 ? next + 1 : last ? rest.Length : Math.Max(rest.Length - FrameMagic.Length + 1, 1);
             scan.UnreadableBytes += skipped;
@@ -96,6 +98,15 @@ internal static class PackScanner
         }
 
         return at;
+    }
+
+    // Behind damage it can be the inside of a payload, where a guest may write what it likes.
+    private static void RefuseUnknown(ReadOnlySpan<byte> bytes, long offset, PackScan scan)
+    {
+        if (scan.UnreadableBytes == 0 && FrameHeader.FindUnknown(bytes) is { } unknown)
+        {
+            throw new RepositoryException(RepositoryError.NewerFormat, $"{scan.Name} at {offset}: frame header: {unknown}; use a newer program");
+        }
     }
 
     private static bool IsWhole(ReadOnlySpan<byte> bytes, out FrameHeader header) =>
@@ -130,6 +141,9 @@ internal static class PackScanner
 /// <summary>What a scan found.</summary>
 internal sealed class PackScan
 {
+    /// <summary>The pack's, for messages.</summary>
+    public required string Name { get; init; }
+
     public List<PackFrame> Frames { get; } = [];
 
     /// <summary>Bytes behind the header that belong to no whole frame.</summary>

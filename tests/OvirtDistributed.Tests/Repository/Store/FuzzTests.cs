@@ -124,7 +124,7 @@ public sealed class FuzzTests
             mutated.Write("p", Mutation(pack, random));
             using var reader = (await mutated.OpenReadAsync("p", _token))!;
             var footer = await PackScanner.TryReadFooterAsync(reader, 1, _token);
-            var scan = await PackScanner.ScanAsync(reader, ContentKeys.Plain, _token);
+            var scan = await PackScanner.ScanAsync(reader, "p", ContentKeys.Plain, _token);
             Assert.All(footer ?? [], frame => Assert.InRange(frame.End, 64, pack.Length * 2L));
             Assert.All(scan.Frames, frame => Assert.InRange(frame.End, 64, pack.Length * 2L));
         }
@@ -149,13 +149,13 @@ public sealed class FuzzTests
         storage.Write("p", [.. new byte[64], .. frame[..length]]);
         using (var reader = (await storage.OpenReadAsync("p", _token))!)
         {
-            Assert.Equal(64u, Assert.Single((await PackScanner.ScanAsync(reader, ContentKeys.Plain, _token)).Frames).Offset);
+            Assert.Equal(64u, Assert.Single((await PackScanner.ScanAsync(reader, "p", ContentKeys.Plain, _token)).Frames).Offset);
         }
 
         frame[3] ^= 1;
         storage.Write("p", [.. new byte[64], .. frame[..length]]);
         using var second = (await storage.OpenReadAsync("p", _token))!;
-        Assert.Empty((await PackScanner.ScanAsync(second, ContentKeys.Plain, _token)).Frames);
+        Assert.Empty((await PackScanner.ScanAsync(second, "p", ContentKeys.Plain, _token)).Frames);
     }
 
     [Fact]

@@ -11,10 +11,11 @@ using OvirtDistributed.Repository.Store;
 namespace OvirtDistributed.Tests.Repository.Support;
 
 /// <summary>Does what a worker does with one disk: cut, ask, send, map, complete.</summary>
-internal sealed class TestWriter(RepositoryStore store, WriteSession session, ContentKeys? keys = null) : IMapSink, IAsyncDisposable
+internal sealed class TestWriter(RepositoryStore store, WriteSession session, ContentKeys? keys = null, CompressionProfile profile = CompressionProfile.Default)
+    : IMapSink, IAsyncDisposable
 {
     private readonly FrameStream _stream = session.OpenFrameStream();
-    private readonly FrameEncoder _encoder = new(CompressionProfile.Default, keys ?? store.Keys);
+    private readonly FrameEncoder _encoder = new(profile, keys ?? store.Keys);
     private readonly ContentKeys _keys = keys ?? store.Keys;
     private readonly List<PageDigest> _pages = [];
 
@@ -30,11 +31,16 @@ internal sealed class TestWriter(RepositoryStore store, WriteSession session, Co
     /// <summary>Pages the store acknowledged.</summary>
     public List<PageDigest> Acknowledged { get; } = [];
 
-    public async Task<DiskRoot> WriteAsync(TestDisk disk, IEnumerable<DiskRange> extents, CancellationToken cancellationToken)
+    public Task<DiskRoot> WriteAsync(TestDisk disk, IEnumerable<DiskRange> extents, CancellationToken cancellationToken) =>
+        WriteAsync(disk.Size, extents, range => disk.Content.AsMemory((int)range.Offset, (int)range.Length), cancellationToken);
+
+    /// <summary>The same for a disk that is not in memory as a whole.</summary>
+    public async Task<DiskRoot> WriteAsync(
+        long size, IEnumerable<DiskRange> extents, Func<DiskRange, ReadOnlyMemory<byte>> read, CancellationToken cancellationToken)
     {
         var plan = new DiskMapPlan
         {
-            DiskSize = disk.Size,
+            DiskSize = size,
             Base = session.Base,
             DamagedRanges = session.DamagedRanges,
             CompletedPages = session.CompletedPages,
@@ -44,7 +50,7 @@ internal sealed class TestWriter(RepositoryStore store, WriteSession session, Co
         foreach (var extent in extents.SelectMany(builder.Remaining))
         {
             builder.Declare(extent);
-            await WriteExtentAsync(disk, extent, chunker, builder, cancellationToken);
+            await WriteExtentAsync(read(extent), extent, chunker, builder, cancellationToken);
             await builder.FlushAsync(cancellationToken);
             await CompletePagesAsync(cancellationToken);
         }
@@ -100,10 +106,10 @@ internal sealed class TestWriter(RepositoryStore store, WriteSession session, Co
         BasePointId = basePoint,
     };
 
-    private async Task WriteExtentAsync(TestDisk disk, DiskRange extent, PageChunker chunker, DiskMapBuilder builder, CancellationToken cancellationToken)
+    private async Task WriteExtentAsync(
+        ReadOnlyMemory<byte> window, DiskRange extent, PageChunker chunker, DiskMapBuilder builder, CancellationToken cancellationToken)
     {
         BytesRead += extent.Length;
-        var window = disk.Content.AsMemory((int)extent.Offset, (int)extent.Length);
         var offset = extent.Offset;
         while (chunker.TryNext(window.Span, last: true, out var segment))
         {
