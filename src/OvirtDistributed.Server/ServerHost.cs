@@ -16,6 +16,7 @@ using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Jobs.Restore;
+using OvirtDistributed.Server.Jobs.Verify;
 using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
@@ -112,6 +113,7 @@ public static class ServerHost
         services.AddSingleton<RetentionPlanner>();
         services.AddSingleton<RetentionPolicies>();
         services.AddSingleton<RetentionRunner>();
+        services.AddSingleton<VerifySchedule>();
         services.AddSingleton<PointRemoval>();
         services.AddSingleton<PointLocks>();
         services.AddSingleton<PointVerification>();
@@ -126,7 +128,9 @@ public static class ServerHost
         services.AddSingleton<EngineCleanup>();
         services.AddSingleton<TaskSettlement>();
         services.AddSingleton<JobAdmission>();
+        services.AddSingleton<WorkerClusters>();
         services.AddSingleton<CopyAdmission>();
+        services.AddSingleton<VerifyAdmission>();
         services.AddSingleton<JobQueries>();
         services.AddSingleton<WorkerRegistry>();
         services.AddSingleton<WorkerCalls>();
@@ -145,6 +149,8 @@ public static class ServerHost
         services.AddSingleton<IJobStep, StartVmStep>();
         services.AddSingleton<IJobStep, PrepareCopyStep>();
         services.AddSingleton<IJobStep, CommitCopyStep>();
+        services.AddSingleton<IJobStep, PrepareVerifyStep>();
+        services.AddSingleton<IJobStep, RecordVerifyStep>();
         foreach (var kind in Enum.GetValues<JobKind>())
         {
             services.AddSingleton<IJobStep>(provider => ActivatorUtilities.CreateInstance<CopyStep>(provider, kind));
@@ -176,6 +182,7 @@ public static class ServerHost
         services.AddHostedService(provider => provider.GetRequiredService<InventoryReader>());
         services.AddHostedService(provider => provider.GetRequiredService<RepositoryMonitor>());
         services.AddHostedService(provider => provider.GetRequiredService<RetentionRunner>());
+        services.AddHostedService(provider => provider.GetRequiredService<VerifySchedule>());
     }
 
     private static void AddEmbeddedWorkers(IServiceCollection services, TlsIdentity? tls)

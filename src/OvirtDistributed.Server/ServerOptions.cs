@@ -73,6 +73,18 @@ public sealed class ServerOptions
     /// <summary>How often points that no retention policy keeps are removed. Default 1 hour.</summary>
     public TimeSpan RetentionInterval { get; set; } = TimeSpan.FromHours(1);
 
+    /// <summary>A restore point is verified by a worker when its last verification, or its creation, is longer ago. 0 = never by itself. Default 30 days.</summary>
+    public TimeSpan VerifyPointsAfter { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>Most verifications begun in a day, as a percentage of all restore points. Default 5.</summary>
+    public int VerifyPercentPerDay { get; set; } = 5;
+
+    /// <summary>Most MiB a second that a scheduled verification reads of each disk; 0 = as fast as it goes. Default 100.</summary>
+    public int VerifyMaxMiBPerSecond { get; set; } = 100;
+
+    /// <summary>How often it is looked for restore points that are due. Default 1 hour.</summary>
+    public TimeSpan VerifyInterval { get; set; } = TimeSpan.FromHours(1);
+
     /// <summary>Steps that run at the same time. Default 32.</summary>
     public int MaxConcurrentSteps { get; set; } = 32;
 
@@ -115,6 +127,21 @@ public sealed class ServerOptions
             yield return $"{Section}:TransferConnections '{TransferConnections}' is out of range: imageio serves 1 to 8.";
         }
 
+        if (VerifyPointsAfter < TimeSpan.Zero)
+        {
+            yield return $"{Section}:VerifyPointsAfter '{VerifyPointsAfter}' is below zero: write 00:00:00 for never.";
+        }
+
+        if (VerifyPercentPerDay is < 1 or > 100)
+        {
+            yield return $"{Section}:VerifyPercentPerDay '{VerifyPercentPerDay}' is out of range: use 1 to 100.";
+        }
+
+        if (VerifyMaxMiBPerSecond is < 0 or > 1_000_000)
+        {
+            yield return $"{Section}:VerifyMaxMiBPerSecond '{VerifyMaxMiBPerSecond}' is out of range: use 0 (no limit) to 1000000.";
+        }
+
         if (MaxConcurrentSteps is < 1 or > 1000)
         {
             yield return $"{Section}:MaxConcurrentSteps '{MaxConcurrentSteps}' is out of range: use 1 to 1000.";
@@ -134,7 +161,7 @@ public sealed class ServerOptions
         (nameof(TransferReadyPatience), TransferReadyPatience),
         (nameof(TransferEndPatience), TransferEndPatience), (nameof(TransferInactivity), TransferInactivity),
         (nameof(ReconcileInterval), ReconcileInterval), (nameof(RequestLifetime), RequestLifetime), (nameof(InventoryInterval), InventoryInterval),
-        (nameof(RepositoryInterval), RepositoryInterval), (nameof(RetentionInterval), RetentionInterval), (nameof(WorkerSilentAfter), WorkerSilentAfter),
+        (nameof(RepositoryInterval), RepositoryInterval), (nameof(RetentionInterval), RetentionInterval), (nameof(VerifyInterval), VerifyInterval), (nameof(WorkerSilentAfter), WorkerSilentAfter),
     ];
 }
 

@@ -25,7 +25,8 @@ internal static class WorkerServices
             new ImageIoConnector(options.Pipeline, time, loggers.CreateLogger<ImageIoClient>()),
             backup,
             new DiskRestore(options.Pipeline, tls, time, loggers.CreateLogger<DiskRestore>()),
-            new DiskCopy(options.Pipeline, backup, tls, time));
+            new DiskCopy(options.Pipeline, backup, tls, time),
+            new DiskVerification(options.Pipeline, tls, time));
         return new WorkerAgent(options, server, bus, executor, time, loggers);
     }
 }

@@ -22,6 +22,7 @@ internal static class JobText
         JobKind.Backup => "backup",
         JobKind.Restore => "restore",
         JobKind.Copy => "copy",
+        JobKind.Verify => "verify",
         _ => "job",
     };
 

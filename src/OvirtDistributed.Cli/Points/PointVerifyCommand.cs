@@ -2,6 +2,7 @@
 
 using System.CommandLine;
 using OvirtDistributed.Cli.Invocation;
+using OvirtDistributed.Cli.Jobs;
 using OvirtDistributed.Cli.Output;
 using OvirtDistributed.Contracts.Admin.V1;
 
@@ -11,15 +12,38 @@ internal sealed class PointVerifyCommand : ServerCommand
 {
     private readonly Argument<string> _point = new("POINT") { Description = "Id, or its first characters" };
 
+    private readonly Option<bool> _content = new("--content")
+    {
+        Description = "Have a worker read it with its key, up to the last digest, as a job; needed to prove the content of an encrypted repository",
+    };
+
+    private readonly Option<bool> _wait = new("--wait") { Description = "With --content: wait for the job and end with its outcome" };
+
     public PointVerifyCommand(CommandRunner runner)
         : base(runner, "verify", "Read every object of a restore point and check it; the next backup sends again what is damaged")
     {
         _point.CompletionSources.Add(runner.Suggestions.Points);
         Add(_point);
+        Add(_content);
+        Add(_wait);
+        Validators.Add(result =>
+        {
+            if (result.GetValue(_wait) && !result.GetValue(_content))
+            {
+                result.AddError("--wait goes with --content: without it the answer is waited for anyway.");
+            }
+        });
     }
 
     public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
     {
+        if (context.Value(_content))
+        {
+            var request = new VerifyPointsRequest { Points = { context.Value(_point) } };
+            var started = await context.Server.Jobs.VerifyPointsAsync(request, context.Server.Call(cancellationToken));
+            return await StartedJobs.FinishAsync(context, [.. started.Jobs], context.Value(_wait), cancellationToken);
+        }
+
         // No time limit: all of the point is read.
         var response = await context.Server.Points.VerifyPointAsync(
             new VerifyPointRequest { Point = context.Value(_point) }, cancellationToken: cancellationToken);
@@ -38,7 +62,7 @@ internal sealed class PointVerifyCommand : ServerCommand
     private static void Write(CommandContext context, VerifyPointResponse response)
     {
         var result = response.Result;
-        var proof = response.ContentProven ? "every digest" : "every checksum (its content is encrypted; a restore proves that)";
+        var proof = response.ContentProven ? "every digest" : "every checksum (its content is encrypted: ovd point verify --content proves that)";
         if (result.Healthy)
         {
             context.Output.Line($"Restore point {response.PointId} is whole: {result.CheckedObjects} objects, {ByteText.Size(result.CheckedBytes)}, {proof} holds.");

@@ -74,7 +74,7 @@ internal static class JobSummary
         {
             yield return $"written {ByteText.Size(progress.WrittenBytes)}";
         }
-        else
+        else if (kind != JobKind.Verify)
         {
             yield return $"deduplicated {ByteText.Size(progress.DeduplicatedBytes)}";
             yield return $"sent {ByteText.Size(progress.SentBytes)}";

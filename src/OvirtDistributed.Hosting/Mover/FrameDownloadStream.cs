@@ -58,7 +58,7 @@ public sealed class FrameDownloadStream : IAsyncDisposable
         {
             await _call.RequestStream.WriteAsync(request, cancellationToken);
         }
-        catch (InvalidOperationException)
+        catch (Exception failure) when (failure is InvalidOperationException || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             ThrowIfEnded();
             throw;

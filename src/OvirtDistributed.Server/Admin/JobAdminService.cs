@@ -6,11 +6,12 @@ using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Jobs.Restore;
+using OvirtDistributed.Server.Jobs.Verify;
 using Wire = OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Server.Admin;
 
-internal sealed class JobAdminService(JobAdmission admission, CopyAdmission copies, JobQueries queries, JobSignal signal, TimeProvider time) : Wire.JobService.JobServiceBase
+internal sealed class JobAdminService(JobAdmission admission, CopyAdmission copies, VerifyAdmission verifications, JobQueries queries, JobSignal signal, TimeProvider time) : Wire.JobService.JobServiceBase
 {
     // Progress comes from workers through any server; the signal only makes it quicker on this one.
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
@@ -50,6 +51,13 @@ internal sealed class JobAdminService(JobAdmission admission, CopyAdmission copi
         var ids = await copies.AdmitAsync(
             new CopyRequest([.. request.Points], request.Repository, request.BytesPerSecond, request.Cluster, request.RequestId), context.CancellationToken);
         return new Wire.CopyPointsResponse { Jobs = { await queries.GetAsync(ids, context.CancellationToken) } };
+    }
+
+    public override async Task<Wire.VerifyPointsResponse> VerifyPoints(Wire.VerifyPointsRequest request, ServerCallContext context)
+    {
+        var ids = await verifications.AdmitAsync(
+            new VerifyRequest([.. request.Points], request.BytesPerSecond, request.Cluster, request.RequestId), context.CancellationToken);
+        return new Wire.VerifyPointsResponse { Jobs = { await queries.GetAsync(ids, context.CancellationToken) } };
     }
 
     public override async Task<Wire.ListJobsResponse> ListJobs(Wire.ListJobsRequest request, ServerCallContext context) =>

@@ -54,7 +54,7 @@ internal static class JobMessages
         Worker = task.WorkerId is { } worker ? workers.GetValueOrDefault(worker, worker) : "",
         Progress = ToProgress([task.Statistics], task.StoredBytes, task.Started is { } started ? (task.Ended ?? now) - started : TimeSpan.Zero),
         Message = task.Message,
-        Mode = job.Kind == JobKind.Restore ? "" : task.Incremental ? "incremental" : "full",
+        Mode = job.Kind is JobKind.Restore or JobKind.Verify ? "" : task.Incremental ? "incremental" : "full",
     };
 
     private static Wire.Progress ToProgress(IReadOnlyList<TaskStatistics> tasks, long storedBytes, TimeSpan elapsed)
@@ -93,7 +93,7 @@ internal static class JobMessages
         : job.Backup.Incremental ? "incremental" : "full";
 
     /// <summary>A backup's point is shown once it exists.</summary>
-    private static string PointOf(Job job) => job.Kind == JobKind.Restore
+    private static string PointOf(Job job) => job.Kind is JobKind.Restore or JobKind.Verify
         || job.State is JobState.Finalizing or JobState.PruningCheckpoints or JobState.Succeeded or JobState.Warning
             ? job.PointId ?? ""
             : "";
@@ -103,6 +103,7 @@ internal static class JobMessages
         JobKind.Backup => Wire.JobKind.Backup,
         JobKind.Restore => Wire.JobKind.Restore,
         JobKind.Copy => Wire.JobKind.Copy,
+        JobKind.Verify => Wire.JobKind.Verify,
         _ => Wire.JobKind.Unspecified,
     };
 

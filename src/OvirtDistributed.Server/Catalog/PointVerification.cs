@@ -18,11 +18,14 @@ internal sealed class PointVerification(IDbContextFactory<ServerDbContext> conte
     {
         var result = await mover.VerifyPointAsync(repository.Address(), point.Id, cancellationToken);
         var damage = result.Healthy ? "" : $"{result.Damaged.Count} damaged objects, the first: {result.Damaged.FirstOrDefault()?.Problem}";
-        damage = damage[..Math.Min(damage.Length, LongestDamage)];
+        damage = Shorten(damage);
         var now = time.GetUtcNow();
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await context.RestorePoints.Where(row => row.RepositoryId == point.RepositoryId && row.Id == point.Id).ExecuteUpdateAsync(
             set => set.SetProperty(row => row.Verified, now).SetProperty(row => row.Damage, damage), cancellationToken);
         return result;
     }
+
+    /// <summary>What is kept of a description of damage.</summary>
+    public static string Shorten(string damage) => damage[..Math.Min(damage.Length, LongestDamage)];
 }

@@ -73,6 +73,7 @@ internal sealed class JobConfiguration : IEntityTypeConfiguration<Job>
         builder.Property(job => job.Backup).IsJson();
         builder.Property(job => job.Restore).IsJson();
         builder.Property(job => job.Copy).IsJson();
+        builder.Property(job => job.Verify).IsJson();
         builder.Property(job => job.Notes).IsJson();
         builder.Property(job => job.Warnings).IsJson();
         builder.Property(job => job.Version).IsRowVersion();

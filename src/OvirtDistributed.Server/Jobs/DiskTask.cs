@@ -62,6 +62,9 @@ internal sealed class DiskTask
 
     public string Message { get; set; } = "";
 
+    /// <summary>Verification: what cannot be restored of the disk; empty when it is whole.</summary>
+    public string Damage { get; set; } = "";
+
     /// <summary>Restore: how the target disk is made.</summary>
     public RestoreDiskPlan? Plan { get; set; }
 

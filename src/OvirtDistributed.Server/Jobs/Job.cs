@@ -3,6 +3,7 @@
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Jobs.Restore;
+using OvirtDistributed.Server.Jobs.Verify;
 
 namespace OvirtDistributed.Server.Jobs;
 
@@ -34,6 +35,8 @@ internal sealed class Job
     public RestoreDetails? Restore { get; set; }
 
     public CopyDetails? Copy { get; set; }
+
+    public VerifyDetails? Verify { get; set; }
 
     /// <summary>Why it failed, or what needs attention.</summary>
     public string Message { get; set; } = "";

@@ -28,6 +28,9 @@ internal enum JobEvent
     VmCompleted,
     VmStarted,
 
+    /// <summary>What a verification found is written down.</summary>
+    Recorded,
+
     /// <summary>The step cannot succeed any more.</summary>
     StepFailed,
     CancelRequested,

@@ -9,4 +9,7 @@ internal enum JobKind
 
     /// <summary>A restore point goes to another repository.</summary>
     Copy,
+
+    /// <summary>A restore point is read with its key and compared with its digests.</summary>
+    Verify,
 }

@@ -17,6 +17,9 @@ internal enum JobState
     /// <summary>Tasks are offered, leased and worked on.</summary>
     Copying,
 
+    /// <summary>Verification: what was found is written down.</summary>
+    Recording,
+
     /// <summary>Backup and copy: the manifest becomes a restore point.</summary>
     Committing,
 

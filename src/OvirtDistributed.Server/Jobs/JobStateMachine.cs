@@ -65,6 +65,16 @@ internal sealed class JobStateMachine
         machine.Ends(JobState.Succeeded, JobState.Failed, JobState.Cancelled);
     });
 
+    /// <summary>prepare → read → write down.</summary>
+    public static JobStateMachine Verify { get; } = Define(JobKind.Verify, machine =>
+    {
+        machine.In(Preparing).On(Prepared, Copying).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(Copying).On(TasksDone, Recording).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(Recording).On(Recorded, JobState.Succeeded).On(StepFailed, Undoing).IgnoreRest();
+        machine.In(Undoing).On(Undone, JobState.Failed).On(UndoneAfterCancel, JobState.Cancelled).On(StepFailed, JobState.Failed).IgnoreRest();
+        machine.Ends(JobState.Succeeded, JobState.Failed, JobState.Cancelled);
+    });
+
     public JobKind Kind { get; }
 
     public FrozenSet<JobState> States { get; }
@@ -74,6 +84,7 @@ internal sealed class JobStateMachine
         JobKind.Backup => Backup,
         JobKind.Restore => Restore,
         JobKind.Copy => Copy,
+        JobKind.Verify => Verify,
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No such kind of job."),
     };
 

@@ -37,13 +37,13 @@ internal sealed class AttemptPreparation(
         var repository = await context.RepositoryOfAsync(job, cancellationToken);
         var key = await keys.RequireKeyAsync(repository, cancellationToken);
         var source = await FindSourceAsync(context, job, task, cancellationToken);
-        if (job.Kind == JobKind.Copy)
+        if (job.Kind is JobKind.Copy or JobKind.Verify)
         {
             return new AttemptOrder(job, task, task.DiskId, repository.Address(), Transfer: null, Access: null)
             {
                 Key = key,
                 Source = source,
-                Origin = await FindOriginAsync(context, job, task, cancellationToken),
+                Origin = job.Kind == JobKind.Copy ? await FindOriginAsync(context, job, task, cancellationToken) : null,
             };
         }
 
@@ -64,6 +64,7 @@ internal sealed class AttemptPreparation(
         var pointId = job.Kind switch
         {
             JobKind.Restore => job.Restore!.PointId,
+            JobKind.Verify => job.PointId,
             JobKind.Copy => task.Incremental ? job.Copy!.BasePointId : null,
             _ => task.Incremental ? job.Backup!.BasePointId : null,
         };

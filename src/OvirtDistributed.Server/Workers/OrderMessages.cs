@@ -43,6 +43,10 @@ internal static class OrderMessages
                 message.BytesPerSecond = order.Job.Copy!.BytesPerSecond;
                 message.Copy = CopyOf(order, order.Job.Copy);
                 break;
+            case JobKind.Verify:
+                message.BytesPerSecond = order.Job.Verify!.BytesPerSecond;
+                message.Verify = new VerifyDiskOrder { PointId = order.Job.PointId, Root = RootOf(order.Source) };
+                break;
         }
 
         return message;

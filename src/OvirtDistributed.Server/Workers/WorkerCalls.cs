@@ -142,7 +142,23 @@ internal sealed partial class WorkerCalls(
         succeeded.Root?.SizeBytes ?? 0,
         succeeded.StoredBytes,
         succeeded.Checksum.Length > 0 ? succeeded.Checksum : null,
-        statistics);
+        statistics)
+    {
+        Damage = DamageOf(succeeded),
+    };
+
+    private static string DamageOf(TaskSucceeded succeeded)
+    {
+        const int MostListed = 16;
+        if (succeeded.DamagedRanges.Count == 0)
+        {
+            return "";
+        }
+
+        var ranges = succeeded.DamagedRanges.Take(MostListed).Select(range => $"{range.OffsetBytes}+{range.LengthBytes}");
+        var more = succeeded.DamagedRanges.Count > MostListed ? $" and {succeeded.DamagedRanges.Count - MostListed} more" : "";
+        return $"{succeeded.DamagedRanges.Sum(range => range.LengthBytes)} bytes cannot be restored, at {string.Join(", ", ranges)}{more}: {succeeded.Damage}";
+    }
 
     private static Guid Parse(string field, string text) =>
         Guid.TryParse(text, out var id) ? id : throw OperatorException.Invalid(field, text, "it is not a UUID.");

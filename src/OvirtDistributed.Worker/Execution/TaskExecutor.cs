@@ -8,7 +8,7 @@ using OvirtDistributed.Worker.Transports.ImageIo;
 namespace OvirtDistributed.Worker.Execution;
 
 /// <summary>Picks the transport mode's source or target for an order and runs the work over it.</summary>
-internal sealed class TaskExecutor(string workerId, ImageIoConnector images, DiskBackup backup, DiskRestore restore, DiskCopy copy) : ITaskExecutor
+internal sealed class TaskExecutor(string workerId, ImageIoConnector images, DiskBackup backup, DiskRestore restore, DiskCopy copy, DiskVerification verification) : ITaskExecutor
 {
     private const string CbtMode = "cbt";
 
@@ -22,6 +22,7 @@ internal sealed class TaskExecutor(string workerId, ImageIoConnector images, Dis
         {
             TaskOrder.WorkOneofCase.Backup => await BackUpAsync(order, control, cancellationToken),
             TaskOrder.WorkOneofCase.Copy => await copy.RunAsync(order, workerId, control, cancellationToken),
+            TaskOrder.WorkOneofCase.Verify => await verification.RunAsync(order, control, cancellationToken),
             TaskOrder.WorkOneofCase.Restore => await RestoreAsync(order, control, cancellationToken),
             _ => throw new TaskFailureException(FailureCode.BadOrder, "The order names no work this worker knows: update the worker."),
         };

@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace OvirtDistributed.Server.Database.Migrations;
 
-/// <summary>What a job that copies a restore point was asked.</summary>
+/// <summary>What jobs that copy and verify restore points were asked, and what a verification found of a disk.</summary>
 [DbContext(typeof(ServerDbContext))]
 [Migration("0007_point_copies")]
 internal sealed class M0007PointCopies : SqlMigration

@@ -5,17 +5,13 @@ using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
-using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Repositories;
 
 namespace OvirtDistributed.Server.Jobs.Copy;
 
 /// <summary>Turns a request to copy restore points into jobs, or says at once why it cannot work.</summary>
-internal sealed class CopyAdmission(IDbContextFactory<ServerDbContext> contexts, JobAdmission jobs, TimeProvider time)
+internal sealed class CopyAdmission(IDbContextFactory<ServerDbContext> contexts, JobAdmission jobs, WorkerClusters clusters)
 {
-    // A worker that was not heard of for longer takes no offer now.
-    private static readonly TimeSpan WorkerIsAway = TimeSpan.FromMinutes(2);
-
     /// <summary>One job per point, in the order of their moments, so that a later one can build on the copy of an earlier one.</summary>
     /// <exception cref="OperatorException">The request cannot work.</exception>
     public async Task<IReadOnlyList<Guid>> AdmitAsync(CopyRequest request, CancellationToken cancellationToken)
@@ -54,7 +50,7 @@ internal sealed class CopyAdmission(IDbContextFactory<ServerDbContext> contexts,
         var admitted = new List<Job>();
         foreach (var point in points.DistinctBy(point => point.Id).OrderBy(point => point.Created))
         {
-            var cluster = await ClusterAsync(context, point, request.Cluster, cancellationToken);
+            var cluster = await clusters.ChooseAsync(context, point, request.Cluster, cancellationToken);
             var job = jobs.NewJob(JobKind.Copy, point.ManagerId, point.VmId, point.VmName, target.Id, cluster, row => row.Copy = new CopyDetails
             {
                 SourceRepositoryId = point.RepositoryId,
@@ -88,28 +84,6 @@ internal sealed class CopyAdmission(IDbContextFactory<ServerDbContext> contexts,
         {
             throw new OperatorException(FailureKind.WrongState, $"Restore point {point.Id} is being copied to repository {target.Name} already, by job {other.Id}.");
         }
-    }
-
-    /// <summary>The cluster that was named; else the VM's own if it has workers now; else any that has.</summary>
-    private async Task<Guid> ClusterAsync(ServerDbContext context, RestorePoint point, string text, CancellationToken cancellationToken)
-    {
-        var since = time.GetUtcNow() - WorkerIsAway;
-        var manned = await context.Workers.AsNoTracking().Where(worker => worker.LastSeen > since).Select(worker => worker.ClusterId).Distinct().ToListAsync(cancellationToken);
-        if (text.Length > 0)
-        {
-            var clusters = await context.Inventory.AsNoTracking().Where(item => item.Kind == InventoryKind.Cluster)
-                .Select(item => new { item.Name, item.ObjectId }).Distinct().ToListAsync(cancellationToken);
-            return NameLookup.Resolve(clusters, "cluster", "cluster", text, row => row.Name, row => row.ObjectId).ObjectId;
-        }
-
-        if (point.ClusterId is { } own && (manned.Count == 0 || manned.Contains(own)))
-        {
-            return own;
-        }
-
-        return manned.Count > 0
-            ? manned.Order().First()
-            : throw OperatorException.Invalid("cluster", "", "no worker is there now, and the VM's cluster is not known: name the cluster whose workers shall copy.");
     }
 }
 

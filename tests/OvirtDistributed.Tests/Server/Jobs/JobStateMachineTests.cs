@@ -32,7 +32,9 @@ public sealed class JobStateMachineTests
         var machine = Machine(kind);
         var ends = machine.States.Where(JobStateMachine.IsEnd).ToList();
 
-        Assert.Equal([JobState.Succeeded, JobState.Warning, JobState.Failed, JobState.Cancelled], ends.Order());
+        // Only what an engine does late can go wrong behind the result.
+        JobState[] late = kind is "Copy" or "Verify" ? [] : [JobState.Warning];
+        Assert.Equal([.. new[] { JobState.Succeeded, JobState.Failed, JobState.Cancelled }.Concat(late).Order()], ends.Order());
         Assert.All(ends, end => Assert.All(Enum.GetValues<JobEvent>(), jobEvent => Assert.Null(machine.Next(end, jobEvent))));
     }
 

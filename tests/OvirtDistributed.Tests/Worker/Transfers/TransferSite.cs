@@ -82,7 +82,8 @@ internal sealed class TransferSite : IAsyncDisposable
             new ImageIoConnector(Options, TimeProvider.System, NullLogger<ImageIoClient>.Instance),
             backup,
             new DiskRestore(Options, tls: null, TimeProvider.System, NullLogger<DiskRestore>.Instance),
-            new DiskCopy(Options, backup, tls: null, TimeProvider.System));
+            new DiskCopy(Options, backup, tls: null, TimeProvider.System),
+            new DiskVerification(Options, tls: null, TimeProvider.System));
     }
 
     public TaskOrder BackupOrder(ImageServer image, string? taskId = null, long token = 1, string? basePoint = null, string engineBackup = "backup-1") => new()
@@ -183,6 +184,40 @@ internal sealed class TransferSite : IAsyncDisposable
         Assert.Equal($"sha256:{target.Image.Checksum(4 << 20)}", result.Checksum);
         Assert.True(target.Flushes > 0 || target.Writes.IsEmpty);
         return target.Image;
+    }
+
+    /// <summary>An order to verify a point.</summary>
+    public async Task<TaskOrder> VerifyOrderAsync(string point, long size)
+    {
+        var manifest = await Control.GetPointAsync(new GetPointRequest { Repository = RepositoryName, PointId = point }).ResponseAsync.WithinDeadline();
+        var root = ManifestCodec.Read(point, manifest.Manifest.Span, ContentKeys.Plain).Disks[0].Root;
+        return new TaskOrder
+        {
+            JobId = "verify-job",
+            TaskId = NewTask(),
+            Attempt = 1,
+            FencingToken = 1,
+            VmName = "vm",
+            DiskId = DiskId,
+            DiskSizeBytes = size,
+            Mover = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
+            Verify = new VerifyDiskOrder
+            {
+                PointId = point,
+                Root = new DiskRoot { Digest = ByteString.CopyFrom(root.Digest.ToArray()), Levels = root.Levels, SizeBytes = root.DiskSize },
+            },
+        };
+    }
+
+    /// <summary>Changes one byte in the middle of the largest pack.</summary>
+    public void DamageOnePack()
+    {
+        var pack = new DirectoryInfo(Path.Combine(_directory.File(RepositoryName), "packs")).EnumerateFiles("*.pack", SearchOption.AllDirectories).MaxBy(file => file.Length)!;
+        using var file = pack.Open(FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        file.Position = file.Length / 2;
+        var value = file.ReadByte();
+        file.Position--;
+        file.WriteByte((byte)(value ^ 0x40));
     }
 
     public Task FenceAsync(string taskId, long token) =>

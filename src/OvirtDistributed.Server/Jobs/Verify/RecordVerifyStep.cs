@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Server.Catalog;
+
+namespace OvirtDistributed.Server.Jobs.Verify;
+
+/// <summary>Writes down what the workers found: retention does not live from a damaged point.</summary>
+internal sealed class RecordVerifyStep : IJobStep
+{
+    public JobKind Kind => JobKind.Verify;
+
+    public JobState State => JobState.Recording;
+
+    public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var point = await context.Database.RestorePoints.FirstOrDefaultAsync(row => row.RepositoryId == job.RepositoryId && row.Id == job.PointId, cancellationToken);
+        var damaged = job.Tasks.Where(task => task.Damage.Length > 0).OrderBy(task => task.DiskAlias, StringComparer.Ordinal).ToList();
+        if (point is not null)
+        {
+            point.Verified = context.Now;
+            point.Damage = PointVerification.Shorten(string.Join("; ", damaged.Select(task => $"disk {task.DiskAlias}: {task.Damage}")));
+        }
+
+        foreach (var task in damaged)
+        {
+            context.Error($"disk {task.DiskAlias}: {task.Damage}", task.Id);
+            job.Warn($"Disk {task.DiskAlias} is damaged: {task.Damage} The next backup of the VM sends what it can again; a copy of the point in another repository may be whole.");
+        }
+
+        return StepResult.Next(JobEvent.Recorded);
+    }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Grpc.Core;
+using OvirtDistributed.Contracts.Control.V1;
+using OvirtDistributed.Contracts.Mover.V1;
+using OvirtDistributed.Hosting.Grpc;
+using OvirtDistributed.Hosting.Tls;
+using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Maps;
+using OvirtDistributed.Repository.Reading;
+using OvirtDistributed.Worker.Mover;
+using OvirtDistributed.Worker.Pipeline;
+
+namespace OvirtDistributed.Worker.Execution;
+
+/// <summary>
+/// Reads a disk of a restore point as a restore would, with the key, up to the last digest, and writes it nowhere. What does not hold is found in
+/// steps of a map page and does not end the verification.
+/// </summary>
+internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls, TimeProvider time)
+{
+    private const int SegmentBytes = 1 << 20;
+    private const int ReadAhead = 8;
+
+    /// <summary>Reads all of the disk.</summary>
+    /// <returns>The ranges that cannot be restored, if any.</returns>
+    /// <exception cref="TaskFailureException">The Data Mover cannot be reached, or serves another disk than the order says.</exception>
+    public async Task<TaskSucceeded> RunAsync(TaskOrder order, TransferControl control, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var channels = new MoverChannels(order.Mover.Address, tls, options.MoverConnections);
+            return await ReadAllAsync(order, channels, control, cancellationToken);
+        }
+        catch (RpcException failure) when (failure.StatusCode == StatusCode.NotFound)
+        {
+            throw new TaskFailureException(FailureCode.BadOrder, $"The Data Mover does not know what the order names: {failure.Status.Detail}", failure);
+        }
+        catch (RpcException failure)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw MoverFailures.Classify(failure);
+        }
+        catch (RepositoryException failure)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw MoverFailures.Classify(failure);
+        }
+    }
+
+    private async Task<TaskSucceeded> ReadAllAsync(TaskOrder order, MoverChannels channels, TransferControl control, CancellationToken cancellationToken)
+    {
+        var result = new TaskSucceeded { Root = order.Verify.Root };
+        control.Meter.Route = "repository";
+        control.Meter.AddTotal(order.DiskSizeBytes);
+        var position = 0L;
+        while (position < order.DiskSizeBytes)
+        {
+            // Many fetches at a time, as a restore reads. What goes wrong ends all of them: where it was is looked for one page and one fetch at a time.
+            var all = new DiskRange(position, order.DiskSizeBytes - position);
+            var (proven, damage) = await ReadAsync(order, channels, all, ReadAhead, control, cancellationToken);
+            position = damage is null ? proven : await FindDamageAsync(order, channels, proven, result, control, cancellationToken);
+        }
+
+        return result;
+    }
+
+    /// <returns>Where to go on: behind the first damaged page, or at the end.</returns>
+    private async Task<long> FindDamageAsync(
+        TaskOrder order, MoverChannels channels, long position, TaskSucceeded result, TransferControl control, CancellationToken cancellationToken)
+    {
+        while (position < order.DiskSizeBytes)
+        {
+            var end = Math.Min(order.DiskSizeBytes, (MapGeometry.PageOf(position) + 1) * MapGeometry.PageBytes);
+            var (proven, damage) = await ReadAsync(order, channels, new DiskRange(position, end - position), readAhead: 1, control, cancellationToken);
+            if (damage is null)
+            {
+                position = end;
+                continue;
+            }
+
+            Add(result, new DiskRange(proven, end - proven), damage);
+            control.Meter.AddProcessed(end - proven);
+            return end;
+        }
+
+        return position;
+    }
+
+    private static void Add(TaskSucceeded result, DiskRange range, string damage)
+    {
+        if (result.Damage.Length == 0)
+        {
+            result.Damage = damage;
+        }
+
+        if (result.DamagedRanges.LastOrDefault() is { } last && last.OffsetBytes + last.LengthBytes == range.Offset)
+        {
+            last.LengthBytes += range.Length;
+        }
+        else
+        {
+            result.DamagedRanges.Add(new ByteRange { OffsetBytes = range.Offset, LengthBytes = range.Length });
+        }
+    }
+
+    /// <summary>Reads a range in a session of its own: damage ends the streams of one.</summary>
+    /// <returns>The first byte that was not proven, and what is wrong there; null when all was.</returns>
+    private async Task<(long Proven, string? Damage)> ReadAsync(
+        TaskOrder order, MoverChannels channels, DiskRange range, int readAhead, TransferControl control, CancellationToken cancellationToken)
+    {
+        var position = range.Offset;
+        await using var session = await OpenAsync(order, channels, cancellationToken);
+        var root = OrderKeys.RequireRoot(order.Verify.Root, session.Opened.Root, $"Disk {order.DiskId} of point '{order.Verify.PointId}'");
+        await using var alive = SessionKeepAlive.Start(session.TouchAsync, session.Opened.IdleTimeoutSeconds, time);
+        var reader = new DiskImageReader(
+            root, session, OrderKeys.Of(order.Mover, session.Opened.Parameters), new DiskImageReaderOptions { SegmentBytes = SegmentBytes, ReadAhead = readAhead });
+        try
+        {
+            await foreach (var extent in reader.ReadAsync(range, cancellationToken))
+            {
+                using (extent)
+                {
+                    await CountAsync(extent, control, cancellationToken);
+                    position += extent.Length;
+                }
+            }
+
+            return (position, null);
+        }
+        catch (RepositoryException failure) when (IsDamage(failure))
+        {
+            return (position, failure.Message);
+        }
+        finally
+        {
+            control.Meter.AddSent(session.ReceivedBytes);
+        }
+    }
+
+    private Task<ReadSession> OpenAsync(TaskOrder order, MoverChannels channels, CancellationToken cancellationToken) => ReadSession.OpenAsync(
+        channels.Calls,
+        channels.Bulk,
+        new OpenReadRequest
+        {
+            Repository = order.Mover.Repository,
+            PointId = order.Verify.PointId,
+            DiskId = order.DiskId,
+            TaskId = order.TaskId,
+            FencingToken = order.FencingToken,
+        },
+        time,
+        cancellationToken);
+
+    private static async Task CountAsync(ImageExtent extent, TransferControl control, CancellationToken cancellationToken)
+    {
+        if (extent.IsZero)
+        {
+            control.Meter.AddZero(extent.Length);
+        }
+        else
+        {
+            await control.Rate.AcquireAsync((int)extent.Length, cancellationToken);
+            control.Meter.AddRead(extent.Length);
+        }
+
+        control.Meter.AddProcessed(extent.Length);
+    }
+
+    private static bool IsDamage(RepositoryException failure) =>
+        failure.Error is RepositoryError.Damaged or RepositoryError.MissingFrames
+        || (failure.InnerException is RpcException call && FailureStatus.ReasonOf(call) is "damaged" or "missing-frames");
+}
