@@ -50,6 +50,23 @@ internal sealed partial class S3Bucket
         }
     }
 
+    /// <summary>The versions of one key, newest first.</summary>
+    public async Task<List<S3Key>> VersionsOfAsync(string key, CancellationToken cancellationToken)
+    {
+        var versions = new List<S3Key>();
+        await foreach (var item in ListVersionsAsync(key, cancellationToken))
+        {
+            if (item.Key != key)
+            {
+                break;
+            }
+
+            versions.Add(item);
+        }
+
+        return versions;
+    }
+
     /// <summary>Removes one version, or the key of a bucket without versions. Nothing happens when it is not there.</summary>
     /// <returns>False when the storage refuses the removal.</returns>
     public Task<bool> DeleteAsync(string key, string? versionId, CancellationToken cancellationToken) => CallAsync($"delete {key}", async token =>
@@ -100,7 +117,8 @@ internal sealed partial class S3Bucket
         }
 
         // "Suspended" too: versions from before may be there.
-        return new S3BucketState(versioning.VersioningConfig?.Status is { } status && status != VersionStatus.Off, locking is not null);
+        var status = versioning.VersioningConfig?.Status;
+        return new S3BucketState(status is not null && status != VersionStatus.Off, status == VersionStatus.Enabled, locking is not null);
     }
 
     private Task<ObjectLockConfiguration?> ReadLockAsync(CancellationToken cancellationToken) =>

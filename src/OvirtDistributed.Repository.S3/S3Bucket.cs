@@ -30,6 +30,9 @@ internal sealed partial class S3Bucket : IDisposable
 
     public string Description { get; }
 
+    /// <summary>Set once, before the first conditional write that matters.</summary>
+    public S3Conditions Conditions { get; set; }
+
     /// <summary>Writes a key. Under a condition the write is repeatable: what an attempt wrote whose answer was lost is recognized.</summary>
     /// <returns>Null, and no change, when the condition does not hold.</returns>
     public Task<S3Stored?> PutAsync(string key, ReadOnlyMemory<byte> content, S3Condition condition, CancellationToken cancellationToken) =>
@@ -39,6 +42,11 @@ internal sealed partial class S3Bucket : IDisposable
     public async Task<S3Stored?> PutAsync(
         string key, ReadOnlyMemory<byte> content, S3Condition condition, string token, CancellationToken cancellationToken)
     {
+        if (condition.MustBeAbsent && Conditions == S3Conditions.ByVersions)
+        {
+            return await PutFirstVersionAsync(key, content, token, cancellationToken);
+        }
+
         for (var attempt = 1; ; attempt++)
         {
             var (stored, refusal) = await TryPutAsync(key, content, condition, token, cancellationToken);
@@ -78,14 +86,21 @@ internal sealed partial class S3Bucket : IDisposable
 
     /// <summary>Reads a range into a buffer, until it is full or the key's content ends. Bodies that break off are asked for again.</summary>
     /// <returns>Bytes read, total length and ETag; null when there is no such key. A range behind the end reads nothing and has length -1.</returns>
-    public async Task<S3Range?> GetAsync(string key, long offset, Memory<byte> buffer, string? etag, CancellationToken cancellationToken)
+    public Task<S3Range?> GetAsync(string key, long offset, Memory<byte> buffer, string? etag, CancellationToken cancellationToken) =>
+        GetAsync(new GetObjectRequest { BucketName = _bucket, Key = key, EtagToMatch = etag }, offset, buffer, cancellationToken);
+
+    /// <summary>Reads the beginning of one version; null when it is gone.</summary>
+    public Task<S3Range?> GetVersionAsync(string key, string? versionId, Memory<byte> buffer, CancellationToken cancellationToken) =>
+        GetAsync(new GetObjectRequest { BucketName = _bucket, Key = key, VersionId = versionId }, 0, buffer, cancellationToken);
+
+    private async Task<S3Range?> GetAsync(GetObjectRequest request, long offset, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         var read = 0;
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                var range = await GetOnceAsync(key, offset + read, buffer[read..], etag, count => read += count, cancellationToken);
+                var range = await GetOnceAsync(request, offset + read, buffer[read..], count => read += count, cancellationToken);
                 return range is null ? null : range with { Read = read };
             }
             catch (Exception exception) when (attempt < Attempts && IsBrokenBody(exception, cancellationToken))
@@ -94,7 +109,7 @@ internal sealed partial class S3Bucket : IDisposable
             }
             catch (Exception exception) when (S3Failure.IsExpected(exception, cancellationToken))
             {
-                throw S3Failure.From(exception, $"read {key}");
+                throw S3Failure.From(exception, $"read {request.Key}");
             }
         }
     }
@@ -135,7 +150,7 @@ internal sealed partial class S3Bucket : IDisposable
                 InputStream = body,
                 AutoCloseStream = false,
                 IfNoneMatch = condition.MustBeAbsent ? "*" : null,
-                IfMatch = condition.MustMatch,
+                IfMatch = Conditions == S3Conditions.Quoted ? condition.MustMatch : condition.MustMatch?.Trim('"'),
             };
             request.Metadata[TokenName] = token;
             try
@@ -149,18 +164,37 @@ internal sealed partial class S3Bucket : IDisposable
             }
         }, cancellationToken);
 
+    // Of several that create a key at once, the oldest version wins and the others take theirs back: the order is the server's, all see the same.
+    private async Task<S3Stored?> PutFirstVersionAsync(string key, ReadOnlyMemory<byte> content, string token, CancellationToken cancellationToken)
+    {
+        if (await HeadAsync(key, null, cancellationToken) is { } found)
+        {
+            return found.Token == token ? new S3Stored(found.ETag, found.VersionId) : null;
+        }
+
+        var (stored, _) = await TryPutAsync(key, content, S3Condition.None, token, cancellationToken);
+        var oldest = (await VersionsOfAsync(key, cancellationToken))[^1];
+        if (oldest.VersionId == stored!.VersionId || (await HeadAsync(key, oldest.VersionId, cancellationToken))?.Token == token)
+        {
+            return stored;
+        }
+
+        await DeleteAsync(key, stored.VersionId, cancellationToken);
+        return null;
+    }
+
     private static bool IsRefusal(AmazonS3Exception exception, S3Condition condition) =>
         (condition != S3Condition.None && S3Failure.IsRefusedCondition(exception)) || (condition.MustMatch is not null && S3Failure.IsMissing(exception));
 
     private async Task<S3Range?> GetOnceAsync(
-        string key, long offset, Memory<byte> buffer, string? etag, Action<int> arrived, CancellationToken cancellationToken)
+        GetObjectRequest request, long offset, Memory<byte> buffer, Action<int> arrived, CancellationToken cancellationToken)
     {
         if (buffer.IsEmpty)
         {
-            return new S3Range(0, -1, etag ?? "");
+            return new S3Range(0, -1, "");
         }
 
-        var request = new GetObjectRequest { BucketName = _bucket, Key = key, ByteRange = new ByteRange(offset, offset + buffer.Length - 1), EtagToMatch = etag };
+        request.ByteRange = new ByteRange(offset, offset + buffer.Length - 1);
         try
         {
             using var answer = await _client.GetObjectAsync(request, cancellationToken);

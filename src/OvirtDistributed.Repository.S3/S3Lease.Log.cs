@@ -16,9 +16,6 @@ internal sealed partial class S3Lease
         [LoggerMessage(LogLevel.Information, "The lock of {Location} is renewed again; nobody else had it")]
         public static partial void Regained(ILogger logger, string location);
 
-        [LoggerMessage(LogLevel.Debug, "An older version of {Key} was left: {Problem}")]
-        public static partial void VersionLeft(ILogger logger, string key, string problem);
-
         [LoggerMessage(LogLevel.Warning, "The lock of {Location} could not be given back and ends by itself: {Problem}")]
         public static partial void NotGivenBack(ILogger logger, string location, string problem);
     }

@@ -7,19 +7,28 @@ namespace OvirtDistributed.Repository.S3;
 /// <summary>The content of a lock object. Released leases stay as objects: a conditional removal is not everywhere, a conditional write is.</summary>
 internal sealed record S3LeaseRecord(Guid Owner, string Process, DateTimeOffset Expires, bool Released)
 {
+    public const int MaxLength = 4096;
+
     public byte[] Write() => JsonSerializer.SerializeToUtf8Bytes(this, S3LeaseJson.Default.S3LeaseRecord);
 
-    /// <summary>Null when the bytes are none.</summary>
-    public static S3LeaseRecord? Read(ReadOnlySpan<byte> content)
+    /// <summary>Reads what is in the object.</summary>
+    /// <exception cref="RepositoryException"><see cref="RepositoryError.Damaged"/>: it is no lease.</exception>
+    public static S3LeaseRecord Require(ReadOnlySpan<byte> content, S3Bucket bucket, string key)
     {
         try
         {
-            return JsonSerializer.Deserialize(content, S3LeaseJson.Default.S3LeaseRecord);
+            if (JsonSerializer.Deserialize(content, S3LeaseJson.Default.S3LeaseRecord) is { } record)
+            {
+                return record;
+            }
         }
         catch (JsonException)
         {
-            return null;
+            // Said below.
         }
+
+        throw new RepositoryException(
+            RepositoryError.Damaged, $"{bucket.Description}: the lock object {key} cannot be read; when no Data Mover serves the repository, remove it");
     }
 }
 

@@ -54,7 +54,7 @@ public sealed partial class S3Storage : IStorageBackend
         try
         {
             var state = await bucket.ReadStateAsync(cancellationToken);
-            await S3ConditionCheck.RunAsync(bucket, cancellationToken);
+            bucket.Conditions = await S3ConditionCheck.RunAsync(bucket, state, cancellationToken);
             return new S3Storage(bucket, state, timeProvider, times, logger);
         }
         catch

@@ -24,4 +24,20 @@ internal sealed record S3Range(int Read, long TotalLength, string ETag);
 internal readonly record struct S3Key(string Key, long Length, string? VersionId, bool IsLatest);
 
 /// <summary>What a bucket can do.</summary>
-internal sealed record S3BucketState(bool KeepsVersions, bool HasObjectLock);
+/// <param name="KeepsVersions">It may hold older versions of objects.</param>
+/// <param name="MakesVersions">Every write makes a version.</param>
+/// <param name="HasObjectLock">Objects can be retained until a date.</param>
+internal sealed record S3BucketState(bool KeepsVersions, bool MakesVersions, bool HasObjectLock);
+
+/// <summary>How a write is made to depend on a condition.</summary>
+internal enum S3Conditions
+{
+    /// <summary>The server checks it; ETags in quotes, as the standard says.</summary>
+    Quoted,
+
+    /// <summary>The server checks it; ETags without quotes (Ceph).</summary>
+    Bare,
+
+    /// <summary>The server does not (Ceph before 20 in a bucket with versions): the order of versions decides.</summary>
+    ByVersions,
+}
