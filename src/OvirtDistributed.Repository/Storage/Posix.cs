@@ -54,13 +54,13 @@ internal static partial class Posix
             return true;
         }
 
-        var error = Marshal.GetLastPInvokeError();
-        if (error is NoPermission or NotSupported && Rename(CurrentDirectory, from, CurrentDirectory, to, NoReplace) == 0)
+        var hasNoLinks = Marshal.GetLastPInvokeError() is NoPermission or NotSupported;
+        if (hasNoLinks && Rename(CurrentDirectory, from, CurrentDirectory, to, NoReplace) == 0)
         {
-            return true; // a file system without hard links
+            return true;
         }
 
-        return (error is NoPermission or NotSupported ? Marshal.GetLastPInvokeError() : error) == NameTaken ? false : throw Failure($"move to {to}");
+        return Marshal.GetLastPInvokeError() == NameTaken ? false : throw Failure($"move to {to}");
     }
 
     private static IOException Failure(string what)
