@@ -12,9 +12,8 @@ internal interface IS3LeaseObject
 
     /// <summary>Writes again what is this process's.</summary>
     /// <param name="mine">What to write.</param>
-    /// <param name="isValid">Whether nobody can have taken it until now.</param>
     /// <param name="isFree">As above.</param>
     /// <param name="cancellationToken">Gives up; the state is unknown then.</param>
     /// <returns>False when somebody else has it.</returns>
-    Task<bool> TryRenewAsync(S3LeaseRecord mine, Func<bool> isValid, Func<S3LeaseRecord, bool> isFree, CancellationToken cancellationToken);
+    Task<bool> TryRenewAsync(S3LeaseRecord mine, Func<S3LeaseRecord, bool> isFree, CancellationToken cancellationToken);
 }

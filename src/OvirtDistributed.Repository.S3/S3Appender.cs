@@ -73,6 +73,7 @@ internal sealed class S3Appender : IStorageAppender
         catch (Exception exception)
         {
             _failure ??= exception;
+            Abandon();
             throw;
         }
     }
@@ -90,6 +91,12 @@ internal sealed class S3Appender : IStorageAppender
     /// <summary>What was not flushed is given up, as by a crash.</summary>
     public ValueTask DisposeAsync()
     {
+        Abandon();
+        return ValueTask.CompletedTask;
+    }
+
+    private void Abandon()
+    {
         lock (_gate)
         {
             // Not given back to the pool: a write that was broken off may still look at them.
@@ -99,7 +106,6 @@ internal sealed class S3Appender : IStorageAppender
         }
 
         _storage.Forget(_name, this);
-        return ValueTask.CompletedTask;
     }
 
     private static int CopyFrom(ReadOnlySpan<byte> source, long offset, Span<byte> buffer)

@@ -20,8 +20,7 @@ internal sealed class S3ConditionalLease(S3Bucket bucket, string key) : IS3Lease
         return _stored is not null;
     }
 
-    public async Task<bool> TryRenewAsync(
-        S3LeaseRecord mine, Func<bool> isValid, Func<S3LeaseRecord, bool> isFree, CancellationToken cancellationToken)
+    public async Task<bool> TryRenewAsync(S3LeaseRecord mine, Func<S3LeaseRecord, bool> isFree, CancellationToken cancellationToken)
     {
         var before = _stored!.VersionId;
         var stored = await bucket.PutAsync(key, mine.Write(), S3Condition.Match(_stored.ETag), cancellationToken);

@@ -111,7 +111,7 @@ internal sealed partial class S3Lease : IAsyncDisposable
         try
         {
             var begun = Time.GetTimestamp();
-            if (await _object.TryRenewAsync(_request.Record(_owner, released: false), () => IsValid, _request.IsFree, linked.Token))
+            if (await _object.TryRenewAsync(_request.Record(_owner, released: false), _request.IsFree, linked.Token))
             {
                 Extend(Times.WritesFor - Time.GetElapsedTime(begun));
                 return true;
@@ -153,7 +153,7 @@ internal sealed partial class S3Lease : IAsyncDisposable
     {
         try
         {
-            await _object.TryRenewAsync(_request.Record(_owner, released: true), () => IsValid, _request.IsFree, WritesEnd);
+            await _object.TryRenewAsync(_request.Record(_owner, released: true), _request.IsFree, WritesEnd);
         }
         catch (Exception exception) when (exception is RepositoryException or OperationCanceledException)
         {

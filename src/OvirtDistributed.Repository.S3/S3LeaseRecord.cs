@@ -5,7 +5,12 @@ using System.Text.Json.Serialization;
 namespace OvirtDistributed.Repository.S3;
 
 /// <summary>The content of a lock object. Released leases stay as objects: a conditional removal is not everywhere, a conditional write is.</summary>
-internal sealed record S3LeaseRecord(Guid Owner, string Process, DateTimeOffset Expires, bool Released)
+/// <param name="Owner">Of this taking alone.</param>
+/// <param name="Process">For people.</param>
+/// <param name="Expires">When it ends by itself.</param>
+/// <param name="Released">Whether it was given back.</param>
+/// <param name="Confirmed">False while its owner still looks whether somebody else has the lease (<see cref="S3VersionedLease"/>).</param>
+internal sealed record S3LeaseRecord(Guid Owner, string Process, DateTimeOffset Expires, bool Released, bool Confirmed = true)
 {
     public const int MaxLength = 4096;
 

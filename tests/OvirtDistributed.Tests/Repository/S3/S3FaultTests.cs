@@ -129,7 +129,7 @@ public sealed class S3FaultTests(CephFixture ceph) : IAsyncLifetime
     {
         await using (var appender = await Storage.OpenAppendAsync("packs/01/d.pack", create: true, _token).WithinDeadline())
         {
-            for (var part = 0; part < 4; part++)
+            for (var part = 0; part < 20; part++) // more than are removed at the same time
             {
                 await appender.AppendAsync(new byte[10], _token);
                 await appender.FlushAsync(_token).WithinDeadline();
