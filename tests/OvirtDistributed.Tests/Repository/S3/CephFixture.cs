@@ -28,11 +28,12 @@ public sealed class CephFixture : IAsyncLifetime
     }
 
     /// <summary>A new bucket.</summary>
-    public async Task<S3StorageOptions> CreateBucketAsync(bool objectLock = false, CancellationToken cancellationToken = default)
+    public async Task<S3StorageOptions> CreateBucketAsync(bool objectLock = false)
     {
         var options = Options($"b-{Guid.NewGuid():N}");
         using var client = Client(options);
-        await client.PutBucketAsync(new PutBucketRequest { BucketName = options.Bucket, ObjectLockEnabledForBucket = objectLock }, cancellationToken).WithinDeadline();
+        var request = new PutBucketRequest { BucketName = options.Bucket, ObjectLockEnabledForBucket = objectLock };
+        await client.PutBucketAsync(request, TestContext.Current.CancellationToken).WithinDeadline();
         return options;
     }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
@@ -24,12 +27,21 @@ internal sealed class FaultProxy : IAsyncDisposable
 
     public string Endpoint { get; private set; } = "";
 
-    public static async Task<FaultProxy> StartAsync(string server)
+    /// <param name="server">Where requests go.</param>
+    /// <param name="certificate">Of this side; null for plain http.</param>
+    public static async Task<FaultProxy> StartAsync(string server, X509Certificate2? certificate = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            if (certificate is not null)
+            {
+                listen.UseHttps(certificate);
+            }
+        }));
         var application = builder.Build();
-        application.Urls.Add("http://127.0.0.1:0");
         var proxy = new FaultProxy(new Uri(server), application);
         application.Run(proxy.HandleAsync);
         await application.StartAsync(TestContext.Current.CancellationToken).WithinDeadline();
@@ -145,7 +157,7 @@ internal sealed class FaultProxy : IAsyncDisposable
         }
 
         context.Response.Headers.Remove("Transfer-Encoding");
-        if (context.Request.Method == "HEAD" || answer.StatusCode == System.Net.HttpStatusCode.NoContent)
+        if (context.Request.Method == "HEAD" || answer.StatusCode == HttpStatusCode.NoContent)
         {
             return;
         }

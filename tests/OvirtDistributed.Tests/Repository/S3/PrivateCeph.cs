@@ -74,10 +74,12 @@ internal sealed class PrivateCeph : IAsyncDisposable
     }
 
     /// <summary>Limits all buckets of the user, to see what a full storage does.</summary>
-    public Task SetQuotaAsync(long bytes, CancellationToken cancellationToken) => RunAsync(
-        cancellationToken, "sh", "-c",
-        $"radosgw-admin -c '{Configuration}' -n client.admin quota set --quota-scope=user --uid=test --max-size={bytes} && "
-        + $"radosgw-admin -c '{Configuration}' -n client.admin quota {(bytes > 0 ? "enable" : "disable")} --quota-scope=user --uid=test");
+    public async Task SetQuotaAsync(long bytes, CancellationToken cancellationToken)
+    {
+        await CephAsync("radosgw-admin", ["-n", "client.admin", "quota", "set", "--quota-scope=user", "--uid=test", $"--max-size={bytes}"], cancellationToken);
+        var verb = bytes > 0 ? "enable" : "disable";
+        await CephAsync("radosgw-admin", ["-n", "client.admin", "quota", verb, "--quota-scope=user", "--uid=test"], cancellationToken);
+    }
 
     private async Task StartServersAsync(CancellationToken cancellationToken)
     {
@@ -92,26 +94,26 @@ internal sealed class PrivateCeph : IAsyncDisposable
         await File.WriteAllTextAsync(Configuration, Settings(cluster, monitorPort, gatewayPort), cancellationToken);
         await MakeKeysAsync(cancellationToken);
         await RunAsync(
-            cancellationToken, "monmaptool", "--create", "--fsid", cluster.ToString(), "--addv", "a", $"[v2:127.0.0.1:{monitorPort}]", _directory.File("monmap"));
-        await CephAsync("ceph-mon", cancellationToken, "--mkfs", "-i", "a", "--monmap", _directory.File("monmap"), "--keyring", Keyring);
+            "monmaptool", ["--create", "--fsid", cluster.ToString(), "--addv", "a", $"[v2:127.0.0.1:{monitorPort}]", _directory.File("monmap")], cancellationToken);
+        await CephAsync("ceph-mon", ["--mkfs", "-i", "a", "--monmap", _directory.File("monmap"), "--keyring", Keyring], cancellationToken);
         StartServer("ceph-mon", "-i", "a");
         var osd = Guid.NewGuid().ToString();
-        await CephAsync("ceph", cancellationToken, "--connect-timeout", "60", "osd", "new", osd);
-        await CephAsync("ceph-osd", cancellationToken, "-i", "0", "--mkfs", "--osd-uuid", osd);
+        await CephAsync("ceph", ["--connect-timeout", "60", "osd", "new", osd], cancellationToken);
+        await CephAsync("ceph-osd", ["-i", "0", "--mkfs", "--osd-uuid", osd], cancellationToken);
         StartServer("ceph-osd", "-i", "0");
         StartServer("radosgw", "-n", "client.rgw");
         await WaitForGatewayAsync(gatewayPort);
-        await CephAsync(
-            "radosgw-admin", cancellationToken, "-n", "client.admin", "user", "create", "--uid", "test", "--display-name", "test",
-            "--access-key", AccessKey, "--secret-key", SecretKey);
+        string[] user = ["--uid", "test", "--display-name", "test", "--access-key", AccessKey, "--secret-key", SecretKey];
+        await CephAsync("radosgw-admin", ["-n", "client.admin", "user", "create", .. user], cancellationToken);
     }
 
     private async Task MakeKeysAsync(CancellationToken cancellationToken)
     {
-        await RunAsync(cancellationToken, "ceph-authtool", "--create-keyring", Keyring, "--gen-key", "-n", "mon.", "--cap", "mon", "allow *");
+        await RunAsync("ceph-authtool", ["--create-keyring", Keyring, "--gen-key", "-n", "mon.", "--cap", "mon", "allow *"], cancellationToken);
         foreach (var name in new[] { "client.admin", "client.rgw", "osd.0" })
         {
-            await RunAsync(cancellationToken, "ceph-authtool", Keyring, "--gen-key", "-n", name, "--cap", "mon", "allow *", "--cap", "osd", "allow *");
+            await RunAsync(
+                "ceph-authtool", [Keyring, "--gen-key", "-n", name, "--cap", "mon", "allow *", "--cap", "osd", "allow *"], cancellationToken);
         }
     }
 
@@ -178,10 +180,10 @@ internal sealed class PrivateCeph : IAsyncDisposable
         _servers.Push((process, Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync())));
     }
 
-    private Task CephAsync(string program, CancellationToken cancellationToken, params string[] arguments) =>
-        RunAsync(cancellationToken, program, ["-c", Configuration, .. arguments]);
+    private Task CephAsync(string program, string[] arguments, CancellationToken cancellationToken) =>
+        RunAsync(program, ["-c", Configuration, .. arguments], cancellationToken);
 
-    private async Task RunAsync(CancellationToken cancellationToken, string program, params string[] arguments)
+    private async Task RunAsync(string program, string[] arguments, CancellationToken cancellationToken)
     {
         using var process = Begin(program, arguments);
         var output = Task.WhenAll(process.StandardOutput.ReadToEndAsync(cancellationToken), process.StandardError.ReadToEndAsync(cancellationToken));
@@ -197,7 +199,7 @@ internal sealed class PrivateCeph : IAsyncDisposable
 
     private static Process Begin(string program, IEnumerable<string> arguments)
     {
-        var start = new ProcessStartInfo(Find(program) ?? program) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(Find(program) ?? program) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var argument in arguments)
         {
             start.ArgumentList.Add(argument);
