@@ -45,7 +45,10 @@ internal sealed partial class S3Bucket
 
             request = new ListVersionsRequest
             {
-                BucketName = _bucket, Prefix = prefix, KeyMarker = answer.NextKeyMarker, VersionIdMarker = answer.NextVersionIdMarker,
+                BucketName = _bucket,
+                Prefix = prefix,
+                KeyMarker = answer.NextKeyMarker,
+                VersionIdMarker = answer.NextVersionIdMarker,
             };
         }
     }

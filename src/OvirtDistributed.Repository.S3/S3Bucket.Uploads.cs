@@ -78,7 +78,10 @@ internal sealed partial class S3Bucket
 
             request = new ListMultipartUploadsRequest
             {
-                BucketName = _bucket, Prefix = Prefix, KeyMarker = answer.NextKeyMarker, UploadIdMarker = answer.NextUploadIdMarker,
+                BucketName = _bucket,
+                Prefix = Prefix,
+                KeyMarker = answer.NextKeyMarker,
+                UploadIdMarker = answer.NextUploadIdMarker,
             };
         }
     }

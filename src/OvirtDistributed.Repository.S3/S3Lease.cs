@@ -33,6 +33,9 @@ internal sealed partial class S3Lease : IAsyncDisposable
     /// <summary>Whether this process may write.</summary>
     public bool IsValid => !_taken && !_window.IsCancellationRequested;
 
+    /// <summary>Whether somebody else has had it: it never becomes valid again.</summary>
+    public bool IsTaken => _taken;
+
     /// <summary>Ends when this process must not write any more.</summary>
     public CancellationToken WritesEnd => _window.Token;
 

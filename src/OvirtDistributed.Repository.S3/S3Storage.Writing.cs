@@ -31,6 +31,7 @@ public sealed partial class S3Storage
     public async Task<IAsyncDisposable?> TryLockAsync(string name, CancellationToken cancellationToken)
     {
         StorageNames.RequireName(name);
+        _gate.ThrowIfTaken($"lock {name}");
         var request = new S3Lease.Request(Bucket, KeyOf(name), _timeProvider, _times, _logger, _gate.Release);
         if (await S3Lease.TryTakeAsync(request, cancellationToken) is not { } lease)
         {

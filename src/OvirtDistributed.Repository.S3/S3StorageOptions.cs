@@ -37,8 +37,8 @@ public sealed record S3StorageOptions
     public string? CaFile { get; init; }
 
     /// <summary>
-    /// Absolute local directory for the digest index, which is only a cache: losing it costs a rebuild, never data. About 1.4 bytes per KiB stored at
-    /// 128 KiB chunks. No default: an index on S3 would be loaded into memory as a whole.
+    /// Absolute local directory for the digest index, which is only a cache: losing it costs a rebuild, never data. About 0.05 % of what is stored, at
+    /// chunks of 128 KiB. No default: an index on S3 would be loaded into memory as a whole.
     /// </summary>
     public string? CacheDirectory { get; init; }
 

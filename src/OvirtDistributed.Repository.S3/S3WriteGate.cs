@@ -11,6 +11,15 @@ internal sealed class S3WriteGate
 
     public void Guard(S3Lease lease) => _lease = lease;
 
+    /// <summary>What was begun under a lease that somebody else took must not go on under a new one: that takes a new instance.</summary>
+    public void ThrowIfTaken(string what)
+    {
+        if (_lease is { IsTaken: true } lease)
+        {
+            throw lease.Lost(what);
+        }
+    }
+
     /// <summary>The lease was given back; one that was lost keeps the gate closed.</summary>
     public void Release(S3Lease lease)
     {

@@ -50,7 +50,10 @@ public sealed class S3ConnectionTests(CephFixture ceph) : IDisposable
         await File.WriteAllTextAsync(_directory.File("secret"), $" {PrivateCeph.SecretKey}\n", _token);
         var options = (await ceph.CreateBucketAsync()) with
         {
-            AccessKey = null, SecretKey = null, AccessKeyFile = _directory.File("access"), SecretKeyFile = _directory.File("secret"),
+            AccessKey = null,
+            SecretKey = null,
+            AccessKeyFile = _directory.File("access"),
+            SecretKeyFile = _directory.File("secret"),
         };
         await using var storage = await CephFixture.OpenAsync(options);
         Assert.Null(await storage.FindAnyAsync(_token).WithinDeadline()); // the check of the start left nothing
@@ -77,8 +80,14 @@ public sealed class S3StorageOptionsTests
     {
         var options = new S3StorageOptions
         {
-            Endpoint = "s3.example:443/path", Region = "", Bucket = "A", Prefix = "/x//y z", AccessKey = "k", AccessKeyFile = "/no/such/access",
-            CaFile = "/no/such/ca.pem", CacheDirectory = "relative",
+            Endpoint = "s3.example:443/path",
+            Region = "",
+            Bucket = "A",
+            Prefix = "/x//y z",
+            AccessKey = "k",
+            AccessKeyFile = "/no/such/access",
+            CaFile = "/no/such/ca.pem",
+            CacheDirectory = "relative",
         };
         var problems = string.Join('\n', options.Problems("X:S3"));
         foreach (var part in new[]

@@ -43,7 +43,7 @@ public sealed class S3LeaseTests(CephFixture ceph)
         await Deadline.UntilAsync(async () => await FailureOfWriteAsync(first) is { } message && message.Contains("taken over", StringComparison.Ordinal), "the first knows");
         await held.DisposeAsync().AsTask().WithinDeadline();
         Assert.Contains("taken over", await FailureOfWriteAsync(first), StringComparison.Ordinal);
-        Assert.Null(await first.TryLockAsync(Lock, _token).WithinDeadline());
+        await Assert.ThrowsAsync<RepositoryException>(() => first.TryLockAsync(Lock, _token).WithinDeadline());
     }
 
     [Theory]
