@@ -21,7 +21,7 @@ build: restore ## Build everything (warnings are errors)
 demo: setup build ## Back up a VM full and incremental, restore both, compare every byte (ARGS="--rabbitmq --keep")
 	@tests/OvirtDistributed.Lab/bin/$(CONFIGURATION)/net10.0/ovd-lab demo $(ARGS)
 
-test: setup build ## Run all tests, those over real RabbitMQ, PostgreSQL and qemu included
+test: setup build ## Run all tests, those over real RabbitMQ, PostgreSQL, Ceph and qemu included
 	@eng/test.sh $(CONFIGURATION) OvirtDistributed.Tests OvirtDistributed.EndToEnd
 
 test-fast: build ## Run the unit tests that need no server

@@ -20,7 +20,7 @@ public sealed class DataMoverOptions
     {
         if (Repositories.Count == 0)
         {
-            yield return $"{Section}:Repositories is empty: set {Section}:Repositories:NAME:Path to a directory for at least one repository.";
+            yield return $"{Section}:Repositories is empty: set {Section}:Repositories:NAME:Path to a directory, or …:S3 to a bucket, for at least one repository.";
         }
 
         foreach (var problem in Repositories.SelectMany(entry => RepositoryProblems(entry.Key, entry.Value)))
@@ -33,7 +33,7 @@ public sealed class DataMoverOptions
             yield return problem;
         }
 
-        foreach (var problem in SharedDirectories())
+        foreach (var problem in SharedPlaces.Problems(Section, Repositories))
         {
             yield return problem;
         }
@@ -57,11 +57,18 @@ public sealed class DataMoverOptions
             yield return $"{setting}:LockDays '{options.LockDays}' is out of range: use 0 (new restore points are not locked) to {MostLockDays}.";
         }
 
-        if (string.IsNullOrWhiteSpace(options.Path))
+        foreach (var problem in options.S3?.Problems($"{setting}:S3") ?? [])
         {
-            yield return $"{setting}:Path is not set: give the absolute directory of the repository.";
+            yield return problem;
         }
-        else if (!Path.IsPathFullyQualified(options.Path))
+
+        if (string.IsNullOrWhiteSpace(options.Path) == options.S3 is null)
+        {
+            yield return options.S3 is null
+                ? $"{setting}:Path is not set: give the absolute directory of the repository, or the bucket in {setting}:S3."
+                : $"{setting}:Path '{options.Path}' and {setting}:S3 are both set: a repository is in one place, remove one of them.";
+        }
+        else if (options.Path is not null && !Path.IsPathFullyQualified(options.Path))
         {
             yield return $"{setting}:Path '{options.Path}' is relative: give the absolute directory, so that it does not depend on where the service starts.";
         }
@@ -69,21 +76,4 @@ public sealed class DataMoverOptions
 
     private static IEnumerable<string> CollectionProblems(string name, RepositoryOptions options) =>
         options.GarbageCollection.Problems($"{Section}:Repositories:{name}:GarbageCollection");
-
-    // Two names for one directory would be two writers; one inside the other would mix their files.
-    private IEnumerable<string> SharedDirectories()
-    {
-        var located = Repositories
-            .Where(entry => !string.IsNullOrWhiteSpace(entry.Value.Path) && Path.IsPathFullyQualified(entry.Value.Path))
-            .Select(entry => (entry.Key, Directory: Path.TrimEndingDirectorySeparator(Path.GetFullPath(entry.Value.Path!)) + Path.DirectorySeparatorChar))
-            .OrderBy(entry => entry.Directory, StringComparer.Ordinal)
-            .ToList();
-        foreach (var (first, second) in located.Zip(located.Skip(1)))
-        {
-            if (second.Directory.StartsWith(first.Directory, StringComparison.Ordinal))
-            {
-                yield return $"{Section}:Repositories:{second.Key}:Path '{second.Directory}' is the directory of '{first.Key}' or inside it: give each repository its own.";
-            }
-        }
-    }
 }

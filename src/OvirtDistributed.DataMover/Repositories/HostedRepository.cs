@@ -17,6 +17,7 @@ internal sealed partial class HostedRepository : IAsyncDisposable
 {
     private readonly RepositoryOptions _options;
     private readonly LimitOptions _limits;
+    private readonly IRepositoryPlace _place;
     private readonly TimeProvider _timeProvider;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
@@ -27,7 +28,7 @@ internal sealed partial class HostedRepository : IAsyncDisposable
     public HostedRepository(string name, RepositoryOptions options, LimitOptions limits, TimeProvider timeProvider, ILoggerFactory loggers)
     {
         Name = name;
-        Location = options.Path!;
+        _place = options.S3 is null ? new DirectoryPlace(name, options.Path!) : new BucketPlace(name, options.S3, timeProvider, loggers);
         _options = options;
         _limits = limits;
         _timeProvider = timeProvider;
@@ -37,8 +38,8 @@ internal sealed partial class HostedRepository : IAsyncDisposable
 
     public string Name { get; }
 
-    /// <summary>The directory, for operators.</summary>
-    public string Location { get; }
+    /// <summary>The directory or bucket, for operators.</summary>
+    public string Location => _place.Description;
 
     /// <summary>How its garbage is collected.</summary>
     public CollectionOptions Collection => _options.GarbageCollection;
@@ -89,7 +90,7 @@ internal sealed partial class HostedRepository : IAsyncDisposable
 
     /// <summary>Creates and opens it.</summary>
     /// <returns>False when it existed with these parameters.</returns>
-    /// <exception cref="OperatorException">It exists with other parameters, or the directory is in use by something else.</exception>
+    /// <exception cref="OperatorException">It exists with other parameters, or the place is in use by something else.</exception>
     public async Task<bool> CreateAsync(RepositoryParameters parameters, CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken);
@@ -111,10 +112,10 @@ internal sealed partial class HostedRepository : IAsyncDisposable
                 _ = RequireStore();
             }
 
-            RequireEmptyDirectory();
-            await using (var storage = LocalStorage.Open(Location))
+            await _place.RequireEmptyAsync(cancellationToken);
+            await using (var storage = await _place.OpenAsync(cancellationToken))
             {
-                await RepositoryStore.CreateAsync(storage, parameters, cancellationToken);
+                await RepositoryStore.CreateAsync(storage, parameters with { PackSize = _place.PackSize }, cancellationToken);
             }
 
             await OpenLockedAsync(cancellationToken);
@@ -158,20 +159,16 @@ internal sealed partial class HostedRepository : IAsyncDisposable
 
     private async Task OpenLockedAsync(CancellationToken cancellationToken)
     {
-        // A directory that is not there is not made here: it may be the mount point of a share that has yet to come.
-        if (!Directory.Exists(Location))
+        if (_place.FindAbsence() is { } absence)
         {
-            var problem = File.Exists(Location)
-                ? $"'{Location}' is a file: give a directory in DataMover:Repositories:{Name}:Path."
-                : $"The directory '{Location}' does not exist.";
-            Become(File.Exists(Location) ? RepositoryState.Failed : RepositoryState.NotCreated, problem);
+            Become(absence.State, absence.Problem);
             return;
         }
 
         IStorageBackend? storage = null;
         try
         {
-            storage = LocalStorage.Open(Location);
+            storage = await _place.OpenAsync(cancellationToken);
             var store = await RepositoryStore.OpenAsync(
                 storage, StoreOptions(), _timeProvider, _loggers.CreateLogger<RepositoryStore>(), cancellationToken);
             _state = new OpenState(RepositoryState.Ready, "", store, storage);
@@ -190,7 +187,7 @@ internal sealed partial class HostedRepository : IAsyncDisposable
         }
     }
 
-    private RepositoryStoreOptions StoreOptions() => new()
+    private RepositoryStoreOptions StoreOptions() => _place.Habits with
     {
         SessionIdleTimeout = _limits.SessionIdleTimeout,
         VerifyChunkDigests = _options.VerifyDigests,
@@ -214,7 +211,7 @@ internal sealed partial class HostedRepository : IAsyncDisposable
             throw new OperatorException(
                 FailureKind.AlreadyExists,
                 $"Repository '{Name}' exists with an average chunk of {existing.Chunker.AverageSize} bytes, {wanted.Chunker.AverageSize} were asked for: "
-                + "leave the size out to use it as it is, or take another directory.");
+                + "leave the size out to use it as it is, or take another place.");
         }
 
         if (!Equals(existing.Encryption, wanted.Encryption))
@@ -222,25 +219,7 @@ internal sealed partial class HostedRepository : IAsyncDisposable
             throw new OperatorException(
                 FailureKind.AlreadyExists,
                 $"Repository '{Name}' exists {(existing.Encryption is { } key ? $"and is encrypted (key set {key.KeySetId})" : "and is not encrypted")}: "
-                + "encryption is chosen at creation; add the repository as it is, or take another directory.");
-        }
-    }
-
-    private void RequireEmptyDirectory()
-    {
-        if (!Directory.Exists(Location))
-        {
-            return;
-        }
-
-        // lost+found is what mkfs leaves; a dot file is our own check for write access.
-        var foreign = Directory.EnumerateFileSystemEntries(Location)
-            .Select(Path.GetFileName)
-            .FirstOrDefault(entry => entry is not null && entry != "lost+found" && !entry.StartsWith('.'));
-        if (foreign is not null)
-        {
-            throw new OperatorException(
-                FailureKind.WrongState, $"'{Location}' holds other files ('{foreign}') and no repository: give repository '{Name}' an empty directory.");
+                + "encryption is chosen at creation; add the repository as it is, or take another place.");
         }
     }
 

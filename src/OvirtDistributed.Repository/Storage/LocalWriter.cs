@@ -60,12 +60,11 @@ internal sealed class LocalWriter : IStorageWriter
     {
         _storage.EnsureFolder(_path);
         Posix.FlushData(_handle, _name);
-        try
+        if (mode == StoragePutMode.Replace)
         {
-            // Without overwrite this is link(2), which fails when the name is taken: atomic between processes.
-            File.Move(_temporary, _path, overwrite: mode == StoragePutMode.Replace);
+            File.Move(_temporary, _path, overwrite: true);
         }
-        catch (IOException) when (mode == StoragePutMode.CreateOnly && File.Exists(_path))
+        else if (!Posix.TryMoveToFreeName(_temporary, _path))
         {
             return false;
         }

@@ -11,6 +11,12 @@ internal static partial class Posix
 
     private const int ReadOnlyDirectoryArm64 = 0x4000 | 0x80000;
 
+    private const int NoPermission = 1; // EPERM: also "this file system has no hard links"
+    private const int NameTaken = 17; // EEXIST
+    private const int NotSupported = 95; // EOPNOTSUPP
+    private const int CurrentDirectory = -100; // AT_FDCWD
+    private const uint NoReplace = 1; // RENAME_NOREPLACE
+
     /// <summary>Makes the entries of a directory durable.</summary>
     public static void FlushDirectory(string path)
     {
@@ -36,6 +42,27 @@ internal static partial class Posix
         }
     }
 
+    /// <summary>
+    /// Gives a file another name, unless that is taken: atomic between processes. File.Move is not, it looks first and then renames.
+    /// </summary>
+    /// <returns>False, and no change, when the name is taken.</returns>
+    public static bool TryMoveToFreeName(string from, string to)
+    {
+        if (Link(from, to) == 0)
+        {
+            File.Delete(from);
+            return true;
+        }
+
+        var hasNoLinks = Marshal.GetLastPInvokeError() is NoPermission or NotSupported;
+        if (hasNoLinks && Rename(CurrentDirectory, from, CurrentDirectory, to, NoReplace) == 0)
+        {
+            return true;
+        }
+
+        return Marshal.GetLastPInvokeError() == NameTaken ? false : throw Failure($"move to {to}");
+    }
+
     private static IOException Failure(string what)
     {
         var error = Marshal.GetLastPInvokeError();
@@ -44,6 +71,12 @@ internal static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string from, string to);
+
+    [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Rename(int fromDirectory, string from, int toDirectory, string to, uint flags);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int Fsync(SafeFileHandle handle);

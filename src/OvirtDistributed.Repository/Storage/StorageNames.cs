@@ -4,7 +4,7 @@ using System.Buffers;
 namespace OvirtDistributed.Repository.Storage;
 
 /// <summary>Which names are allowed; checked before a name made from a caller's ids reaches a file system.</summary>
-internal static class StorageNames
+public static class StorageNames
 {
     private const int MaxIdLength = 64;
 

@@ -119,7 +119,7 @@ public sealed partial class RepositoryStore
             return false;
         }
 
-        await ProtectObjectAsync(PointLocks.NameOf(manifest.PointId), until, cancellationToken);
+        // Not the lock's own record: it must be replaced when the lock is extended, and the storage refuses to remove what matters without it.
         await foreach (var slot in _storage.ListAsync(KeyFolder, cancellationToken))
         {
             await ProtectObjectAsync(slot.Name, until, cancellationToken);

@@ -14,9 +14,10 @@ public sealed class DependencyDirectionTests
         ["Contracts"] = [],
         ["Ovirt"] = [],
         ["Repository"] = [],
+        ["Repository.S3"] = ["Repository"],
         ["Hosting"] = ["Contracts"],
         ["Worker"] = ["Contracts", "Ovirt", "Repository", "Hosting"],
-        ["DataMover"] = ["Contracts", "Repository", "Hosting"],
+        ["DataMover"] = ["Contracts", "Repository", "Repository.S3", "Hosting"],
         ["Cli"] = ["Contracts", "Repository", "Hosting"],
         // The embedded worker is the one edge between executables.
         ["Server"] = ["Contracts", "Ovirt", "Repository", "Hosting", "Worker"],

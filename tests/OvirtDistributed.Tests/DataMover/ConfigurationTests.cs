@@ -41,6 +41,33 @@ public sealed class ConfigurationTests
     }
 
     [Fact]
+    public void RepositoryInTwoPlacesOrSharedOnes_IsRefused()
+    {
+        var failure = Assert.Throws<OperatorException>(() => Build(new()
+        {
+            ["DataMover:Repositories:both:Path"] = "/tmp/a",
+            ["DataMover:Repositories:both:S3:Bucket"] = "b1",
+            ["DataMover:Repositories:one:S3:Endpoint"] = "https://s3.example",
+            ["DataMover:Repositories:one:S3:Bucket"] = "backups",
+            ["DataMover:Repositories:one:S3:Prefix"] = "ovd",
+            ["DataMover:Repositories:one:S3:CacheDirectory"] = "/tmp/cache",
+            ["DataMover:Repositories:two:S3:Endpoint"] = "https://s3.example/",
+            ["DataMover:Repositories:two:S3:Bucket"] = "backups",
+            ["DataMover:Repositories:two:S3:Prefix"] = "ovd/two/",
+            ["DataMover:Repositories:two:S3:CacheDirectory"] = "/tmp/cache",
+        }));
+
+        foreach (var part in new[]
+        {
+            "both:Path '/tmp/a' and DataMover:Repositories:both:S3 are both set", "both:S3:Bucket 'b1'", "both:S3:Endpoint ''", "one:S3:AccessKeyFile",
+            "two:S3:Prefix 'https://s3.example/backups/ovd/two/' is the place of 'one'", "two:S3:CacheDirectory '/tmp/cache/' is the place of 'one'",
+        })
+        {
+            Assert.Contains(part, failure.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void NoRepository_IsRefused()
     {
         var failure = Assert.Throws<OperatorException>(() => Build([]));

@@ -64,15 +64,15 @@ public sealed class PointLockTests
         {
             await site.Control.CreateRepositoryAsync(new CreateRepositoryRequest { Name = MoverSite.Main }, cancellationToken: Cancel).ResponseAsync.WithinDeadline();
             var refused = await Assert.ThrowsAsync<OperatorException>(
-                () => AcceptClockCommand.RunAsync(site.RepositoryPath, output, TimeProvider.System, Cancel).WithinDeadline());
+                () => AcceptClockCommand.RunAsync(["--path", site.RepositoryPath], output, TimeProvider.System, Cancel).WithinDeadline());
             Assert.Contains("another process has the repository open", refused.Message, StringComparison.Ordinal);
         }
 
-        Assert.Equal(0, await AcceptClockCommand.RunAsync(directory.File(MoverSite.Main), output, TimeProvider.System, Cancel).WithinDeadline());
+        Assert.Equal(0, await AcceptClockCommand.RunAsync(["--path", directory.File(MoverSite.Main)], output, TimeProvider.System, Cancel).WithinDeadline());
         Assert.StartsWith("Accepted: ", output.ToString(), StringComparison.Ordinal);
         var missing = await Assert.ThrowsAsync<OperatorException>(
-            () => AcceptClockCommand.RunAsync(directory.File("nothing"), output, TimeProvider.System, Cancel).WithinDeadline());
-        Assert.Contains("DIRECTORY", missing.Message, StringComparison.Ordinal);
+            () => AcceptClockCommand.RunAsync(["--path", directory.File("nothing")], output, TimeProvider.System, Cancel).WithinDeadline());
+        Assert.Contains("--path", missing.Message, StringComparison.Ordinal);
     }
 
     private static async Task<CommitResponse> BackUpAsync(MoverSite site)

@@ -155,7 +155,9 @@ internal sealed class CrashStorage : IStorageBackend
                 _objects.Add(name, new StoredObject([]));
             }
 
-            return new Appender(this, name, _objects[name]);
+            return _objects.TryGetValue(name, out var item)
+                ? new Appender(this, name, item)
+                : throw new RepositoryException(RepositoryError.Unavailable, $"{name}: is not there");
         }));
 
     public Task DeleteAsync(string name, CancellationToken cancellationToken) => Task.FromResult(Do($"delete {name}", () =>
