@@ -50,6 +50,10 @@
 #define TRIES 1         /* attempts of each writer */
 #endif
 
+#ifndef WANT0
+#define WANT0 3         /* chunks of writer 0's point: both, or 1: the first */
+#endif
+
 #define NONE 7
 #define NPT 4           /* points: 0 and 1 exist at the start, 2 and 3 are the writers' */
 #define FOOTER 4        /* in cov[]: the footer is covered too; bits 0 and 1 are the chunks */
@@ -104,6 +108,7 @@ byte done;              /* bit per writer, 2 remover, 3 merger, 4 sealer */
 #define NOTE_ADDED(p) skip
 #endif
 inline enter(p, mask) {
+  assert(!HAS(doomed, p));                         /* nothing new comes into a dispensable pack */
   NOTE_ADDED(p);
   if :: HAS(mask, 0) -> mem[0] = p :: else fi;
   if :: HAS(mask, 1) -> mem[1] = p :: else fi;
@@ -593,23 +598,42 @@ init {
   byte base1 = NONE;
   atomic {
     mem[0] = NONE; mem[1] = NONE; run1[0] = NONE; run1[1] = NONE; tmp[0] = NONE; tmp[1] = NONE;
-    /* Pack 0 holds both chunks; point 0 needs the first, point 1 the second. */
-    file = 1; live = 1; sealed = 1; dur[0] = 3; cov[0] = 3 | FOOTER;
-    run0[0] = 0; run0[1] = 0;
     pset[0] = 1; pset[1] = 2;
 #ifdef GARBAGE_AT_START
-    manifest = 1; listed = 1;                      /* point 1 was removed before */
+    manifest = 1; listed = 1;                      /* point 1, which needs the second chunk, was removed before */
 #else
-    manifest = 3; listed = 3;
+    manifest = 3; listed = 3;                      /* point 0 needs the first chunk, point 1 the second */
 #endif
-#ifdef TWO_COPIES
-    /* Pack 1 holds a second, newer copy of the second chunk: two sessions had sent it at the same time. */
-    file = 3; live = 3; sealed = 3; dur[1] = 2; cov[1] = 2 | FOOTER; run1[1] = 1; next = 2;
+#if defined(TWO_COPIES)
+    /* Pack 1 holds both chunks, pack 0 a newer copy of the second: two sessions had sent it at the same time. */
+    file = 3; live = 3; sealed = 3; dur[1] = 3; cov[1] = 3 | FOOTER; dur[0] = 2; cov[0] = 2 | FOOTER;
+    run0[0] = 1; run0[1] = 1; run1[1] = 0; next = 2;
+#elif defined(LOW_OPEN)
+    /* Pack 1 holds both chunks, its footer is in no run yet; pack 0 is open and empty. */
+    file = 3; live = 3; sealed = 2; dur[1] = 3; cov[1] = 3; all = 1; idle = 1;
+    run0[0] = 1; run0[1] = 1; next = 2;
+#elif defined(FIRST_ONLY)
+    /* Pack 0 holds the first chunk, the second is nowhere. */
+    manifest = 1; listed = 1;
+    file = 1; live = 1; sealed = 1; dur[0] = 1; cov[0] = 1 | FOOTER;
+    run0[0] = 0; run0[1] = NONE;
+#ifdef PENDING
+    /* A session that has ended left the second chunk in open pack 1, not flushed yet. */
+    file = 3; live = 3; all = 2; idle = 2; pend[1] = 2; next = 2;
 #endif
-    /* Writer 0 goes on from point 0 and adds the second chunk. Writer 1 has no base, or point 0, or writer 0's point. */
-    pset[2] = 3;
+#else
+    /* Pack 0 holds both chunks. */
+    file = 1; live = 1; sealed = 1; dur[0] = 3; cov[0] = 3 | FOOTER;
+    run0[0] = 0; run0[1] = 0;
+#endif
+    /* Writer 0 goes on from point 0. Writer 1 has no base, or point 0, or writer 0's point. */
+    pset[2] = WANT0;
 #if WRITERS > 1
+#ifdef NO_BASE1
+    base1 = NONE; pset[3] = 2;
+#else
     if :: base1 = NONE; pset[3] = 2 :: base1 = 0; pset[3] = 1 :: base1 = 2; pset[3] = 3 fi;
+#endif
 #endif
     if :: REMOVALS == 0 -> SET(done, 2) :: else -> run Remover() fi;
     if :: MERGES == 0 -> SET(done, 3) :: else -> run Merger() fi;
