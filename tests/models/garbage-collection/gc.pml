@@ -232,6 +232,9 @@ inline sweep(p) {
     if :: HAS(dur[p] & marks, 0) && FIND(0) == p -> use = use | 1 :: else fi;
     if :: HAS(dur[p] & marks, 1) && FIND(1) == p -> use = use | 2 :: else fi;
     if
+#ifdef NEVER_DOOM
+    :: keep = 1                                    /* nothing is ever collected: what the model must notice */
+#endif
     :: HAS(touched, p) -> keep = 1
     :: HAS(dur[p] & marks, 0) && FIND(0) == NONE -> keep = 1     /* the last, damaged, copy of something */
     :: HAS(dur[p] & marks, 1) && FIND(1) == NONE -> keep = 1
