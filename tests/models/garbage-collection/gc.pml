@@ -494,7 +494,8 @@ start: skip;
   } unless { epoch != e -> goto start }
 }
 
-/* RepositoryStore.RemovePointAsync; RemovePointsAsync removes any point that nobody has pinned. */
+/* RepositoryStore.RemovePointAsync, of any point that nobody has pinned. */
+#define REMOVABLE(i) (HAS(listed, i) && pins[i] == 0)
 proctype Remover() {
   byte n;
   bit e;
@@ -502,12 +503,12 @@ start: skip;
   d_step { n = 0; e = epoch };
   {
     do
-    :: atomic { removals < REMOVALS ->             /* PointCatalog.TryRemove */
-        if
-        :: HAS(listed, 0) && pins[0] == 0 -> n = 0
-        :: HAS(listed, 1) && pins[1] == 0 -> n = 1
-        :: HAS(listed, 2) && pins[2] == 0 -> n = 2
-        :: HAS(listed, 3) && pins[3] == 0 -> n = 3
+    :: atomic { removals < REMOVALS && (REMOVABLE(0) || REMOVABLE(1) || REMOVABLE(2) || REMOVABLE(3)) ->
+        if                                         /* PointCatalog.TryRemove */
+        :: REMOVABLE(0) -> n = 0
+        :: REMOVABLE(1) -> n = 1
+        :: REMOVABLE(2) -> n = 2
+        :: REMOVABLE(3) -> n = 3
         fi;
         removals++; CLR(listed, n); SET(removing, n) };
       if
