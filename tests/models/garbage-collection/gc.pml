@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Garbage collection beside running sessions, commits, removals, merges of the index, and a crash: the protocol of DESIGN.md,
- * "Garbage collection" (invariants 1, 6, 16, 18), as spin checks it. eng/check-models.sh runs it; README.md says what was left out.
+ * "Garbage collection" (invariants 1, 6, 16, 18), as spin checks it. eng/check-models.sh runs it; the same section says what is left out.
  *
  * One step here is one step of the code that no other thread can see half done: an access to one concurrent set, the body of one lock,
  * one durable operation of the storage. Promela interleaves the steps of all processes in every way.
