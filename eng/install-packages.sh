@@ -3,7 +3,7 @@
 # Usage: install-packages.sh [bench]
 set -euo pipefail
 
-packages=(postgresql rabbitmq-server qemu-utils qemu-system-common qemu-block-extra libzstd1 liblz4-1 npm zsh fish python3 python3-cryptography python3-zstandard ceph-mon ceph-osd radosgw)
+packages=(postgresql rabbitmq-server qemu-utils qemu-system-common qemu-block-extra libzstd1 liblz4-1 npm zsh fish python3 python3-cryptography python3-zstandard ceph-mon ceph-osd radosgw spin gcc libc6-dev)
 if [ "${1:-}" = bench ]; then
   packages+=(restic borgbackup libnbd-bin e2fsprogs time)
 fi

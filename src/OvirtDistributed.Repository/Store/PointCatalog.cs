@@ -10,6 +10,7 @@ internal sealed class PointCatalog
     private readonly Dictionary<string, PointInfo> _byId = new(StringComparer.Ordinal);
     private readonly Dictionary<string, PointInfo> _byJob = new(StringComparer.Ordinal);
     private readonly Dictionary<string, PointInfo> _removing = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PointInfo> _doubtful = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _pins = new(StringComparer.Ordinal);
 
     public int Count
@@ -28,6 +29,7 @@ internal sealed class PointCatalog
         lock (_gate)
         {
             _removing.Remove(point.PointId);
+            _doubtful.Remove(point.Path);
             _byId[point.PointId] = point;
             _byJob[point.JobId] = point;
         }
@@ -79,12 +81,24 @@ internal sealed class PointCatalog
         }
     }
 
-    /// <summary>The points whose manifests may exist: those of the catalog, and those being removed.</summary>
+    /// <summary>
+    /// Notes a point that was refused because its manifest could not be written: whether it is there is not known, and the next opening may
+    /// list it. Until then garbage collection looks for it.
+    /// </summary>
+    public void Doubt(PointInfo point)
+    {
+        lock (_gate)
+        {
+            _doubtful[point.Path] = point;
+        }
+    }
+
+    /// <summary>The points whose manifests may exist: those of the catalog, those being removed, and those in doubt.</summary>
     public List<PointInfo> ListAll()
     {
         lock (_gate)
         {
-            List<PointInfo> points = [.. _byId.Values, .. _removing.Values];
+            List<PointInfo> points = [.. _byId.Values, .. _removing.Values, .. _doubtful.Values];
             points.Sort(static (a, b) => a.Created != b.Created ? a.Created.CompareTo(b.Created) : string.CompareOrdinal(a.PointId, b.PointId));
             return points;
         }

@@ -203,7 +203,8 @@ internal sealed class Recovery
     {
         foreach (var (number, length) in lengths.OrderBy(pack => pack.Key))
         {
-            if (covered.GetValueOrDefault(number) == length)
+            // What a dispensable pack holds counts as absent; entered, it would take the place of a copy in an older pack that counts.
+            if (covered.GetValueOrDefault(number) == length || _packs.IsDoomed(number))
             {
                 continue;
             }

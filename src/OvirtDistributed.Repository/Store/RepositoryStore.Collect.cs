@@ -98,8 +98,10 @@ public sealed partial class RepositoryStore
             session.TouchPins();
         }
 
+        // The packs first, then which of them are open: one that is created in between is not among them.
+        var packs = _state.Packs.Numbers();
         var open = _context.Pool.OpenNumbers();
-        return _state.Packs.Numbers().FindAll(pack => !open.Contains(pack) && !_state.Packs.IsDoomed(pack));
+        return packs.FindAll(pack => !open.Contains(pack) && !_state.Packs.IsDoomed(pack));
     }
 
     private async Task<VmManifest?> FindManifestAsync(PointInfo point, CancellationToken cancellationToken)
@@ -110,7 +112,7 @@ public sealed partial class RepositoryStore
             return ManifestCodec.Read(point.Path, content, Keys);
         }
 
-        return _state.Points.Find(point.PointId) is null ? null : throw RepositoryException.Damaged($"{point.Path}: it is gone");
+        return _state.Points.Find(point.PointId)?.Path != point.Path ? null : throw RepositoryException.Damaged($"{point.Path}: it is gone");
     }
 
     /// <summary>Deletes the packs whose grace is over, and then what says that they are dispensable.</summary>

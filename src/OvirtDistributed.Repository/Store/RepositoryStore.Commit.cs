@@ -42,7 +42,7 @@ public sealed partial class RepositoryStore
         long pages;
         try
         {
-            pages = await ProveAndWriteAsync(request, point, stored, cancellationToken);
+            pages = await ProveAndWriteAsync(request, point, stored, bases, cancellationToken);
         }
         finally
         {
@@ -60,12 +60,13 @@ public sealed partial class RepositoryStore
         .. manifest.Disks.Select(disk => disk.BasePointId).OfType<string>().Distinct(StringComparer.Ordinal).Where(id => _state.Points.Pin(id) is not null),
     ];
 
-    private async Task<long> ProveAndWriteAsync(CommitRequest request, PointInfo point, ReadOnlyMemory<byte> stored, CancellationToken cancellationToken)
+    private async Task<long> ProveAndWriteAsync(
+        CommitRequest request, PointInfo point, ReadOnlyMemory<byte> stored, List<string> bases, CancellationToken cancellationToken)
     {
         await StoreMetadataAsync(request.MetadataFrames, cancellationToken);
         await _context.Pool.FlushAllAsync(cancellationToken);
         var pages = 0L;
-        await AuditAsync(async () => pages = await ProveAsync(request.Manifest, cancellationToken));
+        await AuditAsync(async () => pages = await ProveAsync(request.Manifest, bases, cancellationToken));
         await _state.Index.WriteTableAsync(cancellationToken);
         var lockedUntil = await LockNewPointAsync(request.Manifest, cancellationToken);
         await WritePointAsync(point, stored);
@@ -155,12 +156,12 @@ public sealed partial class RepositoryStore
     }
 
     /// <summary>Write order, step 4: all that is reachable is in live packs.</summary>
-    private async Task<long> ProveAsync(VmManifest manifest, CancellationToken cancellationToken)
+    private async Task<long> ProveAsync(VmManifest manifest, List<string> bases, CancellationToken cancellationToken)
     {
         using var auditor = new MapAuditor(_state.Index, _context.Reader, Keys) { Hold = _state.Packs.Hold };
         foreach (var disk in manifest.Disks)
         {
-            await auditor.CheckAsync(disk.Root, await FindTrustedAsync(disk, cancellationToken), cancellationToken);
+            await auditor.CheckAsync(disk.Root, await FindTrustedAsync(disk, bases, cancellationToken), cancellationToken);
         }
 
         foreach (var blob in manifest.Blobs)
@@ -181,10 +182,11 @@ public sealed partial class RepositoryStore
         return auditor.PagesChecked;
     }
 
-    /// <summary>The map of the base point, when it is committed here and nothing is known to be damaged.</summary>
-    private async Task<DiskRoot?> FindTrustedAsync(ManifestDisk disk, CancellationToken cancellationToken)
+    /// <summary>The map of the base point, when this commit has pinned it and nothing is known to be damaged.</summary>
+    private async Task<DiskRoot?> FindTrustedAsync(ManifestDisk disk, List<string> bases, CancellationToken cancellationToken)
     {
-        if (disk.BasePointId is null || _state.Packs.HasDamage || _state.Points.Find(disk.BasePointId) is null)
+        // One that came into the catalog after the pins were taken may leave it before this point is listed.
+        if (disk.BasePointId is null || _state.Packs.HasDamage || !bases.Contains(disk.BasePointId))
         {
             return null;
         }
@@ -212,8 +214,20 @@ public sealed partial class RepositoryStore
 
     private async Task WritePointAsync(PointInfo point, ReadOnlyMemory<byte> stored)
     {
-        // Once begun it is seen through: whether a cancelled write happened would not be known.
-        if (!await _storage.PutAsync(point.Path, stored, StoragePutMode.CreateOnly, CancellationToken.None))
+        bool isNew;
+        try
+        {
+            // Once begun it is seen through: whether a cancelled write happened would not be known.
+            isNew = await _storage.PutAsync(point.Path, stored, StoragePutMode.CreateOnly, CancellationToken.None);
+        }
+        catch
+        {
+            // Its manifest may be there all the same, and the next opening would list it.
+            _state.Points.Doubt(point);
+            throw;
+        }
+
+        if (!isNew)
         {
             throw new RepositoryException(RepositoryError.AlreadyExists, $"{point.Path}: it exists, though no such point was known; open the repository again");
         }

@@ -17,6 +17,7 @@ internal sealed class LivenessMarker(RecoveredState state, StoredFrameReader rea
 {
     private readonly Dictionary<(string Vm, string Disk), DiskRoot> _followed = [];
     private readonly HashSet<string> _points = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _gone = new(StringComparer.Ordinal);
     private readonly HashSet<string> _journals = new(StringComparer.Ordinal);
 
     public int Points => _points.Count;
@@ -42,7 +43,7 @@ internal sealed class LivenessMarker(RecoveredState state, StoredFrameReader rea
 
         while (true)
         {
-            var left = state.Points.ListAll().FindAll(point => !_points.Contains(point.PointId));
+            var left = state.Points.ListAll().FindAll(point => !_points.Contains(point.Path) && !_gone.Contains(point.Path));
             if (left.Count == 0)
             {
                 return;
@@ -67,14 +68,15 @@ internal sealed class LivenessMarker(RecoveredState state, StoredFrameReader rea
         }
         catch (RepositoryException failure) when (failure.Error is RepositoryError.Damaged or RepositoryError.NewerFormat)
         {
-            _points.Add(point.PointId);
+            _points.Add(point.Path);
             Problems.Add($"point {point.PointId}: {failure.Message}; remove the point, or restore its manifest from a copy");
             return;
         }
 
         if (manifest is null)
         {
-            return; // removed: the catalog has it no more when it is asked again
+            _gone.Add(point.Path); // removed, or never written
+            return;
         }
 
         foreach (var blob in manifest.Blobs)
@@ -90,7 +92,7 @@ internal sealed class LivenessMarker(RecoveredState state, StoredFrameReader rea
             _followed[key] = disk.Root;
         }
 
-        _points.Add(point.PointId);
+        _points.Add(point.Path);
     }
 
     /// <returns>True when something was new, so that another look is due.</returns>

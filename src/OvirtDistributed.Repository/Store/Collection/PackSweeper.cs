@@ -190,6 +190,10 @@ internal sealed class PackSweeper
             return !_context.Packs.IsTouched(pack);
         }
 
+        // A merge of the index keeps one place of each frame, by what counts at that moment: it must not see a pack that is spared again, and what it
+        // kept must not be doomed before it is to be found.
+        using var merges = await _context.Index.KeepMergesOutAsync(cancellationToken);
+
         // First doomed, then looked whether it is used. Who uses a pack first notes that and then looks whether it is doomed. So one sees the other.
         var now = _context.TimeProvider.GetUtcNow();
         if (!_context.Packs.TryDoom(pack, now))
@@ -198,16 +202,9 @@ internal sealed class PackSweeper
             return false;
         }
 
-        try
-        {
-            await Tombstones.WriteAsync(_storage, new TombstoneRecord(pack, now, reason), cancellationToken);
-            return true;
-        }
-        catch
-        {
-            _context.Packs.Spare(pack);
-            throw;
-        }
+        // When this fails the pack stays dispensable: the tombstone may be there all the same, and then nobody must have relied on the pack meanwhile.
+        await Tombstones.WriteAsync(_storage, new TombstoneRecord(pack, now, reason), cancellationToken);
+        return true;
     }
 
     private async Task ThrottleAsync(CancellationToken cancellationToken)

@@ -177,6 +177,13 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         }
     }
 
+    /// <summary>Until the result is disposed no run is written or merged.</summary>
+    public async Task<IDisposable> KeepMergesOutAsync(CancellationToken cancellationToken)
+    {
+        await _maintenance.WaitAsync(cancellationToken);
+        return new MergesKeptOut(_maintenance);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _maintenance.WaitAsync(CancellationToken.None);
@@ -296,5 +303,10 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         }
 
         Log.RunsMerged(_logger, count, result.Count, result.Name);
+    }
+
+    private sealed class MergesKeptOut(SemaphoreSlim maintenance) : IDisposable
+    {
+        public void Dispose() => maintenance.Release();
     }
 }

@@ -9,6 +9,7 @@ internal sealed class PackPool : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Stack<PackWriter> _idle = new();
     private readonly HashSet<PackWriter> _all = [];
+    private readonly HashSet<uint> _creating = [];
 
     public PackPool(PackContext context, PackNumberAllocator numbers)
     {
@@ -33,13 +34,29 @@ internal sealed class PackPool : IAsyncDisposable
 
         RequireSpace();
         var number = await _numbers.NextAsync(cancellationToken);
-        var writer = await CreateAsync(number, cancellationToken);
         lock (_gate)
         {
-            _all.Add(writer);
+            // Before the pack is live: garbage collection must never see one that looks as if nobody wrote on it.
+            _creating.Add(number);
         }
 
-        return writer;
+        PackWriter? writer = null;
+        try
+        {
+            writer = await CreateAsync(number, cancellationToken);
+            return writer;
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _creating.Remove(number);
+                if (writer is not null)
+                {
+                    _all.Add(writer);
+                }
+            }
+        }
     }
 
     /// <summary>Gives a pack back, to be written on by someone else.</summary>
@@ -136,7 +153,7 @@ internal sealed class PackPool : IAsyncDisposable
     {
         lock (_gate)
         {
-            return [.. _all.Select(writer => writer.Number)];
+            return [.. _creating, .. _all.Select(writer => writer.Number)];
         }
     }
 

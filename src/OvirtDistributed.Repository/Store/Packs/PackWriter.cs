@@ -204,6 +204,8 @@ internal sealed class PackWriter : IAsyncDisposable
                 throw;
             }
 
+            // The index then names this pack instead of one that a commit may rely on: a round that is under way must leave it.
+            _context.Packs.Touch(Number);
             _context.Index.Add(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(entries), new PackCoverage(Number, (uint)_flushedLength, (uint)length));
         }
 

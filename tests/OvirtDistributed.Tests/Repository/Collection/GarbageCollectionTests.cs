@@ -186,6 +186,26 @@ public sealed class GarbageCollectionTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task ATombstoneThatFailedAndIsThere_TakesNothingThatABackupReliesOnMeanwhile()
+    {
+        var disk = NewDisk();
+        await using var store = await TestRepository.CreateAsync(_storage, _token);
+        await store.BackUpAsync("job-0", disk, disk.DataExtents(), null, _token);
+        await store.RemovePointAsync("point-job-0", _token);
+        _storage.FailBehindPutOf = "tombstones/";
+        await Assert.ThrowsAsync<RepositoryException>(() => store.CollectAsync(AtOnce, null, _token));
+        Assert.Null(_storage.FailBehindPutOf);
+
+        // The same data again: what the pack holds would do, if it still counted.
+        await store.BackUpAsync("job-1", disk, disk.DataExtents(), null, _token);
+
+        await using var storage = _storage.Reboot(Tail.Lost);
+        await using var reopened = await TestRepository.OpenAsync(storage, _token);
+        Assert.Empty((await reopened.CollectAsync(AtOnce, null, _token)).Problems);
+        Assert.Equal(disk.Content, await reopened.RestoreAsync("point-job-1", _token));
+    }
+
+    [Fact]
     public async Task AnAbandonedAttempt_IsGivenBack()
     {
         var disk = NewDisk();

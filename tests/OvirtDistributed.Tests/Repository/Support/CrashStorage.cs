@@ -29,6 +29,9 @@ internal sealed class CrashStorage : IStorageBackend
 
     public bool HasFailed { get; private set; }
 
+    /// <summary>The next put of such a name is carried out and fails all the same, once.</summary>
+    public string? FailBehindPutOf { get; set; }
+
     /// <summary>Whether lookups, lists and reads count as operations.</summary>
     public bool CountsReads { get; init; } = true;
 
@@ -136,6 +139,12 @@ internal sealed class CrashStorage : IStorageBackend
             }
 
             _objects[name] = new StoredObject(content.ToArray());
+            if (FailBehindPutOf is { } prefix && name.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                FailBehindPutOf = null;
+                throw new RepositoryException(RepositoryError.Unavailable, $"put {name}: done, and failed");
+            }
+
             return true;
         }));
 
