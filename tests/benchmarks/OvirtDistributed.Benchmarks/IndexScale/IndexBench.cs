@@ -38,16 +38,9 @@ internal sealed class IndexBench(IndexOptions options, TextWriter output) : IDis
         await InsertAsync(storage, packs, cancellationToken);
         Say($"writing the ends of {packs.Count:N0} packs");
         WritePacks(packs, cancellationToken);
-        foreach (var cold in new[] { false, true })
-        {
-            if (cold)
-            {
-                await DropCacheAsync(cancellationToken);
-            }
-
-            await LookUpAsync(storage, packs, cold, cancellationToken);
-        }
-
+        await LookUpWarmAsync(storage, packs, cancellationToken);
+        await LookUpColdAsync(storage, packs, present: false, cancellationToken);
+        await LookUpColdAsync(storage, packs, present: true, cancellationToken);
         await RebuildAsync(storage, packs, cancellationToken);
         await BenchReport.WriteFileAsync(ResultFile, _measures, cancellationToken);
         Say($"done; written to {ResultFile}");
@@ -76,6 +69,7 @@ internal sealed class IndexBench(IndexOptions options, TextWriter output) : IDis
         Record("insert, s", insert.Inserting.TotalSeconds);
         Record("insert, µs a digest", insert.Inserting.TotalMicroseconds / options.Digests);
         Record("insert with all merges, s", insert.Settled.TotalSeconds);
+        Record("insert with all merges, CPU µs a digest", insert.Cpu.TotalMicroseconds / options.Digests);
         Record("longest wait of a flush or commit for the index, s", insert.LongestWait.TotalSeconds);
         Record("bytes written ÷ bytes of the index", (double)storage.Written / size, gate: 4);
         Record("runs at most", insert.MostRuns);
@@ -100,42 +94,61 @@ internal sealed class IndexBench(IndexOptions options, TextWriter output) : IDis
         }
     }
 
-    private async Task LookUpAsync(IStorageBackend storage, SyntheticPacks packs, bool cold, CancellationToken cancellationToken)
+    private async Task LookUpWarmAsync(IStorageBackend storage, SyntheticPacks packs, CancellationToken cancellationToken)
     {
-        var state = cold ? "cold" : "warm";
         var (recovered, took) = await OpenAsync(storage, cancellationToken);
         await using var index = recovered.Index;
-        Record($"opening, {state}, s", took.TotalSeconds);
-        Record($"packs read at opening, {state}", recovered.Report.ReindexedPacks, gate: 0);
+        Record("opening, warm, s", took.TotalSeconds);
+        Record("packs read at opening", recovered.Report.ReindexedPacks, gate: 0);
+        ReadIndex();
         var bench = new LookupBench(index, packs);
-        if (!cold)
+        foreach (var threads in new[] { 1, 2 })
         {
-            _ = await Tools.RunAsync("cat", Directory.GetFiles(IndexDirectory).Append("--").Reverse(), null, cancellationToken);
+            foreach (var batch in new[] { 1, LookupBench.Batch })
+            {
+                LookUp(bench, "warm", present: false, batch, threads);
+                LookUp(bench, "warm", present: true, batch, threads);
+            }
         }
 
-        foreach (var (threads, batch, present) in Cases(cold))
-        {
-            var read = ProcessFigures.DiskReadBytes;
-            var figures = bench.Measure(present, batch, threads, Duration);
-            read = ProcessFigures.DiskReadBytes - read;
-            var name = $"look-up, {state}, {(present ? "hits" : "misses")}, {(batch == 1 ? "single" : $"batches of {batch}")}, {threads} thread{(threads == 1 ? string.Empty : "s")}";
-            Record($"{name}, µs", 1e6 / figures.PerSecond, note: $"{figures.PerSecond:N0}/s, {(double)figures.AllocatedBytes / figures.Lookups:0.###} bytes allocated, {(double)read / figures.Lookups:N0} bytes read from disk each");
-        }
-
-        if (!cold)
-        {
-            await MeasureFiltersAsync(storage, packs, cancellationToken);
-            Record("memory after look-ups, MiB", ProcessFigures.AnonymousMiB);
-            Record("mapped pages after look-ups, MiB", ProcessFigures.MappedMiB);
-        }
+        await MeasureFiltersAsync(storage, packs, cancellationToken);
+        Record("memory with the index in use, MiB", ProcessFigures.AnonymousMiB);
+        Record("managed heap with the index in use, MiB", ProcessFigures.ManagedHeapMiB);
+        Record("mapped pages with the index in use, MiB", ProcessFigures.MappedMiB);
     }
 
-    // Misses come first where all is cold: they read filters, hits read entries as well.
-    private static IEnumerable<(int Threads, int Batch, bool Present)> Cases(bool cold) =>
-        from threads in cold ? new[] { 1 } : [1, 2]
-        from batch in cold ? new[] { LookupBench.Batch } : [1, LookupBench.Batch]
-        from present in new[] { false, true }
-        select (threads, batch, present);
+    private async Task LookUpColdAsync(IStorageBackend storage, SyntheticPacks packs, bool present, CancellationToken cancellationToken)
+    {
+        await DropCacheAsync(cancellationToken);
+        var (recovered, took) = await OpenAsync(storage, cancellationToken);
+        await using var index = recovered.Index;
+        Record($"opening, cold, before {(present ? "hits" : "misses")}, s", took.TotalSeconds);
+        LookUp(new LookupBench(index, packs), "cold", present, LookupBench.Batch, threads: 1);
+    }
+
+    private void LookUp(LookupBench bench, string state, bool present, int batch, int threads)
+    {
+        var read = ProcessFigures.DiskReadBytes;
+        var figures = bench.Measure(present, batch, threads, Duration);
+        read = ProcessFigures.DiskReadBytes - read;
+        var name = $"look-up, {state}, {(present ? "hits" : "misses")}, {(batch == 1 ? "single" : $"by {batch}")}, {threads} thread{(threads == 1 ? string.Empty : "s")}";
+        var each = (double)figures.Lookups;
+        Record($"{name}, µs", 1e6 / figures.PerSecond, note: $"{figures.PerSecond:N0}/s, {figures.AllocatedBytes / each:0.000} B allocated, {read / each:N0} B read each");
+        Record($"{name}, CPU µs", figures.Cpu.TotalMicroseconds / each);
+    }
+
+    private void ReadIndex()
+    {
+        var buffer = new byte[1 << 20];
+        foreach (var file in Directory.GetFiles(IndexDirectory))
+        {
+            using var handle = File.OpenHandle(file);
+            for (var (offset, read) = (0L, 1); read > 0; offset += read)
+            {
+                read = RandomAccess.Read(handle, buffer, offset);
+            }
+        }
+    }
 
     private async Task MeasureFiltersAsync(IStorageBackend storage, SyntheticPacks packs, CancellationToken cancellationToken)
     {
@@ -168,9 +181,11 @@ internal sealed class IndexBench(IndexOptions options, TextWriter output) : IDis
 
         using (var memory = new PeakMemory())
         {
+            var cpu = Environment.CpuUsage.TotalTime;
             var (recovered, took) = await OpenAsync(storage, cancellationToken);
             await using var index = recovered.Index;
             Record("rebuild from footers, s", took.TotalSeconds);
+            Record("rebuild from footers, CPU s", (Environment.CpuUsage.TotalTime - cpu).TotalSeconds);
             Record("rebuild, highest memory, MiB", memory.PeakMiB);
             Record("rebuild, packs not read", packs.Count - recovered.Report.ReindexedPacks, gate: 0);
             Record("rebuild, runs", index.RunCount);
@@ -220,7 +235,7 @@ internal sealed class IndexBench(IndexOptions options, TextWriter output) : IDis
         var measure = new Measure(name, value, null, null, gate, null);
         _measures.Add(measure);
         var text = value.ToString(value is >= 100 or 0 ? "N0" : "0.000", CultureInfo.InvariantCulture);
-        Say($"{name,-68} {text,14}  {measure.Verdict}{note}");
+        Say($"{name,-60} {text,14}  {measure.Verdict}{note}");
     }
 
     private void Say(string text) => output.WriteLine($"[{Stopwatch.GetElapsedTime(_started).TotalSeconds,5:0}] {text}");

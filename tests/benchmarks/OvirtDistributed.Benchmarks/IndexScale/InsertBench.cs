@@ -24,6 +24,8 @@ internal sealed class InsertBench(DigestIndex index, SyntheticPacks packs, PackT
     /// <summary>Time until the merges had nothing more to do.</summary>
     public TimeSpan Settled { get; private set; }
 
+    public TimeSpan Cpu { get; private set; }
+
     /// <summary>The longest that a flush or commit waited for the index.</summary>
     public TimeSpan LongestWait { get; private set; }
 
@@ -32,6 +34,7 @@ internal sealed class InsertBench(DigestIndex index, SyntheticPacks packs, PackT
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
+        var cpu = Environment.CpuUsage.TotalTime;
         index.OnRunWritten = () => _mergeWanted.Writer.TryWrite(true);
         var merging = Task.Run(() => MergeAsync(cancellationToken), cancellationToken);
         for (var pack = 1u; pack <= packs.Count; pack++)
@@ -44,6 +47,7 @@ internal sealed class InsertBench(DigestIndex index, SyntheticPacks packs, PackT
         _mergeWanted.Writer.Complete();
         await merging;
         Settled = Stopwatch.GetElapsedTime(started);
+        Cpu = Environment.CpuUsage.TotalTime - cpu;
     }
 
     private async Task EnterAsync(uint pack, CancellationToken cancellationToken)
