@@ -201,29 +201,56 @@ internal sealed class Recovery
 
     private async Task CatchUpAsync(DigestIndex index, Dictionary<uint, uint> covered, Dictionary<uint, long> lengths, CancellationToken cancellationToken)
     {
-        foreach (var (number, length) in lengths.OrderBy(pack => pack.Key))
+        // Merged beside the reading, so that files and mappings stay few however many packs there are.
+        var merging = Task.CompletedTask;
+        index.OnRunWritten = () => merging = merging.IsCompleted ? MergeAsync(index, cancellationToken) : merging;
+        try
         {
-            // What a dispensable pack holds counts as absent; entered, it would take the place of a copy in an older pack that counts.
-            if (covered.GetValueOrDefault(number) == length || _packs.IsDoomed(number))
+            foreach (var (number, length) in lengths.OrderBy(pack => pack.Key))
             {
-                continue;
+                // What a dispensable pack holds counts as absent; entered, it would take the place of a copy in an older pack that counts.
+                if (covered.GetValueOrDefault(number) != length && !_packs.IsDoomed(number))
+                {
+                    await CatchUpOrGiveUpAsync(index, number, covered.GetValueOrDefault(number), cancellationToken);
+                }
             }
 
-            try
+            if (_report.ReindexedPacks > 0)
             {
-                await CatchUpPackAsync(index, number, covered.GetValueOrDefault(number), cancellationToken);
-                await index.WriteTableIfFullAsync(cancellationToken);
-            }
-            catch (RepositoryException exception) when (exception.Error == RepositoryError.Damaged)
-            {
-                _packs.Remove(number);
-                _problems.Add(exception.Message);
+                await index.WriteTableAsync(cancellationToken);
             }
         }
-
-        if (_report.ReindexedPacks > 0)
+        finally
         {
-            await index.WriteTableAsync(cancellationToken);
+            index.OnRunWritten = null;
+            await merging;
+        }
+    }
+
+    private async Task CatchUpOrGiveUpAsync(DigestIndex index, uint number, uint covered, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await CatchUpPackAsync(index, number, covered, cancellationToken);
+            await index.WriteTableIfFullAsync(cancellationToken);
+        }
+        catch (RepositoryException exception) when (exception.Error == RepositoryError.Damaged)
+        {
+            _packs.Remove(number);
+            _problems.Add(exception.Message);
+        }
+    }
+
+    /// <summary>What cannot be merged costs lookups time, and not the opening.</summary>
+    private async Task MergeAsync(DigestIndex index, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Run(() => index.MergeAsync(cancellationToken), cancellationToken);
+        }
+        catch (RepositoryException exception)
+        {
+            RepositoryStore.Log.MergeFailed(_logger, exception.Message);
         }
     }
 

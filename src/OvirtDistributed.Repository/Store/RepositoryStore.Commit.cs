@@ -49,7 +49,6 @@ public sealed partial class RepositoryStore
             bases.ForEach(_state.Points.Unpin);
         }
 
-        _mergeWanted.Writer.TryWrite(true);
         Log.PointCommitted(_logger, point.PointId, point.VmId, point.JobId, pages);
         await RemoveJournalsAsync(manifest, cancellationToken);
         return new CommitResult(point, AlreadyCommitted: false, pages);

@@ -36,7 +36,7 @@ public sealed partial class RepositoryStore
         [LoggerMessage(LogLevel.Information, "A session was idle for {Idle} and is ended: {Session}")]
         public static partial void SessionExpired(ILogger logger, TimeSpan idle, string session);
 
-        [LoggerMessage(LogLevel.Warning, "Merging index runs failed and is tried again after the next commit: {Fault}")]
+        [LoggerMessage(LogLevel.Warning, "Merging index runs failed and is tried again after the next run: {Fault}")]
         public static partial void MergeFailed(ILogger logger, string fault);
 
         [LoggerMessage(LogLevel.Warning, "The time could not be written down; after a restart the clock of locks goes on from an earlier one: {Fault}")]

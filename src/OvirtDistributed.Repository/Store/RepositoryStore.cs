@@ -69,6 +69,8 @@ public sealed partial class RepositoryStore : IAsyncDisposable
             Reader = new StoredFrameReader(state.Index, _readers, OnDamageSeen),
             Parameters = parameters,
         };
+        state.Index.OnRunWritten = () => _mergeWanted.Writer.TryWrite(true);
+        _mergeWanted.Writer.TryWrite(true); // what a crash or a failure kept from being merged
         _background = Task.WhenAll(Task.Run(ExpireSessionsAsync), Task.Run(MergeRunsAsync), Task.Run(KeepDamageAsync), Task.Run(KeepTimeAsync));
     }
 

@@ -31,6 +31,9 @@ public sealed record RepositoryStoreOptions
     /// <summary>Longest lock that is taken: one for ever would fill the storage for ever. Default 3,653 days, ten years.</summary>
     public TimeSpan LongestLock { get; init; } = TimeSpan.FromDays(3653);
 
-    /// <summary>Index runs of about one size before they are merged. Default 8.</summary>
-    public int RunsPerTier { get; init; } = 8;
+    /// <summary>
+    /// Index runs of about one size before they are merged. More: fewer bytes written again, more runs to ask for a digest that is not there.
+    /// Default 12: below 4 bytes written per byte of index at 100 million entries, also where each commit adds few (docs/benchmarks.md, index at scale).
+    /// </summary>
+    public int RunsPerTier { get; init; } = 12;
 }

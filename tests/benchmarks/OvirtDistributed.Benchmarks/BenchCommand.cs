@@ -2,7 +2,9 @@
 
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using OvirtDistributed.Benchmarks.IndexScale;
 using OvirtDistributed.Benchmarks.Processes;
+using OvirtDistributed.Repository;
 
 namespace OvirtDistributed.Benchmarks;
 
@@ -43,31 +45,57 @@ internal static class BenchCommand
             }
         });
         var root = new RootCommand("Measures backup and restore against restic, borg and qemu-img on this machine.") { rounds, size, only, contenders, keep };
-        root.SetAction((parse, cancellationToken) => MeasureAsync(
-            new BenchOptions
+        AddIndexMode(root, keep, parse => new BenchOptions
+        {
+            Rounds = parse.GetValue(rounds),
+            SizeMiB = parse.GetValue(size),
+            Only = Split(parse.GetValue(only)),
+            Contenders = Split(parse.GetValue(contenders)),
+            Keep = parse.GetValue(keep),
+        });
+        return root;
+    }
+
+    private static void AddIndexMode(RootCommand root, Option<bool> keep, Func<ParseResult, BenchOptions> read)
+    {
+        var index = new Option<bool>("--index") { Description = "Measure the digest index at scale instead: growth, look-ups, rebuild" };
+        var digests = new Option<long>("--digests") { Description = "With --index: how many digests", DefaultValueFactory = _ => 100_000_000 };
+        var commit = new Option<long>("--commit-every") { Description = "With --index: digests between two commits (0 = runs are written when the memory table is full)", DefaultValueFactory = _ => 0 };
+        AddRange(digests, 1, 10_000_000_000);
+        AddRange(commit, 0, 10_000_000_000);
+        root.Add(index);
+        root.Add(digests);
+        root.Add(commit);
+        root.SetAction((parse, cancellationToken) => RunModeAsync(
+            async token =>
             {
-                Rounds = parse.GetValue(rounds),
-                SizeMiB = parse.GetValue(size),
-                Only = Split(parse.GetValue(only)),
-                Contenders = Split(parse.GetValue(contenders)),
-                Keep = parse.GetValue(keep),
+                if (parse.GetValue(index))
+                {
+                    using var bench = new IndexBench(
+                        new IndexOptions { Digests = parse.GetValue(digests), CommitEvery = parse.GetValue(commit), Keep = parse.GetValue(keep) }, Console.Out);
+                    await bench.RunAsync(token);
+                    return;
+                }
+
+                await using var run = new BenchRun(read(parse), Console.Out);
+                await run.RunAsync(token);
             },
             cancellationToken));
-        return root;
     }
 
     private static string[] Split(string? steps) =>
         (steps ?? string.Empty).Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    private static void AddRange(Option<int> option, int from, int to) => option.Validators.Add(result =>
+    private static void AddRange<T>(Option<T> option, T from, T to)
+        where T : struct, IComparable<T> => option.Validators.Add(result =>
     {
-        if (result.GetValueOrDefault<int>() is var value && (value < from || value > to))
+        if (result.GetValueOrDefault<T>() is var value && (value.CompareTo(from) < 0 || value.CompareTo(to) > 0))
         {
             result.AddError($"{option.Name} {value} is out of range: write {from} to {to}.");
         }
     });
 
-    private static async Task<int> MeasureAsync(BenchOptions options, CancellationToken cancellationToken)
+    private static async Task<int> RunModeAsync(Func<CancellationToken, Task> measure, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         void Stop(PosixSignalContext context)
@@ -80,8 +108,7 @@ internal static class BenchCommand
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         try
         {
-            await using var run = new BenchRun(options, Console.Out);
-            await run.RunAsync(stop.Token);
+            await measure(stop.Token);
             return 0;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -89,7 +116,7 @@ internal static class BenchCommand
             await Console.Error.WriteLineAsync("Interrupted.");
             return 130;
         }
-        catch (Exception failure) when (failure is InvalidOperationException or TimeoutException or IOException or Grpc.Core.RpcException)
+        catch (Exception failure) when (failure is InvalidOperationException or TimeoutException or IOException or RepositoryException or Grpc.Core.RpcException)
         {
             await Console.Error.WriteLineAsync($"The benchmark failed: {failure.Message}");
             return 1;

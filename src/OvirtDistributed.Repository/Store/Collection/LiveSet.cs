@@ -26,7 +26,7 @@ internal sealed class LiveSet
     public void Add(in ChunkDigest digest)
     {
         var (high, low) = KeyOf(digest);
-        BloomFilter.Add(_filter, _blocks, high, low);
+        BloomFilter.Add(_filter.AsSpan(BloomFilter.BlockOf(high, _blocks) * BloomFilter.BlockSize, BloomFilter.BlockSize), low);
     }
 
     public bool MayContain(in ChunkDigest digest)

@@ -10,11 +10,10 @@ internal static class BloomFilter
     private const int KeysPerBlock = 48;
     private const int Probes = 7;
 
-    public static int BlocksFor(long keys) => (int)Math.Clamp((keys + KeysPerBlock - 1) / KeysPerBlock, 1, int.MaxValue / BlockSize);
+    public static int BlocksFor(long keys) => (int)Math.Clamp((keys + KeysPerBlock - 1) / KeysPerBlock, 1, int.MaxValue);
 
-    public static void Add(Span<byte> filter, int blocks, ulong high, ulong low)
+    public static void Add(Span<byte> block, ulong low)
     {
-        var block = filter.Slice(BlockOf(high, blocks) * BlockSize, BlockSize);
         var (bit, step) = Start(low);
         for (var i = 0; i < Probes; i++, bit += step)
         {
@@ -37,6 +36,7 @@ internal static class BloomFilter
         return true;
     }
 
+    /// <summary>The block a key is in; ascends with the keys.</summary>
     public static int BlockOf(ulong high, int blocks) => (int)(((high >> 32) * (ulong)blocks) >> 32);
 
     // Nine top bits of a 32 bit sequence select the bit; the step is odd, so that the probes differ.

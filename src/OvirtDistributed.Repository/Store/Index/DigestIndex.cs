@@ -14,8 +14,9 @@ internal sealed partial class DigestIndex : IAsyncDisposable
     private readonly RepositoryStoreOptions _options;
     private readonly ILogger _logger;
 
-    // One table write or merge at a time.
-    private readonly SemaphoreSlim _maintenance = new(1, 1);
+    // One table write and one merge at a time: a commit needs the first and must not wait for the second, which can take minutes.
+    private readonly SemaphoreSlim _writing = new(1, 1);
+    private readonly SemaphoreSlim _merging = new(1, 1);
     private MemoryTable _table = new();
     private MemoryTable? _frozen;
 
@@ -43,6 +44,20 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         _options = options;
         _logger = logger;
         _nextSequence = highestSequence + 1;
+    }
+
+    /// <summary>Called after each run that was written: whoever merges beside looks whether there is something to do.</summary>
+    public Action? OnRunWritten { get; set; }
+
+    public int RunCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _runs.Length;
+            }
+        }
     }
 
     /// <summary>Runs, entries, plain and stored bytes.</summary>
@@ -136,7 +151,7 @@ internal sealed partial class DigestIndex : IAsyncDisposable
     /// <summary>Makes a run of what is in memory; after it, all that was entered before the call is in runs (write order, step 5).</summary>
     public async Task WriteTableAsync(CancellationToken cancellationToken)
     {
-        await _maintenance.WaitAsync(cancellationToken);
+        await _writing.WaitAsync(cancellationToken);
         try
         {
             // A table whose write failed before comes first: runs are in the order of their entries.
@@ -152,41 +167,54 @@ internal sealed partial class DigestIndex : IAsyncDisposable
                     _runs = [.. _runs, run];
                     _frozen = null;
                 }
+
+                OnRunWritten?.Invoke();
             }
         }
         finally
         {
-            _maintenance.Release();
+            _writing.Release();
         }
     }
 
-    /// <summary>Merges the newest runs while there are too many of one size. A failure leaves the runs as they are.</summary>
+    /// <summary>Merges runs while there are too many of one size. Lookups and writes go on beside it; a failure leaves the runs as they are.</summary>
     public async Task MergeAsync(CancellationToken cancellationToken)
     {
-        await _maintenance.WaitAsync(cancellationToken);
+        await _merging.WaitAsync(cancellationToken);
         try
         {
-            for (var count = MergeCount(); count > 1; count = MergeCount())
+            for (var (first, count) = ChooseMerge(); count > 1; (first, count) = ChooseMerge())
             {
-                await MergeNewestAsync(count, cancellationToken);
+                await MergeAsync(first, count, cancellationToken);
             }
         }
         finally
         {
-            _maintenance.Release();
+            _merging.Release();
         }
     }
 
     /// <summary>Until the result is disposed no run is written or merged.</summary>
     public async Task<IDisposable> KeepMergesOutAsync(CancellationToken cancellationToken)
     {
-        await _maintenance.WaitAsync(cancellationToken);
-        return new MergesKeptOut(_maintenance);
+        await _merging.WaitAsync(cancellationToken);
+        try
+        {
+            await _writing.WaitAsync(cancellationToken);
+        }
+        catch
+        {
+            _merging.Release();
+            throw;
+        }
+
+        return new MergesKeptOut(_merging, _writing);
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _maintenance.WaitAsync(CancellationToken.None);
+        await _merging.WaitAsync(CancellationToken.None);
+        await _writing.WaitAsync(CancellationToken.None);
         lock (_gate)
         {
             foreach (var run in _runs)
@@ -197,7 +225,8 @@ internal sealed partial class DigestIndex : IAsyncDisposable
             _runs = [];
         }
 
-        _maintenance.Dispose();
+        _merging.Dispose();
+        _writing.Dispose();
     }
 
     private IndexRun[] FindInMemory(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> found)
@@ -247,37 +276,20 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         }
     }
 
-    // The newest runs up to a tier are merged when there are as many as allowed: their number grows with the logarithm of the entries.
-    private int MergeCount()
+    private (int First, int Count) ChooseMerge()
     {
         lock (_gate)
         {
-            var count = 0;
-            for (var tier = 0; tier < 16; tier++)
-            {
-                while (count < _runs.Length && TierOf(_runs[^(count + 1)]) <= tier)
-                {
-                    count++;
-                }
-
-                if (count >= _options.RunsPerTier)
-                {
-                    return count;
-                }
-            }
-
-            return 0;
+            return MergePolicy.Choose([.. _runs.Select(static run => run.Count)], _options.RunsPerTier);
         }
     }
 
-    private int TierOf(IndexRun run) => (int)Math.Max(0, Math.Log(Math.Max(run.Count, 1) / 4096.0, _options.RunsPerTier));
-
-    private async Task MergeNewestAsync(int count, CancellationToken cancellationToken)
+    private async Task MergeAsync(int first, int count, CancellationToken cancellationToken)
     {
         IndexRun[] merged;
         lock (_gate)
         {
-            merged = _runs[^count..];
+            merged = _runs[first..(first + count)];
         }
 
         var coverage = new List<PackCoverage>();
@@ -293,7 +305,8 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         var result = await IndexRun.OpenAsync(_storage, RunFormat.NameOf(low, high), cancellationToken);
         lock (_gate)
         {
-            _runs = [.. _runs[..^count], result];
+            // Newer runs may have come meanwhile; only merges take runs away, and this is the only one.
+            _runs = [.. _runs[..first], result, .. _runs[(first + count)..]];
         }
 
         foreach (var run in merged)
@@ -305,8 +318,12 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         Log.RunsMerged(_logger, count, result.Count, result.Name);
     }
 
-    private sealed class MergesKeptOut(SemaphoreSlim maintenance) : IDisposable
+    private sealed class MergesKeptOut(SemaphoreSlim merging, SemaphoreSlim writing) : IDisposable
     {
-        public void Dispose() => maintenance.Release();
+        public void Dispose()
+        {
+            writing.Release();
+            merging.Release();
+        }
     }
 }

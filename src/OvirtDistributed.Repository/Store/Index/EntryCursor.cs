@@ -4,9 +4,14 @@ namespace OvirtDistributed.Repository.Store.Index;
 /// <summary>Goes through sorted entries.</summary>
 internal abstract class EntryCursor
 {
+    private IndexEntry _current;
     private long _next;
 
-    public IndexEntry Current { get; private set; }
+    // Compared with those of all other sources at every step, so kept as numbers.
+    private ulong _keyHigh;
+    private ulong _keyLow;
+
+    public ref readonly IndexEntry Current => ref _current;
 
     protected abstract long Count { get; }
 
@@ -17,8 +22,16 @@ internal abstract class EntryCursor
             return false;
         }
 
-        Current = At(_next++);
+        _current = At(_next++);
+        _keyHigh = _current.KeyHigh;
+        _keyLow = _current.KeyLow;
         return true;
+    }
+
+    public int CompareKey(EntryCursor other)
+    {
+        var order = _keyHigh.CompareTo(other._keyHigh);
+        return order != 0 ? order : _keyLow.CompareTo(other._keyLow);
     }
 
     public void Restart() => _next = 0;

@@ -12,6 +12,8 @@ internal sealed class IndexRun
     // Up to this size a run is proven when it is opened; larger ones when they are merged or verified.
     private const long ProvenAtOpen = 64 << 20;
 
+    private const int Interpolations = 2;
+
     private readonly IMappedObject _map;
     private readonly IStorageReader? _reader;
     private int _users = 1;
@@ -105,11 +107,17 @@ internal sealed class IndexRun
     public IndexEntry EntryAt(long index) =>
         MemoryMarshal.Read<IndexEntry>(_map.Slice(Format.EntriesOffset + (index * IndexEntry.Size), IndexEntry.Size));
 
+    /// <summary>False: the key is not in this run. True: it may be, which costs a search to find out.</summary>
+    public bool MayContain(in ChunkDigest digest)
+    {
+        var block = (long)BloomFilter.BlockOf(digest.KeyHigh, Format.BloomBlocks) * BloomFilter.BlockSize;
+        return Count > 0 && BloomFilter.MayContain(_map.Slice(RunFormat.HeaderLength + block, BloomFilter.BlockSize), digest.KeyLow);
+    }
+
     public bool TryFind(in ChunkDigest digest, out IndexEntry entry)
     {
         entry = default;
-        var block = (long)BloomFilter.BlockOf(digest.KeyHigh, Format.BloomBlocks) * BloomFilter.BlockSize;
-        if (Count == 0 || !BloomFilter.MayContain(_map.Slice(RunFormat.HeaderLength + block, BloomFilter.BlockSize), digest.KeyLow))
+        if (!MayContain(digest))
         {
             return false;
         }
@@ -143,10 +151,19 @@ internal sealed class IndexRun
         return list;
     }
 
-    // Digests are uniform, so the place of a key is known to within about the square root of the count: gallop from there.
+    // Digests are uniform, so the place of a key is known to within about the square root of the count, and from the key that is there
+    // to within the square root of that: two steps bring it into the right page or the next. Gallop from there.
     private (long Low, long High) Bracket(in ChunkDigest digest)
     {
-        var guess = (long)(((UInt128)digest.KeyHigh * (ulong)Count) >> 64);
+        var guess = (long)Math.BigMul(digest.KeyHigh, (ulong)Count, out _);
+        for (var i = 0; i < Interpolations; i++)
+        {
+            var key = EntryAt(guess).KeyHigh;
+            guess = key < digest.KeyHigh
+                ? Math.Min(guess + (long)Math.BigMul(digest.KeyHigh - key, (ulong)Count, out _), Count - 1)
+                : Math.Max(guess - (long)Math.BigMul(key - digest.KeyHigh, (ulong)Count, out _), 0);
+        }
+
         var below = EntryAt(guess).KeyHigh < digest.KeyHigh;
         var step = 8L;
         if (below)

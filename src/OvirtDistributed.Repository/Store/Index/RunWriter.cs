@@ -5,14 +5,16 @@ using OvirtDistributed.Repository.Storage;
 
 namespace OvirtDistributed.Repository.Store.Index;
 
-/// <summary>Merges sorted entries into a new run. Memory: the Bloom filter (1.34 bytes a key) and one buffer.</summary>
+/// <summary>Merges sorted entries into a new run. Memory: one buffer, however many entries there are; the sources are gone through three times.</summary>
 internal sealed class RunWriter
 {
-    private const int BufferEntries = 32 << 10;
+    private const int BufferLength = 1 << 20;
 
     private readonly IReadOnlyList<EntryCursor> _sources;
     private readonly Func<IndexEntry, bool> _isUsable;
     private readonly bool[] _live;
+    private readonly byte[] _buffer = new byte[BufferLength];
+    private IndexEntry _waiting;
 
     /// <param name="sources">Oldest first: of equal keys the last source's usable entry is kept.</param>
     /// <param name="isUsable">Whether an entry's frame can be read.</param>
@@ -25,19 +27,19 @@ internal sealed class RunWriter
 
     public async Task WriteAsync(IStorageBackend storage, long low, long high, List<PackCoverage> coverage, CancellationToken cancellationToken)
     {
-        var (format, bloom) = Count(low, high);
+        var format = Count(low, high);
         await using var writer = await storage.CreateWriterAsync(RunFormat.NameOf(low, high), cancellationToken);
         var header = new byte[RunFormat.HeaderLength];
         format.WriteHeader(header);
         await writer.WriteAsync(header, cancellationToken);
-        await writer.WriteAsync(bloom, cancellationToken);
+        var bloomCrc = await WriteBloomAsync(writer, format.BloomBlocks, cancellationToken);
         var entriesCrc = await WriteEntriesAsync(writer, cancellationToken);
         var covered = MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(coverage)).ToArray();
         await writer.WriteAsync(covered, cancellationToken);
         var trailer = new byte[RunFormat.TrailerLength];
         var finished = format with
         {
-            BloomCrc = Crc32C.Compute(bloom),
+            BloomCrc = bloomCrc,
             EntriesCrc = entriesCrc,
             CoverageCrc = Crc32C.Compute(covered),
             CoverageCount = coverage.Count,
@@ -47,7 +49,7 @@ internal sealed class RunWriter
         await writer.CommitAsync(cancellationToken);
     }
 
-    private (RunFormat Format, byte[] Bloom) Count(long low, long high)
+    private RunFormat Count(long low, long high)
     {
         var (entries, plain, stored) = (0L, 0L, 0L);
         Restart();
@@ -59,36 +61,65 @@ internal sealed class RunWriter
         }
 
         var blocks = BloomFilter.BlocksFor(entries);
-        var bloom = new byte[blocks * BloomFilter.BlockSize];
+        return new RunFormat { BloomBlocks = blocks, Entries = entries, Low = low, High = high, PlainBytes = plain, StoredBytes = stored };
+    }
+
+    private async Task<uint> WriteBloomAsync(IStorageWriter writer, int blocks, CancellationToken cancellationToken)
+    {
+        const int PieceBlocks = BufferLength / BloomFilter.BlockSize;
+        var crc = uint.MaxValue;
         Restart();
-        while (TryNext(out var entry))
+        for (var first = 0L; first < blocks; first += PieceBlocks)
         {
-            BloomFilter.Add(bloom, blocks, entry.KeyHigh, entry.KeyLow);
+            var piece = _buffer.AsMemory(0, (int)Math.Min(PieceBlocks, blocks - first) * BloomFilter.BlockSize);
+            FillBloom(piece.Span, first, blocks);
+            crc = Crc32C.Append(crc, piece.Span);
+            await writer.WriteAsync(piece, cancellationToken);
         }
 
-        return (new RunFormat { BloomBlocks = blocks, Entries = entries, Low = low, High = high, PlainBytes = plain, StoredBytes = stored }, bloom);
+        return ~crc;
+    }
+
+    // Keys ascend, and with them the blocks they are in: a piece is finished when a key belongs behind it. That key waits for the next piece.
+    private void FillBloom(Span<byte> piece, long first, int blocks)
+    {
+        piece.Clear();
+        while (!_waiting.IsNone || TryNext(out _waiting))
+        {
+            var at = (BloomFilter.BlockOf(_waiting.KeyHigh, blocks) - first) * BloomFilter.BlockSize;
+            if (at >= piece.Length)
+            {
+                return;
+            }
+
+            BloomFilter.Add(piece.Slice((int)at, BloomFilter.BlockSize), _waiting.KeyLow);
+            _waiting = default;
+        }
     }
 
     private async Task<uint> WriteEntriesAsync(IStorageWriter writer, CancellationToken cancellationToken)
     {
-        var buffer = new IndexEntry[BufferEntries];
         var crc = uint.MaxValue;
-        var used = 0;
         Restart();
-        for (var more = true; more;)
+        for (var piece = FillEntries(); !piece.IsEmpty; piece = FillEntries())
         {
-            more = TryNext(out buffer[used]);
-            used += more ? 1 : 0;
-            if (used == buffer.Length || (!more && used > 0))
-            {
-                var bytes = MemoryMarshal.AsBytes(buffer.AsSpan(0, used)).ToArray();
-                crc = Crc32C.Append(crc, bytes);
-                await writer.WriteAsync(bytes, cancellationToken);
-                used = 0;
-            }
+            crc = Crc32C.Append(crc, piece.Span);
+            await writer.WriteAsync(piece, cancellationToken);
         }
 
         return ~crc;
+    }
+
+    private ReadOnlyMemory<byte> FillEntries()
+    {
+        var entries = MemoryMarshal.Cast<byte, IndexEntry>(_buffer.AsSpan());
+        var used = 0;
+        while (used < entries.Length && TryNext(out entries[used]))
+        {
+            used++;
+        }
+
+        return _buffer.AsMemory(0, used * IndexEntry.Size);
     }
 
     private void Restart()
@@ -102,23 +133,47 @@ internal sealed class RunWriter
 
     private bool TryNext(out IndexEntry entry)
     {
-        entry = default;
-        var smallest = -1;
-        for (var i = 0; i < _sources.Count; i++)
-        {
-            if (_live[i] && (smallest < 0 || _sources[i].Current.CompareKey(_sources[smallest].Current) < 0))
-            {
-                smallest = i;
-            }
-        }
-
+        var smallest = Smallest(out var alone);
         if (smallest < 0)
         {
+            entry = default;
             return false;
         }
 
-        TakeEqual(_sources[smallest].Current, out entry);
+        entry = _sources[smallest].Current;
+        if (alone)
+        {
+            _live[smallest] = _sources[smallest].MoveNext();
+        }
+        else
+        {
+            TakeEqual(entry, out entry);
+        }
+
         return true;
+    }
+
+    /// <summary>The newest source with the smallest key, and whether it is the only one; −1 at the end.</summary>
+    private int Smallest(out bool alone)
+    {
+        var smallest = -1;
+        alone = true;
+        for (var i = 0; i < _live.Length; i++)
+        {
+            if (!_live[i])
+            {
+                continue;
+            }
+
+            var order = smallest < 0 ? -1 : _sources[i].CompareKey(_sources[smallest]);
+            if (order <= 0)
+            {
+                smallest = i;
+                alone = order != 0;
+            }
+        }
+
+        return smallest;
     }
 
     // Of equal keys the newest usable one is kept; when none is usable, the newest.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+using Microsoft.Extensions.Logging.Abstractions;
 using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Store;
@@ -127,6 +129,30 @@ public sealed class DamageTests
         await using var store = await TestRepository.OpenAsync(storage.Reboot(Tail.Kept), _token);
         Assert.True(store.Recovery.ReindexedFrames > 10);
         await CheckWholeAsync(store);
+    }
+
+    [Fact]
+    public async Task IndexGoneAndTablesAreSmall_RunsAreMergedWhileItIsRebuilt()
+    {
+        var disk = new TestDisk(40 << 20).Fill(0, 8 << 20, 3, compressible: false);
+        var storage = new CrashStorage();
+        await using (var store = await TestRepository.CreateAsync(storage, _token))
+        {
+            await store.BackUpAsync("job-0", disk, disk.DataExtents(), null, _token).WithinDeadline();
+        }
+
+        foreach (var run in storage.Names("index"))
+        {
+            storage.Remove(run);
+        }
+
+        var options = TestRepository.Options with { MemoryTableEntries = 1, RunsPerTier = 2 };
+        var recovery = new Recovery(storage.Reboot(Tail.Kept), TestRepository.Parameters(), ContentKeys.Plain, options, TimeProvider.System, NullLogger.Instance);
+        var state = await recovery.RunAsync(_token).WithinDeadline();
+        await using var index = state.Index;
+        Assert.True(state.Report.ReindexedPacks > 3);
+        Assert.InRange(index.RunCount, 1, 3);
+        Assert.Equal(state.Report.ReindexedFrames, index.Totals().Entries);
     }
 
     [Fact]

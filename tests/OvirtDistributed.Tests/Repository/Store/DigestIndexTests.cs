@@ -123,6 +123,84 @@ public sealed class DigestIndexTests
         Assert.Equal(0, misses);
     }
 
+    [Fact]
+    public async Task TableIsWrittenDuringAMerge_ItDoesNotWaitAndStaysNewer()
+    {
+        using var merging = new ManualResetEventSlim();
+        using var goOn = new ManualResetEventSlim();
+        bool IsUsable(IndexEntry entry)
+        {
+            // Of the entries of one key a merge asks for the newest first.
+            if (entry.Pack == 3)
+            {
+                merging.Set();
+                Assert.True(goOn.Wait(TimeSpan.FromSeconds(30), CancellationToken.None));
+            }
+
+            return true;
+        }
+
+        var storage = new CrashStorage();
+        await using var index = new DigestIndex(storage, [], IsUsable, Options, NullLogger.Instance, 0);
+        for (var pack = 1u; pack <= 3; pack++)
+        {
+            index.Add([new IndexEntry(Digest(1), pack, 64, 10, 20, FrameKind.Chunk)], new PackCoverage(pack, 64, 200));
+            await index.WriteTableAsync(_token);
+        }
+
+        var merge = Task.Run(() => index.MergeAsync(_token), _token);
+        Assert.True(merging.Wait(TimeSpan.FromSeconds(30), _token));
+        index.Add([new IndexEntry(Digest(1), 4, 64, 10, 20, FrameKind.Chunk)], new PackCoverage(4, 64, 200));
+        await index.WriteTableAsync(_token).WithinDeadline();
+        Assert.Equal(4, index.RunCount);
+        Assert.Equal(4u, PackOf(index, Digest(1)));
+        goOn.Set();
+        await merge.WithinDeadline();
+        Assert.Equal(2, index.RunCount);
+        Assert.Equal(4u, PackOf(index, Digest(1)));
+        Assert.Equal(["index/0000000000000001-0000000000000003.run", "index/0000000000000004-0000000000000004.run"], (await OpenRunsAsync(storage)).Select(run => run.Name));
+    }
+
+    [Fact]
+    public async Task FilterIsLongerThanTheWritersBuffer_EveryKeyIsFound()
+    {
+        // More than 48 keys a block, 16,384 blocks a buffer; keys at both ends, and some that share their first half.
+        using var directory = new TemporaryDirectory();
+        await using var storage = LocalStorage.Open(directory.Path);
+        await using var index = new DigestIndex(storage, [], static _ => true, Options, NullLogger.Instance, 0);
+        var digests = Enumerable.Range(0, 850_000).Select(Uniform).ToArray();
+        for (var i = 0; i < 200; i++)
+        {
+            digests[i] = Key(i < 50 ? 0 : i < 100 ? ulong.MaxValue : 0x7777777777777777, (ulong)i);
+        }
+
+        index.Add(Array.ConvertAll(digests, digest => new IndexEntry(digest, 1, 64, 10, 20, FrameKind.Chunk)), new PackCoverage(1, 64, 200));
+        await index.WriteTableAsync(_token);
+        Assert.Equal(digests.Length, index.Find(digests, new IndexEntry[digests.Length]));
+        var run = Assert.Single(await OpenRunsAsync(storage));
+        run.Prove();
+        var falsePositives = Enumerable.Range(1_000_000, 100_000).Count(i => run.MayContain(Uniform(i)));
+        run.Release();
+        Assert.InRange(falsePositives, 100, 2_000);
+    }
+
+    private static ChunkDigest Uniform(int value) => Key(Multiplied(value, 0x9E3779B97F4A7C15), Multiplied(value, 0xBF58476D1CE4E5B9));
+
+    private static ulong Multiplied(int value, ulong factor)
+    {
+        var mixed = ((ulong)value + 1) * factor;
+        mixed = (mixed ^ (mixed >> 31)) * 0x94D049BB133111EB;
+        return mixed ^ (mixed >> 29);
+    }
+
+    private static ChunkDigest Key(ulong high, ulong low)
+    {
+        var bytes = new byte[ChunkDigest.Size];
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt64BigEndian(bytes, high);
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(8), low);
+        return new ChunkDigest(bytes);
+    }
+
     private static uint PackOf(DigestIndex index, ChunkDigest digest) => index.TryFind(digest, out var entry) ? entry.Pack : 0;
 
     private static ChunkDigest Digest(int value) => ContentKeys.Plain.Compute(FrameKind.Chunk, BitConverter.GetBytes(value));
