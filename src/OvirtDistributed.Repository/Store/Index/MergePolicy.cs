@@ -16,7 +16,7 @@ internal static class MergePolicy
     /// <param name="fanIn">How many are merged at a time.</param>
     public static (int First, int Count) Choose(ReadOnlySpan<long> entries, int fanIn)
     {
-        Span<double> levels = entries.Length <= 256 ? stackalloc double[entries.Length] : new double[entries.Length];
+        var levels = new double[entries.Length];
         for (var i = 0; i < entries.Length; i++)
         {
             levels[i] = Math.Log(Math.Max(entries[i], Smallest), fanIn);
@@ -25,7 +25,7 @@ internal static class MergePolicy
         for (var first = 0; first < levels.Length;)
         {
             // From the largest of what is left down to its level's floor, as far as the last that reaches it: smaller ones between go along.
-            var floor = Highest(levels[first..]) - Span;
+            var floor = Highest(levels.AsSpan(first)) - Span;
             var end = levels.Length;
             while (levels[end - 1] < floor)
             {
