@@ -61,18 +61,26 @@ internal static class BenchCommand
         var index = new Option<bool>("--index") { Description = "Measure the digest index at scale instead: growth, look-ups, rebuild" };
         var digests = new Option<long>("--digests") { Description = "With --index: how many digests", DefaultValueFactory = _ => 100_000_000 };
         var commit = new Option<long>("--commit-every") { Description = "With --index: digests between two commits (0 = runs are written when the memory table is full)", DefaultValueFactory = _ => 0 };
+        var kept = new Option<string>("--kept") { Description = "With --index: a directory left by --keep, with as many digests; only look-ups are measured", DefaultValueFactory = _ => string.Empty };
         AddRange(digests, 1, 10_000_000_000);
         AddRange(commit, 0, 10_000_000_000);
         root.Add(index);
         root.Add(digests);
         root.Add(commit);
+        root.Add(kept);
         root.SetAction((parse, cancellationToken) => RunModeAsync(
             async token =>
             {
                 if (parse.GetValue(index))
                 {
-                    using var bench = new IndexBench(
-                        new IndexOptions { Digests = parse.GetValue(digests), CommitEvery = parse.GetValue(commit), Keep = parse.GetValue(keep) }, Console.Out);
+                    var options = new IndexOptions
+                    {
+                        Digests = parse.GetValue(digests),
+                        CommitEvery = parse.GetValue(commit),
+                        Keep = parse.GetValue(keep),
+                        Kept = parse.GetValue(kept) ?? string.Empty,
+                    };
+                    using var bench = new IndexBench(options, Console.Out);
                     await bench.RunAsync(token);
                     return;
                 }

@@ -11,4 +11,7 @@ internal sealed record IndexOptions
     public required long CommitEvery { get; init; }
 
     public required bool Keep { get; init; }
+
+    /// <summary>A directory that an earlier run kept, with as many digests: only look-ups are measured, and it is kept again. Empty: a new one.</summary>
+    public required string Kept { get; init; }
 }
