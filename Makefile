@@ -4,13 +4,16 @@ CONFIGURATION ?= Release
 BUILD_FLAGS := -c $(CONFIGURATION) --nologo -v quiet
 BUF := npx --yes @bufbuild/buf@1.75.0
 
-.PHONY: help setup restore build test test-fast demo bench simulator format format-check lint-protos contract ci clean
+.PHONY: help setup setup-tests restore build test test-fast demo bench simulator format format-check lint-protos contract ci clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-setup: ## Install the Debian packages that demo and tests need (says which first)
+setup: ## Install the Debian packages that the demo needs (says which first)
 	@eng/install-packages.sh
+
+setup-tests: ## Install those that the tests need besides
+	@eng/install-packages.sh tests
 
 restore: ## Restore NuGet packages, with stand-ins only where the registry lacks some
 	@eng/bootstrap.sh
@@ -21,7 +24,7 @@ build: restore ## Build everything (warnings are errors)
 demo: setup build ## Back up a VM full and incremental, restore both, compare every byte (ARGS="--rabbitmq --keep")
 	@tests/OvirtDistributed.Lab/bin/$(CONFIGURATION)/net10.0/ovd-lab demo $(ARGS)
 
-test: setup build ## Run all tests, those over real RabbitMQ, PostgreSQL, Ceph and qemu included
+test: setup-tests build ## Run all tests, those over real RabbitMQ, PostgreSQL, Ceph and qemu included
 	@eng/test.sh $(CONFIGURATION) OvirtDistributed.Tests OvirtDistributed.EndToEnd
 
 test-fast: build ## Run the unit tests that need no server
@@ -44,7 +47,7 @@ format-check: restore ## Fail when the code is not formatted
 lint-protos: ## Lint the protos, check their format and that nothing was broken since the last commit on main
 	@eng/lint-protos.sh
 
-ci: setup format-check lint-protos test ## What CI runs
+ci: setup-tests format-check lint-protos test ## What CI runs
 
 clean: ## Remove build outputs
 	@rm -rf artifacts TestResults

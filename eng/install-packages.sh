@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the demo and the tests use, after saying which are missing. Installs nothing else.
-# Usage: install-packages.sh [bench]
+# Installs the Debian packages that the demo uses, and those that tests or benchmarks need besides, after saying which are missing.
+# Installs nothing else. Usage: install-packages.sh [tests|bench]
 set -euo pipefail
 
-packages=(postgresql rabbitmq-server qemu-utils qemu-system-common qemu-block-extra libzstd1 liblz4-1 npm zsh fish python3 python3-cryptography python3-zstandard ceph-mon ceph-osd radosgw spin gcc libc6-dev)
-if [ "${1:-}" = bench ]; then
-  packages+=(restic borgbackup libnbd-bin e2fsprogs time)
-fi
+packages=(postgresql rabbitmq-server qemu-utils qemu-system-common qemu-block-extra libzstd1 liblz4-1)
+case "${1:-}" in
+  '') ;;
+  tests) packages+=(npm zsh fish python3 python3-cryptography python3-zstandard ceph-mon ceph-osd radosgw spin gcc libc6-dev) ;;
+  bench) packages+=(restic borgbackup libnbd-bin e2fsprogs time) ;;
+  *) echo "'$1' is unknown: tests, bench, or nothing for the demo" >&2; exit 2 ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do
