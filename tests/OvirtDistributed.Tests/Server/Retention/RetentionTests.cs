@@ -68,7 +68,7 @@ public sealed class RetentionTests(PostgresServer postgres)
         var plan = await site.Get<RetentionPlanner>().PlanAsync(new RetentionScope(), TestSite.Token);
         Assert.Contains(plan.Single(planned => planned.Point.Id == points[0]).Decision.Reasons, reason => reason.StartsWith("locked until", StringComparison.Ordinal));
         await site.Get<RetentionRunner>().ApplyAsync(new RetentionScope(), TestSite.Token).WithinDeadline();
-        Assert.Equal([points[0], points[2]], site.Mover.PointIds.Order().ToList());
+        Assert.Equal(new[] { points[0], points[2] }.Order(), site.Mover.PointIds.Order());
         Assert.Equal(2, (await ListedAsync(site)).Count);
     }
 
