@@ -196,7 +196,9 @@ public sealed partial class RepositoryStore
                     await _state.Locks.ForgetAsync(record.PointId);
                 }
             }
-            else if (LockedUntil(record.PointId) is { } until && await FindManifestAsync(point, cancellationToken) is { } manifest)
+            else if (LockedUntil(record.PointId) is { } until && until != DateTimeOffset.MaxValue
+                && await ProtectObjectAsync(RepositoryFile.Name, until, cancellationToken)
+                && await FindManifestAsync(point, cancellationToken) is { } manifest)
             {
                 await ProtectAsync(point, manifest, until, cancellationToken);
             }

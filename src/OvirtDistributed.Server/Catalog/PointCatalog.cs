@@ -15,6 +15,9 @@ namespace OvirtDistributed.Server.Catalog;
 /// <summary>Keeps the table of restore points in step with the manifests of the repositories, which are the truth.</summary>
 internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> contexts, IDataMover mover, RepositoryKeys keys, ILogger<PointCatalog> logger)
 {
+    // The database keeps microseconds, the repository more.
+    private static readonly TimeSpan LockPrecision = TimeSpan.FromMilliseconds(1);
+
     /// <summary>Adds or replaces a point; saved with <paramref name="context"/>. Idempotent.</summary>
     public async Task PutAsync(
         ServerDbContext context, StoredRepository repository, ReadOnlyMemory<byte> manifest, DateTimeOffset? lockedUntil, CancellationToken cancellationToken)
@@ -48,15 +51,17 @@ internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> co
             .ToHashSet(StringComparer.Ordinal);
         var nameless = (await context.RestorePoints.Where(point => point.RepositoryId == repository.Id && point.VmName == "").Select(point => point.Id).ToListAsync(cancellationToken))
             .ToHashSet(StringComparer.Ordinal);
+        var locks = await context.RestorePoints.Where(point => point.RepositoryId == repository.Id && point.LockedUntil != null)
+            .ToDictionaryAsync(point => point.Id, point => point.LockedUntil!.Value, StringComparer.Ordinal, cancellationToken);
         var listed = 0;
         await foreach (var found in mover.ListPointsAsync(new MoverAddress(repository.MoverAddress, repository.MoverRepository), cancellationToken))
         {
             // A point that cannot be read now is no point that is gone: what is known of it stays.
             var isKnown = known.Remove(found.PointId);
             var lockedUntil = found.LockedUntil?.ToUniversalTime();
-            if (isKnown && lockedUntil is not null)
+            if (isKnown && lockedUntil is { } until && !(locks.TryGetValue(found.PointId, out var seen) && (seen - until).Duration() < LockPrecision))
             {
-                await context.RestorePoints.Where(row => row.RepositoryId == repository.Id && row.Id == found.PointId && row.LockedUntil != lockedUntil)
+                await context.RestorePoints.Where(row => row.RepositoryId == repository.Id && row.Id == found.PointId)
                     .ExecuteUpdateAsync(set => set.SetProperty(row => row.LockedUntil, lockedUntil), cancellationToken);
             }
 

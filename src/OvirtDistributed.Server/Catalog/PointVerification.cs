@@ -26,6 +26,20 @@ internal sealed class PointVerification(IDbContextFactory<ServerDbContext> conte
         return result;
     }
 
-    /// <summary>What is kept of a description of damage.</summary>
-    public static string Shorten(string damage) => damage[..Math.Min(damage.Length, LongestDamage)];
+    /// <summary>Remembers what a job found of its point, with the job's step; nothing when the point is gone.</summary>
+    /// <param name="context">Saved by the caller.</param>
+    /// <param name="job">Whose point it is.</param>
+    /// <param name="damage">What is wrong; empty when nothing is.</param>
+    /// <param name="now">When it was verified.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task RecordAsync(ServerDbContext context, Job job, string damage, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (await context.RestorePoints.FirstOrDefaultAsync(row => row.RepositoryId == job.RepositoryId && row.Id == job.PointId, cancellationToken) is { } point)
+        {
+            point.Verified = now;
+            point.Damage = Shorten(damage);
+        }
+    }
+
+    private static string Shorten(string damage) => damage[..Math.Min(damage.Length, LongestDamage)];
 }

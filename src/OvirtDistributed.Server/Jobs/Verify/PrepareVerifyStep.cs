@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Outbox;
+using OvirtDistributed.Server.Repositories;
 
 namespace OvirtDistributed.Server.Jobs.Verify;
 
@@ -16,14 +18,24 @@ internal sealed class PrepareVerifyStep(PointReader points, IClusterQueues queue
     {
         var job = context.Job;
         var repository = await context.Database.RepositoryOfAsync(job, cancellationToken);
-        var manifest = await points.FindAsync(repository, job.PointId!, cancellationToken);
+        VmManifest? manifest;
+        try
+        {
+            // What is no disk is read here: it is small, and without it no VM comes back.
+            manifest = await points.FindAsync(repository, job.PointId!, cancellationToken);
+            _ = manifest is null ? "" : await points.ReadOvfAsync(repository, manifest, cancellationToken);
+        }
+        catch (MoverException failure) when (failure.Failure == MoverFailure.Damaged)
+        {
+            await PointVerification.RecordAsync(context.Database, job, failure.Message, context.Now, cancellationToken);
+            return StepResult.Fail(failure.Message);
+        }
+
         if (manifest is null)
         {
             return StepResult.Fail($"Restore point {job.PointId} is not in repository {repository.Name} any more.");
         }
 
-        // What is no disk is read here: it is small, and without it no VM comes back.
-        await points.ReadOvfAsync(repository, manifest, cancellationToken);
         await queues.DeclareAsync(job.ClusterId, cancellationToken);
         foreach (var disk in manifest.Disks)
         {

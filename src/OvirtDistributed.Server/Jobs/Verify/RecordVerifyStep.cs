@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Catalog;
 
 namespace OvirtDistributed.Server.Jobs.Verify;
@@ -15,14 +14,9 @@ internal sealed class RecordVerifyStep : IJobStep
     public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
     {
         var job = context.Job;
-        var point = await context.Database.RestorePoints.FirstOrDefaultAsync(row => row.RepositoryId == job.RepositoryId && row.Id == job.PointId, cancellationToken);
         var damaged = job.Tasks.Where(task => task.Damage.Length > 0).OrderBy(task => task.DiskAlias, StringComparer.Ordinal).ToList();
-        if (point is not null)
-        {
-            point.Verified = context.Now;
-            point.Damage = PointVerification.Shorten(string.Join("; ", damaged.Select(task => $"disk {task.DiskAlias}: {task.Damage}")));
-        }
-
+        var damage = string.Join("; ", damaged.Select(task => $"disk {task.DiskAlias}: {task.Damage}"));
+        await PointVerification.RecordAsync(context.Database, job, damage, context.Now, cancellationToken);
         foreach (var task in damaged)
         {
             context.Error($"disk {task.DiskAlias}: {task.Damage}", task.Id);

@@ -14,6 +14,8 @@ internal sealed partial class VerifySchedule(
     IDbContextFactory<ServerDbContext> contexts, VerifyAdmission admission, Leadership leadership, TimeProvider time, ServerOptions options, ILogger<VerifySchedule> logger)
     : BackgroundService
 {
+    private static readonly TimeSpan PauseAfterTry = TimeSpan.FromDays(7);
+
     /// <summary>Starts what is due now.</summary>
     /// <returns>The jobs.</returns>
     public async Task<IReadOnlyList<Guid>> StartDueAsync(CancellationToken cancellationToken)
@@ -30,9 +32,14 @@ internal sealed partial class VerifySchedule(
             return [];
         }
 
-        var running = await context.Jobs.Where(job => job.Kind == JobKind.Verify && job.Outcome == JobOutcome.Running).Select(job => job.PointId).ToListAsync(cancellationToken);
+        // One that was tried in vain waits, so that it does not take the turn of the others day by day.
+        var tried = now - PauseAfterTry;
+        var taken = await context.Jobs
+            .Where(job => job.Kind == JobKind.Verify && (job.Outcome == JobOutcome.Running || job.Created > tried))
+            .Select(job => job.PointId)
+            .ToListAsync(cancellationToken);
         var points = await context.RestorePoints.AsNoTracking()
-            .Where(point => (point.Verified ?? point.Created) < due && !running.Contains(point.Id))
+            .Where(point => (point.Verified ?? point.Created) < due && !taken.Contains(point.Id))
             .OrderBy(point => point.Verified ?? point.Created)
             .Take(allowed)
             .Select(point => point.Id)
