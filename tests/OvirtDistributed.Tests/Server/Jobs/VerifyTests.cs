@@ -87,6 +87,27 @@ public sealed class VerifyTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task ScheduledVerificationFails_TheOthersGetTheirTurnFirst()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        site.Options.VerifyPointsAfter = TimeSpan.FromDays(10);
+        site.Options.VerifyPercentPerDay = 50;
+        await BackUpAsync(site, 2);
+        var schedule = site.Get<VerifySchedule>();
+        site.Time.Advance(TimeSpan.FromDays(400));
+        var first = Assert.Single(await schedule.StartDueAsync(TestSite.Token));
+        var task = (await site.DriveAsync(first, JobState.Copying)).Tasks.Single();
+        Assert.True(await site.FailAsync(await site.LeaseAsync(task), "BadOrder"));
+        var failed = await site.DriveAsync(first).WithinDeadline();
+        Assert.Equal(JobOutcome.Failed, failed.Outcome);
+
+        site.Time.Advance(TimeSpan.FromDays(1.1));
+        var second = Assert.Single(await schedule.StartDueAsync(TestSite.Token));
+
+        Assert.NotEqual(failed.PointId, (await site.JobAsync(second)).PointId);
+    }
+
+    [Fact]
     public async Task NothingNamed_IsRefused()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
