@@ -41,8 +41,9 @@ format: restore ## Format the code
 	@dotnet format OvirtDistributed.sln --no-restore
 	@$(BUF) format -w protos
 
+# Style rules and analyzers are errors of the build already: only the layout is left to check.
 format-check: restore ## Fail when the code is not formatted
-	@dotnet format OvirtDistributed.sln --no-restore --verify-no-changes
+	@dotnet format whitespace OvirtDistributed.sln --no-restore --verify-no-changes
 
 lint-protos: ## Lint the protos, check their format and that nothing was broken since the last commit on main
 	@eng/lint-protos.sh

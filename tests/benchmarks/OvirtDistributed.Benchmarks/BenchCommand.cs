@@ -11,8 +11,6 @@ namespace OvirtDistributed.Benchmarks;
 /// <summary>The command line of <c>ovd-bench</c>, and the hidden modes in which it is started again as one of the measured processes.</summary>
 internal static class BenchCommand
 {
-    private static readonly string[] Steps = [BenchOptions.Full, BenchOptions.Incremental, BenchOptions.Restore];
-
     public static async Task<int> RunAsync(string[] arguments)
     {
         switch (arguments)
@@ -30,27 +28,30 @@ internal static class BenchCommand
 
     private static RootCommand NewRoot()
     {
-        var rounds = new Option<int>("--rounds") { Description = "Rounds to measure; medians are reported", DefaultValueFactory = _ => 3 };
+        var rounds = new Option<int>("--rounds") { Description = "Rounds to measure; medians are reported", DefaultValueFactory = _ => 5 };
+        var days = new Option<int>("--days") { Description = "Days of the simulated year", DefaultValueFactory = _ => 365 };
         var size = new Option<int>("--size-mib") { Description = "Size of the test disk in MiB; a third of it is data", DefaultValueFactory = _ => 2048 };
-        var only = new Option<string>("--only") { Description = $"Steps to report, separated by commas: {string.Join(',', Steps)} (default: all)", DefaultValueFactory = _ => string.Empty };
+        var only = new Option<string>("--only") { Description = $"Steps to report, separated by commas: {string.Join(',', BenchOptions.Steps)} (default: all)", DefaultValueFactory = _ => string.Empty };
         var contenders = new Option<string>("--contenders") { Description = "Measure only those whose names begin like this, separated by commas, such as \"ovd (file),borg\" (default: all)", DefaultValueFactory = _ => string.Empty };
         var keep = new Option<bool>("--keep") { Description = "Leave images, repositories and logs where they are" };
         AddRange(rounds, 1, 100);
         AddRange(size, 128, 1 << 20);
+        AddRange(days, 1, 3650);
         only.Validators.Add(result =>
         {
-            foreach (var step in Split(result.GetValueOrDefault<string>()).Where(step => !Steps.Contains(step, StringComparer.Ordinal)))
+            foreach (var step in Split(result.GetValueOrDefault<string>()).Where(step => !BenchOptions.Steps.Contains(step, StringComparer.Ordinal)))
             {
-                result.AddError($"--only '{step}' is no step: write {string.Join(", ", Steps)}.");
+                result.AddError($"--only '{step}' is no step: write {string.Join(", ", BenchOptions.Steps)}.");
             }
         });
-        var root = new RootCommand("Measures backup and restore against restic, borg and qemu-img on this machine.") { rounds, size, only, contenders, keep };
+        var root = new RootCommand("Measures backup and restore against restic, borg and qemu-img on this machine.") { rounds, size, only, contenders, days, keep };
         AddIndexMode(root, keep, parse => new BenchOptions
         {
             Rounds = parse.GetValue(rounds),
             SizeMiB = parse.GetValue(size),
             Only = Split(parse.GetValue(only)),
             Contenders = Split(parse.GetValue(contenders)),
+            Days = parse.GetValue(days),
             Keep = parse.GetValue(keep),
         });
         return root;

@@ -5,6 +5,7 @@ using OvirtDistributed.Benchmarks.Contenders;
 using OvirtDistributed.Benchmarks.Images;
 using OvirtDistributed.Benchmarks.Processes;
 using OvirtDistributed.Benchmarks.Report;
+using OvirtDistributed.Benchmarks.Scenarios;
 using OvirtDistributed.Lab.Certificates;
 
 namespace OvirtDistributed.Benchmarks;
@@ -41,7 +42,7 @@ internal sealed class BenchRun(BenchOptions options, TextWriter output) : IAsync
             throw new InvalidOperationException($"--contenders names none of: {string.Join(", ", all.Select(contender => contender.Name))}.");
         }
 
-        for (var round = 1; round <= options.Rounds; round++)
+        for (var round = 1; round <= options.Rounds && options.WantsRivals; round++)
         {
             // Each round starts with another contender, so that none always follows the same one.
             for (var i = 0; i < _contenders.Count; i++)
@@ -51,6 +52,7 @@ internal sealed class BenchRun(BenchOptions options, TextWriter output) : IAsync
         }
 
         var measures = Targets.Evaluate(_samples, [.. ours.Select(contender => contender.Name)]);
+        measures.AddRange(await RunScenariosAsync(images, cancellationToken));
         BenchReport.WriteTable(output, measures);
         BenchReport.WriteNotes(output, versions);
         foreach (var contender in ours.Where(contender => options.Admits(contender.Name)))
@@ -80,6 +82,32 @@ internal sealed class BenchRun(BenchOptions options, TextWriter output) : IAsync
         }
     }
 
+    private async Task<IReadOnlyList<Measure>> RunScenariosAsync(TestImages images, CancellationToken cancellationToken)
+    {
+        var measures = new List<Measure>();
+        if (options.Wants(BenchOptions.Limit))
+        {
+            measures.AddRange(await new LimitScenario(_directory, Say).RunAsync(images.Changed, options.Rounds, cancellationToken));
+        }
+
+        if (options.Wants(BenchOptions.Size))
+        {
+            measures.AddRange(await new SizeScenario(_directory, Say).RunAsync(images.First, cancellationToken));
+        }
+
+        if (options.Wants(BenchOptions.Parallel))
+        {
+            measures.AddRange(await new ParallelScenario(_directory, Say).RunAsync(images.First, cancellationToken));
+        }
+
+        if (options.Wants(BenchOptions.Year))
+        {
+            measures.AddRange(await new YearScenario(_directory, options.Days, Say).RunAsync(images.First, cancellationToken));
+        }
+
+        return measures;
+    }
+
     private async Task RunOneAsync(IContender contender, int round, TestImages images, CancellationToken cancellationToken)
     {
         var directory = Path.Combine(_directory, $"round{round}-{_contenders.IndexOf(contender)}");
@@ -99,7 +127,7 @@ internal sealed class BenchRun(BenchOptions options, TextWriter output) : IAsync
         {
             var file = Path.Combine(directory, "restored.raw");
             await MeasureAsync(contender, BenchOptions.Restore, Quantity.Restore, () => contender.RestoreAsync(file, last.SizeBytes, cancellationToken), cancellationToken);
-            await CompareAsync(contender, last.RawFile, file, cancellationToken);
+            await RestoredImage.CompareAsync(contender.Name, last.RawFile, file, cancellationToken);
         }
 
         await MeasureSecondDiskAsync(contender, round, images, cancellationToken);
@@ -155,25 +183,6 @@ internal sealed class BenchRun(BenchOptions options, TextWriter output) : IAsync
         if (ours.Usage.MoverAllocatedPerGiB is { } mover)
         {
             _samples.Add(ours.Name, Quantity.MoverAllocated, mover / MiB);
-        }
-    }
-
-    private static async Task CompareAsync(IContender contender, string expected, string restored, CancellationToken cancellationToken)
-    {
-        // Without this, a longer image that ends in zeroes would pass.
-        if (new FileInfo(restored).Length != new FileInfo(expected).Length)
-        {
-            throw new InvalidOperationException(
-                $"{contender.Name} restored {new FileInfo(restored).Length} bytes of a disk of {new FileInfo(expected).Length}.");
-        }
-
-        try
-        {
-            _ = await Tools.RunAsync("qemu-img", ["compare", "-f", "raw", "-F", "raw", expected, restored], null, cancellationToken);
-        }
-        catch (InvalidOperationException failure)
-        {
-            throw new InvalidOperationException($"{contender.Name} did not restore what was backed up: {failure.Message}", failure);
         }
     }
 

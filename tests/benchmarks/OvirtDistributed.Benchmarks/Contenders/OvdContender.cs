@@ -4,9 +4,6 @@ using System.Diagnostics;
 using OvirtDistributed.Benchmarks.Images;
 using OvirtDistributed.Benchmarks.Processes;
 using OvirtDistributed.Lab.Certificates;
-using OvirtDistributed.Repository.Digests;
-using OvirtDistributed.Repository.Maps;
-using OvirtDistributed.Repository.Points;
 
 namespace OvirtDistributed.Benchmarks.Contenders;
 
@@ -135,7 +132,7 @@ internal sealed class OvdContender(bool throughImageIo, LabCertificates certific
             point,
             request,
             export,
-            reply => _mover!.CommitAsync(request.Repository, ManifestOf(request, point, image.SizeBytes, reply), cancellationToken),
+            reply => _mover!.CommitAsync(request.Repository, reply.ToManifest(request, point), cancellationToken),
             cancellationToken);
         await RemoveTicketAsync(request, cancellationToken);
         return took;
@@ -190,24 +187,6 @@ internal sealed class OvdContender(bool throughImageIo, LabCertificates certific
             _ = await _imageIo!.AskAsync<ImageIoRequest, ImageIoReply>(new ImageIoRequest(ticket, 0, null, false, false), cancellationToken);
         }
     }
-
-    private static VmManifest ManifestOf(WorkerRequest request, string point, long sizeBytes, WorkerReply reply) => new()
-    {
-        PointId = point,
-        ManagerId = "manager",
-        VmId = request.DiskId,
-        Created = TimeProvider.System.GetUtcNow(),
-        JobId = $"job-{request.TaskId}",
-        Disks =
-        [
-            new ManifestDisk
-            {
-                DiskId = request.DiskId,
-                TaskId = request.TaskId,
-                Root = new DiskRoot(new ChunkDigest(reply.RootDigest), reply.RootLevels, sizeBytes),
-            },
-        ],
-    };
 
     private (double Worker, double Mover, double ImageIo, double Nbd) Cpu(NbdExport? export) =>
     (

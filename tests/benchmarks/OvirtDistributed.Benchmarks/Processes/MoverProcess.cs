@@ -47,6 +47,7 @@ internal sealed class MoverProcess : IAsyncDisposable
         var identity = TlsIdentity.Load(certificates.Issue("server"))!;
         var settings = new ServiceSettings("datamover", certificates.Issue("datamover"))
             .Set($"DataMover:Repositories:{Repository}:Path", repositoryDirectory)
+            .Set($"DataMover:Repositories:{Repository}:GarbageCollection:Grace", "00:00:00")
             .Set($"DataMover:Repositories:{WarmUpRepository}:Path", Path.Combine(logDirectory, WarmUpRepository));
         var process = ChildProcess.Start(
             "datamover",
@@ -72,6 +73,22 @@ internal sealed class MoverProcess : IAsyncDisposable
     public async Task CommitAsync(string repository, VmManifest manifest, CancellationToken cancellationToken) => _ = await _control.CommitAsync(
         new CommitRequest { Repository = repository, JobId = manifest.JobId, Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest, ContentKeys.Of(BenchmarkKey.Value))) },
         cancellationToken: cancellationToken);
+
+    public async Task RemovePointAsync(string repository, string point, CancellationToken cancellationToken) => _ = await _control.RemovePointAsync(
+        new RemovePointRequest { Repository = repository, PointId = point }, cancellationToken: cancellationToken);
+
+    /// <summary>Runs a round to its end.</summary>
+    public async Task<GarbageReport> CollectGarbageAsync(string repository, CancellationToken cancellationToken)
+    {
+        using var call = _control.CollectGarbage(new CollectGarbageRequest { Repository = repository }, cancellationToken: cancellationToken);
+        GarbageReport? report = null;
+        while (await call.ResponseStream.MoveNext(cancellationToken))
+        {
+            report = call.ResponseStream.Current.Report ?? report;
+        }
+
+        return report ?? throw new InvalidOperationException("Garbage collection ended without a report.");
+    }
 
     /// <summary>Managed bytes allocated since the start, as its metrics say; null when they do not.</summary>
     public async Task<double?> AllocatedBytesAsync(CancellationToken cancellationToken)
