@@ -14,6 +14,7 @@ using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Jobs.Backup.Snapshots;
 using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Jobs.Verify;
@@ -137,6 +138,7 @@ public static class ServerHost
         services.AddSingleton<StepExecutor>();
         services.AddSingleton<OutboxPump>();
         services.AddSingleton<Reconciler>();
+        services.AddSingleton<SnapshotBackup>();
         services.AddSingleton<IJobStep, PrepareBackupStep>();
         services.AddSingleton<IJobStep, StartBackupStep>();
         services.AddSingleton<IJobStep, AwaitBackupStep>();

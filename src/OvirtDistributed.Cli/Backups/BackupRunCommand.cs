@@ -18,6 +18,12 @@ internal sealed class BackupRunCommand : ServerCommand
     private readonly Option<string> _manager = new("--manager") { Description = "Manager of the VMs (name or id); not needed while there is one", HelpName = "MANAGER" };
     private readonly Option<string> _repository = new("--repository") { Description = "Where to store (name or id); not needed while there is one", HelpName = "REPOSITORY" };
     private readonly Option<string> _compression = new("--compression") { Description = "fast, default, dense or none", HelpName = "PROFILE" };
+    private readonly Option<string> _mode = new("--mode") { Description = "Transport mode: auto, cbt or image-transfer (default: auto)", HelpName = "MODE" };
+    private readonly Option<bool> _dropSnapshot = new("--drop-snapshot")
+    {
+        Description = "With image-transfer: remove the snapshot afterwards; it is kept otherwise, because the next incremental needs it",
+    };
+
     private readonly Option<string[]> _excludeDisks = new("--exclude-disk")
     {
         Description = "Disk to leave out (id or alias); may be repeated",
@@ -31,11 +37,12 @@ internal sealed class BackupRunCommand : ServerCommand
         : base(runner, "run", "Back up VMs: one job for each")
     {
         _compression.AcceptOnlyFromAmong("fast", "default", "dense", "none");
+        _mode.AcceptOnlyFromAmong("auto", "cbt", "image-transfer");
         _vms.CompletionSources.Add(runner.Suggestions.Vms);
         _manager.CompletionSources.Add(runner.Suggestions.Managers);
         _repository.CompletionSources.Add(runner.Suggestions.Repositories);
         Add(_vms);
-        foreach (var option in new Option[] { _full, _wait, _manager, _repository, _compression, _excludeDisks, _requestId })
+        foreach (var option in new Option[] { _full, _wait, _manager, _repository, _compression, _mode, _dropSnapshot, _excludeDisks, _requestId })
         {
             Add(option);
         }
@@ -49,6 +56,8 @@ internal sealed class BackupRunCommand : ServerCommand
             Repository = context.Text(_repository),
             Full = context.Value(_full),
             Compression = context.Text(_compression),
+            TransportMode = context.Text(_mode),
+            DropSnapshot = context.Value(_dropSnapshot),
             RequestId = RequestId.From(context, _requestId),
         };
         request.Vms.Add(context.Value(_vms).Distinct());

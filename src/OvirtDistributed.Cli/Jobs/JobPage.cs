@@ -37,7 +37,7 @@ internal static class JobPage
             .Add("State", job.State)
             .AddIfSet("Message", job.Message, tone)
             .AddIfSet("Mode", JobText.Mode(job.Mode, job.ModeReason))
-            .AddIfSet("Transport", job.TransportMode)
+            .AddIfSet("Transport", JobText.Mode(job.TransportMode, job.TransportReason))
             .AddIfSet("Repository", job.Repository)
             .AddIfSet("Restore point", job.PointId)
             .AddIfSet("New VM", JobText.NewVm(job))

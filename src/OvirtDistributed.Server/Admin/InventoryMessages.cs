@@ -103,7 +103,7 @@ internal sealed class InventoryMessages(IDbContextFactory<ServerDbContext> conte
                 Sparse = disk.Sparse,
                 IncrementalEnabled = disk.IncrementalEnabled,
                 StorageDomain = domainById.GetValueOrDefault(disk.StorageDomainId, ""),
-                SkipReason = cluster is null ? "" : BackupPlan.SkipReason(disk, cluster, [])?.Reason ?? "",
+                SkipReason = cluster is null ? "" : BackupPlan.SkipReason(disk, cluster, [], TransportModes.ImageTransfer)?.Reason ?? "",
             }));
             response.Vms.Add(message);
         }

@@ -19,7 +19,11 @@ internal sealed class JobAdminService(JobAdmission admission, CopyAdmission copi
     public override async Task<Wire.RunBackupResponse> RunBackup(Wire.RunBackupRequest request, ServerCallContext context)
     {
         var ids = await admission.AdmitBackupAsync(
-            new BackupRequest([.. request.Vms], request.Manager, request.Repository, request.Full, request.Compression, [.. request.ExcludeDisks], request.RequestId),
+            new BackupRequest([.. request.Vms], request.Manager, request.Repository, request.Full, request.Compression, [.. request.ExcludeDisks], request.RequestId)
+            {
+                TransportMode = request.TransportMode.Length == 0 ? Jobs.Backup.TransportModes.Auto : request.TransportMode,
+                DropSnapshot = request.DropSnapshot,
+            },
             context.CancellationToken);
         return new Wire.RunBackupResponse { Jobs = { await queries.GetAsync(ids, context.CancellationToken) } };
     }

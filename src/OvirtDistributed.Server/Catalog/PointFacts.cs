@@ -18,6 +18,7 @@ internal static class PointFacts
     /// <summary>The blob with the VM's OVF; a property in points of the first versions.</summary>
     public const string Ovf = "ovf";
     public const string ModeReason = "mode.reason";
+    public const string TransportReason = "transport.reason";
     public const string Warnings = "warnings";
 
     /// <summary>Of a copy: the point it was made from, and the repository (its own id) that one was in.</summary>

@@ -16,7 +16,12 @@ namespace OvirtDistributed.Server.Jobs;
 
 /// <summary>What an operator asks to back up.</summary>
 internal sealed record BackupRequest(
-    IReadOnlyList<string> Vms, string Manager, string Repository, bool Full, string Compression, IReadOnlyList<string> ExcludedDisks, string RequestId);
+    IReadOnlyList<string> Vms, string Manager, string Repository, bool Full, string Compression, IReadOnlyList<string> ExcludedDisks, string RequestId)
+{
+    public string TransportMode { get; init; } = TransportModes.Auto;
+
+    public bool DropSnapshot { get; init; }
+}
 
 /// <summary>What an operator asks to restore.</summary>
 internal sealed record RestoreRequest
@@ -72,11 +77,17 @@ internal sealed class JobAdmission(
             throw OperatorException.Invalid("compression", request.Compression, "use fast, default, dense or none.");
         }
 
+        if (request.TransportMode != TransportModes.Auto && !TransportModes.All.Contains(request.TransportMode, StringComparer.Ordinal))
+        {
+            throw OperatorException.Invalid("transport_mode", request.TransportMode, $"use {TransportModes.Auto}, {string.Join(" or ", TransportModes.All)}.");
+        }
+
         var manager = await ResolveManagerAsync(context, request.Manager, cancellationToken);
         var repositories = await context.Repositories.AsNoTracking().ToListAsync(cancellationToken);
         var repository = NameLookup.Resolve(repositories, "repository", "repository", request.Repository, row => row.Name, row => row.Id);
         var vms = await ResolveVmsAsync(manager, request.Vms, cancellationToken);
         vms.ForEach(vm => CheckExclusions(vm, request.ExcludedDisks, vms));
+        await RefuseImpossibleModeAsync(manager, request, vms, cancellationToken);
         await RefuseSecondRunAsync(context, manager.Id, [.. vms.Select(vm => vm.Id)], cancellationToken);
 
         var jobs = vms.Select(vm => NewJob(JobKind.Backup, manager.Id, vm.Id, vm.Name, repository.Id, vm.ClusterId, job =>
@@ -85,6 +96,8 @@ internal sealed class JobAdmission(
                 FullRequested = request.Full,
                 Compression = request.Compression.Length == 0 ? "default" : request.Compression,
                 ExcludedDisks = request.ExcludedDisks,
+                RequestedMode = request.TransportMode,
+                DropSnapshot = request.DropSnapshot,
             })).ToList();
         return await SaveAsync(context, jobs, request.RequestId, cancellationToken);
     }
@@ -159,6 +172,19 @@ internal sealed class JobAdmission(
             if (!found)
             {
                 throw OperatorException.Invalid("exclude_disks", name, $"no disk of {vm.Name} is called like this.{NameLookup.Near(name, all.SelectMany(candidate => candidate.Disks).Select(disk => disk.Alias))}");
+            }
+        }
+    }
+
+    private async Task RefuseImpossibleModeAsync(StoredManager manager, BackupRequest request, List<EngineVm> vms, CancellationToken cancellationToken)
+    {
+        foreach (var vm in vms)
+        {
+            var cluster = await inventory.FindAsync<EngineCluster>(manager.Id, InventoryKind.Cluster, vm.ClusterId, cancellationToken);
+            if (cluster is not null
+                && TransportChoice.Decide(request.TransportMode, manager.ProductVersion, cluster, vm, request.ExcludedDisks) is { Refusal: { } refusal })
+            {
+                throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{refusal}.");
             }
         }
     }

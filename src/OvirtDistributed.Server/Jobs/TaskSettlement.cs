@@ -238,6 +238,11 @@ internal sealed class TaskSettlement(
         }
 
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
+        if (Backup.TransportModes.UsesSnapshot(details.TransportMode))
+        {
+            return await engine.FindSnapshotAsync(job.VmId, backupId, cancellationToken) is null ? $"snapshot {backupId}, from which the disk is read, was deleted on the manager" : null;
+        }
+
         var backup = await engine.FindBackupAsync(job.VmId, backupId, cancellationToken);
         switch (backup?.Phase)
         {

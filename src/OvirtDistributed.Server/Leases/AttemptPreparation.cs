@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Repositories;
@@ -51,7 +52,7 @@ internal sealed class AttemptPreparation(
         var owner = new LedgerOwner(job.ManagerId, job.Id, task.Id, task.Attempt);
 
         var diskId = job.Kind == JobKind.Backup ? task.DiskId : await PrepareDiskAsync(access.Engine, job, task, owner, cancellationToken);
-        var transfer = await PrepareTransferAsync(access.Engine, job, diskId, owner, cancellationToken);
+        var transfer = await PrepareTransferAsync(access.Engine, job, task, diskId, owner, cancellationToken);
 
         // A lease lost meanwhile is being settled by the job, which closes what the ledger names.
         return await leases.IsHeldAsync(claim, cancellationToken)
@@ -129,13 +130,13 @@ internal sealed class AttemptPreparation(
     }
 
     private async Task<EngineTransfer> PrepareTransferAsync(
-        IEngine engine, Job job, Guid diskId, LedgerOwner owner, CancellationToken cancellationToken)
+        IEngine engine, Job job, DiskTask task, Guid diskId, LedgerOwner owner, CancellationToken cancellationToken)
     {
         var existing = await ledger.FindOpenAsync(LedgerKind.ImageTransfer, owner, cancellationToken);
         var entry = existing ?? await ledger.OpenAsync(LedgerKind.ImageTransfer, owner, diskId, cancellationToken);
         if (entry.EngineId is null && (existing is null || !await cleanup.AdoptTransferAsync(engine, entry, cancellationToken)))
         {
-            await CreateTransferAsync(engine, job, diskId, entry, cancellationToken);
+            await CreateTransferAsync(engine, StartOf(job, task, diskId, entry), entry, cancellationToken);
         }
 
         EngineTransfer? ready = null;
@@ -156,13 +157,23 @@ internal sealed class AttemptPreparation(
         return ready!;
     }
 
-    private async Task CreateTransferAsync(IEngine engine, Job job, Guid diskId, LedgerEntry entry, CancellationToken cancellationToken)
+    private EngineTransferStart StartOf(Job job, DiskTask task, Guid diskId, LedgerEntry entry)
     {
-        var backupId = job.Kind == JobKind.Backup ? job.Backup!.EngineBackupId : null;
+        var start = new EngineTransferStart(diskId, null, entry.Id, options.TransferInactivity);
+        return job switch
+        {
+            { Kind: not JobKind.Backup } => start,
+            { Backup: { } details } when TransportModes.UsesSnapshot(details.TransportMode) =>
+                start with { Layer = new EngineLayer(details.Layers[task.DiskId], Alone: task.Incremental) },
+            _ => start with { BackupId = job.Backup!.EngineBackupId },
+        };
+    }
+
+    private async Task CreateTransferAsync(IEngine engine, EngineTransferStart start, LedgerEntry entry, CancellationToken cancellationToken)
+    {
         try
         {
-            var created = await engine.CreateTransferAsync(
-                new EngineTransferStart(diskId, backupId, entry.Id, options.TransferInactivity), cancellationToken);
+            var created = await engine.CreateTransferAsync(start, cancellationToken);
             await ledger.ConfirmAsync(entry, created.Id, cancellationToken);
         }
         catch (EngineException failure) when (!failure.IsPassing)

@@ -78,6 +78,39 @@ internal sealed class EngineCleanup(EngineLedger ledger, IEngineDirectory engine
         };
     }
 
+    /// <summary>Deletes a snapshot that no point needs; done when its layers are merged.</summary>
+    public async Task<CleanupResult> RemoveSnapshotAsync(LedgerEntry entry, CancellationToken cancellationToken)
+    {
+        var engine = (await engines.OpenAsync(entry.ManagerId, cancellationToken)).Engine;
+        var snapshot = entry.EngineId is { } id
+            ? await engine.FindSnapshotAsync(entry.ParentId, id, cancellationToken)
+            : (await engine.ListSnapshotsAsync(entry.ParentId, cancellationToken)).FirstOrDefault(
+                candidate => EngineMarker.IsOfJob(candidate.Description, installation.InstanceId, entry.JobId));
+        if (snapshot is null)
+        {
+            if (entry.State == LedgerState.Intent && !IsTooOldToArrive(entry))
+            {
+                return CleanupResult.Waiting;
+            }
+
+            await ledger.CloseAsync(entry, "gone", cancellationToken);
+            return CleanupResult.Gone;
+        }
+
+        if (!EngineMarker.IsOfJob(snapshot.Description, installation.InstanceId, entry.JobId))
+        {
+            await ledger.CloseAsync(entry, $"left alone: snapshot '{snapshot.Description}' no longer carries our mark", cancellationToken);
+            return CleanupResult.LeftAlone;
+        }
+
+        if (!snapshot.Locked)
+        {
+            await engine.DeleteSnapshotAsync(entry.ParentId, snapshot.Id, entry.Id, cancellationToken);
+        }
+
+        return CleanupResult.Waiting;
+    }
+
     /// <summary>Removes a disk of a restore that is not kept.</summary>
     public async Task<CleanupResult> RemoveDiskAsync(LedgerEntry entry, CancellationToken cancellationToken)
     {
@@ -158,7 +191,7 @@ internal sealed class EngineCleanup(EngineLedger ledger, IEngineDirectory engine
     }
 
     /// <summary>
-    /// A transfer cannot carry our mark. An upload is ours when its disk is; a download is ours when our own backup still holds the disk.
+    /// A transfer cannot carry our mark. An upload is ours when its disk is; a download is ours when our own backup or snapshot still holds the disk.
     /// </summary>
     private async Task<bool> IsOursAsync(IEngine engine, LedgerEntry entry, EngineTransfer transfer, CancellationToken cancellationToken)
     {
@@ -166,6 +199,11 @@ internal sealed class EngineCleanup(EngineLedger ledger, IEngineDirectory engine
         {
             var disk = await engine.FindDiskAsync(transfer.DiskId, cancellationToken);
             return disk is not null && EngineMarker.IsOfJob(disk.Description, installation.InstanceId, entry.JobId);
+        }
+
+        if (await ledger.FindOpenAsync(LedgerKind.Snapshot, LedgerOwner.OfJob(entry.ManagerId, entry.JobId), cancellationToken) is { EngineId: { } snapshotId } held)
+        {
+            return await engine.FindSnapshotAsync(held.ParentId, snapshotId, cancellationToken) is not null;
         }
 
         var backupEntry = await ledger.FindOpenAsync(LedgerKind.Backup, LedgerOwner.OfJob(entry.ManagerId, entry.JobId), cancellationToken);

@@ -19,7 +19,7 @@ internal sealed class LedgerEntry
 
     public required int Attempt { get; init; }
 
-    /// <summary>What it hangs on: the VM of a backup, the disk of a transfer.</summary>
+    /// <summary>What it hangs on: the VM of a backup or snapshot, the disk of a transfer.</summary>
     public required Guid ParentId { get; init; }
 
     public LedgerState State { get; set; } = LedgerState.Intent;
@@ -37,6 +37,7 @@ internal enum LedgerKind
 {
     Backup,
     ImageTransfer,
+    Snapshot,
     Disk,
     Vm,
 }

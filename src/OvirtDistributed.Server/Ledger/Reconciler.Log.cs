@@ -6,6 +6,9 @@ internal sealed partial class Reconciler
 {
     private static partial class Log
     {
+        [LoggerMessage(LogLevel.Warning, "Snapshot {SnapshotId} of VM {VmId} carries our mark and no restore point needs it: deleted")]
+        public static partial void OrphanSnapshot(ILogger logger, Guid snapshotId, Guid vmId);
+
         [LoggerMessage(LogLevel.Information, "Left-over {Kind} of job {JobId} ended: {Result}")]
         public static partial void LeftoverEnded(ILogger logger, LedgerKind kind, Guid jobId, CleanupResult result);
 

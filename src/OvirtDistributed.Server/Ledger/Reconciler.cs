@@ -113,6 +113,8 @@ internal sealed partial class Reconciler(
             {
                 LedgerKind.ImageTransfer => await cleanup.EndTransferAsync(entry, finish: false, cancellationToken),
                 LedgerKind.Backup => await cleanup.EndBackupAsync(entry, dropCheckpoint: !committed, cancellationToken),
+                LedgerKind.Snapshot when committed && job!.Backup is { ToCheckpointId: { } kept } && kept == entry.EngineId => await KeepAsync(entry, cancellationToken),
+                LedgerKind.Snapshot => await cleanup.RemoveSnapshotAsync(entry, cancellationToken),
                 LedgerKind.Vm => await cleanup.RemoveVmAsync(entry, job?.Restore?.NewName ?? "", cancellationToken),
                 _ => await cleanup.RemoveDiskAsync(entry, cancellationToken),
             };
@@ -134,6 +136,12 @@ internal sealed partial class Reconciler(
         }
     }
 
+    private async Task<CleanupResult> KeepAsync(LedgerEntry entry, CancellationToken cancellationToken)
+    {
+        await ledger.CloseAsync(entry, "kept for the next incremental", cancellationToken);
+        return CleanupResult.Succeeded;
+    }
+
     private async Task<int> SweepVmAsync(Guid managerId, Guid vmId, CancellationToken cancellationToken)
     {
         var engine = (await engines.OpenAsync(managerId, cancellationToken)).Engine;
@@ -152,7 +160,39 @@ internal sealed partial class Reconciler(
             ended++;
         }
 
-        return ended;
+        return ended + await SweepSnapshotsAsync(engine, managerId, vmId, cancellationToken);
+    }
+
+    /// <summary>A snapshot of ours stays while a running job has it, or the newest point of its repository starts the next incremental from it.</summary>
+    private async Task<int> SweepSnapshotsAsync(IEngine engine, Guid managerId, Guid vmId, CancellationToken cancellationToken)
+    {
+        var ours = (await engine.ListSnapshotsAsync(vmId, cancellationToken))
+            .Where(snapshot => !snapshot.Locked && snapshot.Description.Contains(EngineMarker.OfInstance(installation.InstanceId), StringComparison.Ordinal))
+            .ToList();
+        if (ours.Count == 0)
+        {
+            return 0;
+        }
+
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await context.Jobs.AnyAsync(job => job.ManagerId == managerId && job.VmId == vmId && job.Outcome == JobOutcome.Running, cancellationToken))
+        {
+            return 0;
+        }
+
+        var needed = (await context.RestorePoints.AsNoTracking().Where(point => point.ManagerId == managerId && point.VmId == vmId).ToListAsync(cancellationToken))
+            .GroupBy(point => point.RepositoryId)
+            .Select(points => points.MaxBy(point => point.Created)!.CheckpointId)
+            .ToHashSet();
+        var orphan = ours.FirstOrDefault(snapshot => !needed.Contains(snapshot.Id));
+        if (orphan is null || await context.Ledger.AnyAsync(entry => entry.EngineId == orphan.Id && entry.State != LedgerState.Closed, cancellationToken))
+        {
+            return 0;
+        }
+
+        Log.OrphanSnapshot(logger, orphan.Id, vmId);
+        await engine.DeleteSnapshotAsync(vmId, orphan.Id, orphan.Id, cancellationToken);
+        return 1;
     }
 
     private async Task EndOrphanAsync(IEngine engine, Guid vmId, EngineBackup backup, CancellationToken cancellationToken)

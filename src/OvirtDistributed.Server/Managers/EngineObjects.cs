@@ -159,8 +159,20 @@ internal sealed record EngineBackup(
 /// <remarks>Usable: False when the engine lists it as invalid.</remarks>
 internal sealed record EngineCheckpoint(Guid Id, string Description, DateTimeOffset? Created, bool Usable);
 
-/// <remarks>BackupId: Null for an upload.</remarks>
-internal sealed record EngineTransferStart(Guid DiskId, Guid? BackupId, Guid CorrelationId, TimeSpan InactivityTimeout);
+/// <remarks>Without a backup and a layer it is an upload.</remarks>
+internal sealed record EngineTransferStart(Guid DiskId, Guid? BackupId, Guid CorrelationId, TimeSpan InactivityTimeout)
+{
+    /// <summary>Instead of a backup: a layer of a snapshot.</summary>
+    public EngineLayer? Layer { get; init; }
+}
+
+/// <remarks>Alone: what this layer holds and nothing below it, instead of the whole image as it was when the snapshot was taken.</remarks>
+internal sealed record EngineLayer(Guid Id, bool Alone);
+
+internal sealed record EngineSnapshotStart(Guid VmId, IReadOnlyList<Guid> Disks, string Description, Guid CorrelationId);
+
+/// <remarks>Locked: being created or deleted. Regular: false for the active state and previews, which are no snapshots of anybody.</remarks>
+internal sealed record EngineSnapshot(Guid Id, string Description, bool Locked, bool Regular, DateTimeOffset? Created);
 
 internal enum EngineTransferPhase
 {

@@ -40,6 +40,23 @@ internal interface IEngine
     /// <summary>Asks for the deletion. Idempotent.</summary>
     Task DeleteCheckpointAsync(Guid vmId, Guid checkpointId, Guid correlationId, CancellationToken cancellationToken);
 
+    /// <summary>Asks for a snapshot without memory and answers its id. Not idempotent: look by <see cref="ListSnapshotsAsync"/> first.</summary>
+    Task<Guid> CreateSnapshotAsync(EngineSnapshotStart start, CancellationToken cancellationToken);
+
+    Task<EngineSnapshot?> FindSnapshotAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken);
+
+    /// <summary>Oldest first, regular ones only. Empty when the VM is gone.</summary>
+    Task<IReadOnlyList<EngineSnapshot>> ListSnapshotsAsync(Guid vmId, CancellationToken cancellationToken);
+
+    /// <summary>Disk id → the layer that holds the disk as it was when the snapshot was taken.</summary>
+    Task<IReadOnlyDictionary<Guid, Guid>> ListSnapshotLayersAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken);
+
+    /// <summary>The OVF at the time of the snapshot.</summary>
+    Task<string> ReadSnapshotOvfAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken);
+
+    /// <summary>Asks for the deletion, which merges its layers. Idempotent.</summary>
+    Task DeleteSnapshotAsync(Guid vmId, Guid snapshotId, Guid correlationId, CancellationToken cancellationToken);
+
     Task<EngineTransfer> CreateTransferAsync(EngineTransferStart start, CancellationToken cancellationToken);
 
     Task<EngineTransfer?> FindTransferAsync(Guid transferId, CancellationToken cancellationToken);

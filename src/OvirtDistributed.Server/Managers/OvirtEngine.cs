@@ -94,9 +94,12 @@ internal sealed partial class OvirtEngine(OvirtEngineClient client) : IEngine
 
     public Task<EngineTransfer> CreateTransferAsync(EngineTransferStart start, CancellationToken cancellationToken) => CallAsync(async () =>
     {
-        var request = start.BackupId is { } backup
-            ? CreateImageTransfer.DownloadFromBackup(new DiskId(start.DiskId), new BackupId(backup))
-            : CreateImageTransfer.UploadToDisk(new DiskId(start.DiskId));
+        var request = start switch
+        {
+            { BackupId: { } backup } => CreateImageTransfer.DownloadFromBackup(new DiskId(start.DiskId), new BackupId(backup)),
+            { Layer: { } layer } => CreateImageTransfer.DownloadSnapshot(new ImageId(layer.Id), layer.Alone),
+            _ => CreateImageTransfer.UploadToDisk(new DiskId(start.DiskId)),
+        };
         var transfer = await client.Transfers.CreateAsync(
             request with { InactivityTimeout = start.InactivityTimeout }, new CorrelationId(start.CorrelationId), cancellationToken);
         return ToTransfer(transfer);

@@ -97,7 +97,7 @@ internal static class OrderMessages
         var details = order.Job.Backup!;
         return new BackupDiskOrder
         {
-            TransportMode = BackupDetails.TransportMode,
+            TransportMode = details.TransportMode,
             Incremental = order.Task.Incremental,
             EngineBackupId = details.EngineBackupId!.Value.ToString("D"),
             BasePointId = order.Task.Incremental ? details.BasePointId ?? "" : "",

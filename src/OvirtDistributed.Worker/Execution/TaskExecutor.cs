@@ -11,8 +11,9 @@ namespace OvirtDistributed.Worker.Execution;
 internal sealed class TaskExecutor(string workerId, ImageIoConnector images, DiskBackup backup, DiskRestore restore, DiskCopy copy, DiskVerification verification) : ITaskExecutor
 {
     private const string CbtMode = "cbt";
+    private const string ImageTransferMode = "image-transfer";
 
-    public IReadOnlyCollection<string> TransportModes { get; } = [CbtMode];
+    public IReadOnlyCollection<string> TransportModes { get; } = [CbtMode, ImageTransferMode];
 
     public async Task<TaskSucceeded> ExecuteAsync(TaskOrder order, TransferControl control, CancellationToken cancellationToken)
     {
@@ -43,14 +44,15 @@ internal sealed class TaskExecutor(string workerId, ImageIoConnector images, Dis
 
     private async Task<TaskSucceeded> BackUpAsync(TaskOrder order, TransferControl control, CancellationToken cancellationToken)
     {
-        if (order.Backup.TransportMode != CbtMode)
+        if (!TransportModes.Contains(order.Backup.TransportMode))
         {
             throw new TaskFailureException(
                 FailureCode.BadOrder, $"Transport mode '{order.Backup.TransportMode}' is not one of this worker's: {string.Join(", ", TransportModes)}.");
         }
 
         var client = await images.ConnectAsync(TransferOf(order.Backup.ImageTransfer), ImageAccess.Read, FailureCode.SourceFailed, cancellationToken);
-        await using var source = await ImageIoSource.OpenAsync(client, order, cancellationToken);
+        await using var source = await ImageIoSource.OpenAsync(
+            client, order, order.Backup.TransportMode == ImageTransferMode ? ChangeSource.Layer : ChangeSource.DirtyBitmap, cancellationToken);
         control.Meter.Route = source.Route;
         return await backup.RunAsync(order, workerId, source, control, cancellationToken);
     }

@@ -138,7 +138,7 @@ public sealed class TestSite : IAsyncDisposable
         Lab.WaitForAsync(job.Id, state => state.Tasks.Any(task => task.Progress is { ReadBytes: > 0 }), CancellationToken.None).WithinDeadline(JobDeadline);
 
     /// <summary>Expects that nothing of ours is left on the manager but one checkpoint per VM, and ends the installation.</summary>
-    public async Task FinishAsync(int checkpointsPerVm = 1)
+    public async Task FinishAsync(int checkpointsPerVm = 1, int snapshotsPerVm = 0)
     {
         IReadOnlyList<string> left = [];
         try
@@ -146,7 +146,7 @@ public sealed class TestSite : IAsyncDisposable
             await Deadline.UntilAsync(
                 async () =>
                 {
-                    left = await LeftoversAsync(checkpointsPerVm);
+                    left = await LeftoversAsync(checkpointsPerVm, snapshotsPerVm);
                     return left.Count == 0;
                 },
                 "nothing left on the manager",
@@ -172,10 +172,11 @@ public sealed class TestSite : IAsyncDisposable
         },
         TestContext.Current.CancellationToken).WithinDeadline(TimeSpan.FromMinutes(1));
 
-    public async Task<IReadOnlyList<string>> LeftoversAsync(int checkpointsPerVm = 1)
+    public async Task<IReadOnlyList<string>> LeftoversAsync(int checkpointsPerVm = 1, int snapshotsPerVm = 0)
     {
         var report = await Engine.LeftoversAsync(CancellationToken.None);
-        return [.. report.All, .. report.Checkpoints.Where(vm => vm.Value.Count > checkpointsPerVm).Select(vm => $"{vm.Value.Count} checkpoints of {vm.Key}")];
+        var kept = report.Snapshots.Count <= snapshotsPerVm ? report.Snapshots : [];
+        return [.. report.All.Where(line => !kept.Any(snapshot => line.Contains(snapshot, StringComparison.Ordinal))), .. report.Checkpoints.Where(vm => vm.Value.Count > checkpointsPerVm).Select(vm => $"{vm.Value.Count} checkpoints of {vm.Key}")];
     }
 
     public async ValueTask DisposeAsync() => await Lab.DisposeAsync();

@@ -2,12 +2,14 @@
 
 using System.Text.Json;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Jobs.Backup.Snapshots;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Backup;
 
-/// <summary>Waits until the engine's backup is ready, reads what only then is known, and offers one task per disk.</summary>
-internal sealed class AwaitBackupStep(IEngineDirectory engines, TaskSettlement settlement, ServerOptions options) : IJobStep
+/// <summary>Waits until the engine's backup or our snapshot is ready, reads what only then is known, and offers one task per disk.</summary>
+internal sealed class AwaitBackupStep(
+    IEngineDirectory engines, TaskSettlement settlement, SnapshotBackup snapshots, ServerOptions options) : IJobStep
 {
     public JobKind Kind => JobKind.Backup;
 
@@ -17,6 +19,11 @@ internal sealed class AwaitBackupStep(IEngineDirectory engines, TaskSettlement s
     {
         var job = context.Job;
         var details = job.Backup!;
+        if (TransportModes.UsesSnapshot(details.TransportMode))
+        {
+            return await snapshots.AwaitAsync(context, cancellationToken);
+        }
+
         var backupId = details.EngineBackupId ?? throw new InvalidOperationException($"Job {job.Id} awaits a backup it never requested.");
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
         var backup = await engine.FindBackupAsync(job.VmId, backupId, cancellationToken);
@@ -54,7 +61,7 @@ internal sealed class AwaitBackupStep(IEngineDirectory engines, TaskSettlement s
                 continue;
             }
 
-            var task = TaskOf(job, disk, modes.GetValueOrDefault(disk.Id), context.Now);
+            var task = BackupTasks.Create(job, details, disk, modes.GetValueOrDefault(disk.Id), context.Now);
             job.Tasks.Add(task);
             context.Database.Add(task);
             settlement.Offer(context, task);
@@ -71,30 +78,6 @@ internal sealed class AwaitBackupStep(IEngineDirectory engines, TaskSettlement s
             PointInTime = backup.Created ?? context.Now,
             Consistency = ConsistencyOf(vm, backup, details),
             Starts = details.Starts + 1,
-        };
-    }
-
-    /// <summary>Incremental needs both: dirty extents from the engine, and the disk in the base point.</summary>
-    private static DiskTask TaskOf(Job job, EngineDisk disk, bool? engineIncremental, DateTimeOffset now)
-    {
-        var details = job.Backup!;
-        var inBase = details.BaseDisks.Contains(disk.Id);
-        var incremental = details.Incremental && inBase && (engineIncremental ?? true);
-        var reason = incremental || !details.Incremental ? details.ModeReason
-            : !inBase ? "the disk is not in the last restore point"
-            : "the manager gives no dirty extents for this disk";
-        return new DiskTask
-        {
-            Id = Guid.NewGuid(),
-            JobId = job.Id,
-            DiskId = disk.Id,
-            DiskAlias = disk.Alias,
-            SizeBytes = disk.SizeBytes,
-            ClusterId = job.ClusterId,
-            Incremental = incremental,
-            ModeReason = reason,
-            Offered = now,
-            Published = now,
         };
     }
 

@@ -5,7 +5,14 @@ namespace OvirtDistributed.Server.Jobs.Backup;
 /// <summary>What a backup job was asked and what it found out on its way.</summary>
 internal sealed record BackupDetails
 {
-    public const string TransportMode = "cbt";
+    /// <summary>What was asked; <see cref="TransportModes.Auto"/> leaves the choice to us.</summary>
+    public string RequestedMode { get; init; } = TransportModes.Auto;
+
+    /// <summary>How the disks of this backup are read.</summary>
+    public string TransportMode { get; init; } = TransportModes.Cbt;
+
+    /// <summary>Why it is this mode.</summary>
+    public string TransportReason { get; init; } = "";
 
     public bool FullRequested { get; init; }
 
@@ -23,6 +30,7 @@ internal sealed record BackupDetails
     /// <summary>Why it is full, or why an incremental fell back to full.</summary>
     public string ModeReason { get; init; } = "";
 
+    /// <summary>What the incremental starts from: a checkpoint, or a snapshot that was kept.</summary>
     public Guid? FromCheckpointId { get; init; }
 
     public string? BasePointId { get; init; }
@@ -33,11 +41,22 @@ internal sealed record BackupDetails
     /// <summary>The next start asks the engine to fail when the guest cannot be frozen.</summary>
     public bool RequireConsistency { get; init; }
 
+    /// <summary>What holds the point in time on the engine: its backup, or our snapshot.</summary>
     public Guid? EngineBackupId { get; init; }
+
+    /// <summary>Snapshot modes: disk id → the layer to read.</summary>
+    public IReadOnlyDictionary<Guid, Guid> Layers { get; init; } = new Dictionary<Guid, Guid>();
+
+    /// <summary>Snapshot modes: the manager can give one layer of a disk alone.</summary>
+    public bool GivesLayers { get; init; } = true;
+
+    /// <summary>Snapshot modes: the snapshot goes when the backup is done, so that the next backup is a full one.</summary>
+    public bool DropSnapshot { get; init; }
 
     /// <summary>The engine backup that failed and is ended before the next start.</summary>
     public Guid? FailedBackupId { get; init; }
 
+    /// <summary>What the next incremental starts from: a checkpoint, or a snapshot that is kept.</summary>
     public Guid? ToCheckpointId { get; init; }
 
     /// <summary>crash, file-system or unknown.</summary>

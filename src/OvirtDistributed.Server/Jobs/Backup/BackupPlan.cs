@@ -30,7 +30,7 @@ internal sealed record BackupPlan
     /// <param name="request">What was asked.</param>
     /// <param name="latest">The newest committed point of this VM in this repository.</param>
     /// <param name="latestExists">The repository still holds that point.</param>
-    /// <param name="checkpoints">What the engine lists for the VM.</param>
+    /// <param name="checkpoints">What the engine lists for the VM: checkpoints, or in snapshot modes its snapshots.</param>
     public static BackupPlan Decide(
         EngineVm vm, EngineCluster cluster, BackupDetails request, RestorePoint? latest, bool latestExists, IReadOnlyList<EngineCheckpoint> checkpoints)
     {
@@ -38,7 +38,7 @@ internal sealed record BackupPlan
         var disks = new List<EngineDisk>();
         foreach (var disk in vm.Disks)
         {
-            if (SkipReason(disk, cluster, request.ExcludedDisks) is var (reason, expected))
+            if (SkipReason(disk, cluster, request.ExcludedDisks, request.TransportMode) is var (reason, expected))
             {
                 skipped.Add(new SkippedDisk(disk.Id, disk.Alias, reason, expected));
             }
@@ -62,7 +62,7 @@ internal sealed record BackupPlan
     }
 
     /// <summary>Why a disk cannot be in a backup; null when it can. Expected = nothing the operator should change.</summary>
-    public static (string Reason, bool Expected)? SkipReason(EngineDisk disk, EngineCluster cluster, IReadOnlyList<string> excluded) => disk switch
+    public static (string Reason, bool Expected)? SkipReason(EngineDisk disk, EngineCluster cluster, IReadOnlyList<string> excluded, string mode) => disk switch
     {
         _ when IsExcluded(disk, excluded) => ("excluded by the request", true),
         { StorageType: not "image" } => ($"a disk of type {disk.StorageType} cannot be read through the manager", true),
@@ -70,7 +70,7 @@ internal sealed record BackupPlan
         { ContentType: not "data" } => ($"holds {disk.ContentType}, not data", true),
         { Active: false } => ("the disk is not plugged in: plug it, or exclude it", false),
         { Status: "illegal" } => ("the disk is illegal on the manager: repair or remove it", false),
-        { IncrementalEnabled: false } when !cluster.MixesFullAndIncremental =>
+        { IncrementalEnabled: false } when mode == TransportModes.Cbt && !cluster.MixesFullAndIncremental =>
             ($"incremental backup is not enabled on the disk, which cluster level {cluster.Level} needs: enable it (cow disks only)", false),
         _ => null,
     };
@@ -87,6 +87,11 @@ internal sealed record BackupPlan
             return (false, "a full backup was asked for", false);
         }
 
+        if (TransportModes.UsesSnapshot(request.TransportMode) && !request.GivesLayers)
+        {
+            return (false, "the manager is older than 4.4.3 and cannot give what a single snapshot holds", false);
+        }
+
         if (latest is null)
         {
             return (false, "first backup of the VM in this repository", false);
@@ -97,9 +102,21 @@ internal sealed record BackupPlan
             return (false, $"restore point {latest.Id}, on which the incremental would stand, is not in the repository any more", true);
         }
 
+        if (latest.TransportMode != request.TransportMode && latest.TransportMode.Length > 0)
+        {
+            return (false, $"the last backup was made in transport mode {latest.TransportMode}", false);
+        }
+
         if (latest.CheckpointId is not { } checkpointId)
         {
-            return (false, "the last backup left no checkpoint (only raw disks)", false);
+            return TransportModes.UsesSnapshot(request.TransportMode)
+                ? (false, "the last backup kept no snapshot", false)
+                : (false, "the last backup left no checkpoint (only raw disks)", false);
+        }
+
+        if (TransportModes.UsesSnapshot(request.TransportMode))
+        {
+            return DecideOnSnapshot(latest, checkpointId, checkpoints, disks);
         }
 
         if (checkpoints.FirstOrDefault(checkpoint => checkpoint.Id == checkpointId) is not { } checkpoint)
@@ -121,5 +138,28 @@ internal sealed record BackupPlan
         return !cluster.MixesFullAndIncremental && disks.Any(disk => !known.Contains(disk.Id))
             ? (false, $"a disk was added, and cluster level {cluster.Level} cannot mix full and incremental disks", true)
             : (true, "", false);
+    }
+
+    /// <summary>The kept snapshot must be there and the newest: what a snapshot after it holds would be missed.</summary>
+    private static (bool Incremental, string Reason, bool FellBack) DecideOnSnapshot(
+        RestorePoint latest, Guid snapshotId, IReadOnlyList<EngineCheckpoint> snapshots, List<EngineDisk> disks)
+    {
+        if (snapshots.FirstOrDefault(snapshot => snapshot.Id == snapshotId) is not { } kept)
+        {
+            return (false, $"snapshot {snapshotId}, which the last backup kept, was deleted", true);
+        }
+
+        if (!kept.Usable)
+        {
+            return (false, $"snapshot {snapshotId}, which the last backup kept, is locked", true);
+        }
+
+        if (snapshots.FirstOrDefault(snapshot => snapshot.Created > kept.Created) is { } later)
+        {
+            return (false, $"snapshot '{later.Description}' was taken since the last backup: what changed lies in more than one layer", true);
+        }
+
+        var known = latest.Disks.Select(disk => disk.Id).ToHashSet();
+        return disks.Any(disk => known.Contains(disk.Id)) ? (true, "", false) : (false, "none of the disks is in the last restore point", false);
     }
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Jobs.Backup.Snapshots;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Backup;
 
 /// <summary>Ends the engine's backup and waits until it has ended. The restore point is safe whatever happens here.</summary>
-internal sealed class FinalizeBackupStep(EngineLedger ledger, EngineCleanup cleanup, ServerOptions options) : IJobStep
+internal sealed class FinalizeBackupStep(EngineLedger ledger, EngineCleanup cleanup, SnapshotBackup snapshots, ServerOptions options) : IJobStep
 {
     public JobKind Kind => JobKind.Backup;
 
@@ -15,6 +16,11 @@ internal sealed class FinalizeBackupStep(EngineLedger ledger, EngineCleanup clea
     public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
     {
         var job = context.Job;
+        if (TransportModes.UsesSnapshot(job.Backup!.TransportMode))
+        {
+            return await snapshots.FinishAsync(context, cancellationToken);
+        }
+
         var owner = LedgerOwner.OfJob(job.ManagerId, job.Id);
         if (await ledger.FindOpenAsync(LedgerKind.Backup, owner, cancellationToken) is not { } entry)
         {

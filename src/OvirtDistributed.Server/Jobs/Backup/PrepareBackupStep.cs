@@ -45,6 +45,11 @@ internal sealed class PrepareBackupStep(
 
         var cluster = await inventory.FindAsync<EngineCluster>(job.ManagerId, InventoryKind.Cluster, vm.ClusterId, cancellationToken)
             ?? throw new JobFailureException($"Cluster {vm.ClusterId} of VM {vm.Name} is not in the inventory: refresh it (ovd manager inventory --refresh).");
+        if (await ChooseModeAsync(context, vm, cluster, cancellationToken) is { } refusal)
+        {
+            return StepResult.Fail($"VM {vm.Name} cannot be backed up: {refusal}.");
+        }
+
         var plan = await PlanAsync(context, engine, vm, cluster, cancellationToken);
         if (plan.Disks.Count == 0)
         {
@@ -62,6 +67,17 @@ internal sealed class PrepareBackupStep(
         return StepResult.Next(JobEvent.Prepared);
     }
 
+    /// <returns>Why no mode works; null when one does.</returns>
+    private static async Task<string?> ChooseModeAsync(StepContext context, EngineVm vm, EngineCluster cluster, CancellationToken cancellationToken)
+    {
+        var details = context.Job.Backup!;
+        var version = await context.Database.Managers.Where(row => row.Id == context.Job.ManagerId).Select(row => row.ProductVersion).FirstAsync(cancellationToken);
+        var choice = TransportChoice.Decide(details.RequestedMode, version, cluster, vm, details.ExcludedDisks);
+        context.Job.Backup = details with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version) };
+        context.Info($"transport mode {choice.Mode}: {choice.Reason}");
+        return choice.Refusal;
+    }
+
     private async Task<BackupPlan> PlanAsync(StepContext context, IEngine engine, EngineVm vm, EngineCluster cluster, CancellationToken cancellationToken)
     {
         var job = context.Job;
@@ -77,7 +93,10 @@ internal sealed class PrepareBackupStep(
         {
             var repository = await context.Database.RepositoryOfAsync(job, cancellationToken);
             exists = await mover.FindPointAsync(repository.Address(), latest.Id, cancellationToken) is not null;
-            checkpoints = await engine.ListCheckpointsAsync(vm.Id, cancellationToken);
+            checkpoints = TransportModes.UsesSnapshot(job.Backup.TransportMode)
+                ? [.. (await engine.ListSnapshotsAsync(vm.Id, cancellationToken))
+                    .Select(snapshot => new EngineCheckpoint(snapshot.Id, snapshot.Description, snapshot.Created, !snapshot.Locked))]
+                : await engine.ListCheckpointsAsync(vm.Id, cancellationToken);
         }
 
         return BackupPlan.Decide(vm, cluster, job.Backup!, latest, exists, checkpoints);

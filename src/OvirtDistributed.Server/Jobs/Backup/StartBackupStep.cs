@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Jobs.Backup.Snapshots;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Backup;
 
-/// <summary>Asks the engine for the backup. Its id is the ledger intent's, so a start whose answer was lost is found, never repeated under another id.</summary>
-internal sealed class StartBackupStep(IEngineDirectory engines, EngineLedger ledger, EngineCleanup cleanup, Installation installation, ServerOptions options) : IJobStep
+/// <summary>Asks the engine for the backup, or for the snapshot it is read from. Its id is the ledger intent's, so a start whose answer was lost is found, never repeated under another id.</summary>
+internal sealed class StartBackupStep(
+    IEngineDirectory engines, EngineLedger ledger, EngineCleanup cleanup, SnapshotBackup snapshots, Installation installation, ServerOptions options) : IJobStep
 {
     public JobKind Kind => JobKind.Backup;
 
@@ -16,6 +18,11 @@ internal sealed class StartBackupStep(IEngineDirectory engines, EngineLedger led
     {
         var job = context.Job;
         var details = job.Backup!;
+        if (TransportModes.UsesSnapshot(details.TransportMode))
+        {
+            return await snapshots.RequestAsync(context, cancellationToken);
+        }
+
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
         var owner = LedgerOwner.OfJob(job.ManagerId, job.Id);
         if (details.FailedBackupId is { } previous

@@ -9,7 +9,7 @@ using OvirtDistributed.Worker.Execution;
 namespace OvirtDistributed.Worker.Transports.ImageIo;
 
 /// <summary>A disk read over an image transfer. Owns the connections.</summary>
-internal sealed class ImageIoSource(ImageIoClient client, long sizeBytes) : IDiskSource
+internal sealed class ImageIoSource(ImageIoClient client, long sizeBytes, ChangeSource changeSource) : IDiskSource
 {
     public long SizeBytes => sizeBytes;
 
@@ -18,13 +18,13 @@ internal sealed class ImageIoSource(ImageIoClient client, long sizeBytes) : IDis
     public string Route => client.Route == ImageRoute.Direct ? "direct" : "proxy";
 
     /// <summary>Takes over the client. The image must have the size the order names: else transfer and order are not of one disk.</summary>
-    public static async Task<ImageIoSource> OpenAsync(ImageIoClient client, TaskOrder order, CancellationToken cancellationToken)
+    public static async Task<ImageIoSource> OpenAsync(ImageIoClient client, TaskOrder order, ChangeSource changeSource, CancellationToken cancellationToken)
     {
         try
         {
             var size = await client.GetSizeAsync(cancellationToken);
             return size == order.DiskSizeBytes
-                ? new ImageIoSource(client, size)
+                ? new ImageIoSource(client, size, changeSource)
                 : throw new TaskFailureException(
                     FailureCode.BadOrder, $"The transfer's image has {size} bytes, the order of disk {order.DiskId} says {order.DiskSizeBytes}.");
         }
@@ -43,12 +43,15 @@ internal sealed class ImageIoSource(ImageIoClient client, long sizeBytes) : IDis
     public async IAsyncEnumerable<SourceExtent> ListExtentsAsync(bool changes, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var extents = client
-            .ReadExtentsAsync(changes ? ExtentContext.Dirty : ExtentContext.Zero, cancellationToken)
+            .ReadExtentsAsync(changes && changeSource == ChangeSource.DirtyBitmap ? ExtentContext.Dirty : ExtentContext.Zero, cancellationToken)
             .GetAsyncEnumerator(cancellationToken);
         while (await MoveNextAsync(extents, changes))
         {
             var extent = extents.Current;
-            yield return new SourceExtent(extent.Start, extent.Length, extent.IsZero, extent.IsDirty);
+
+            // What a layer on top of the base's does not hold is as it was; zeroes that it does hold are a trim.
+            var isDirty = changeSource == ChangeSource.Layer ? !extent.IsHole : extent.IsDirty;
+            yield return new SourceExtent(extent.Start, extent.Length, extent.IsZero, isDirty);
         }
     }
 

@@ -21,8 +21,18 @@ internal sealed partial class FakeEngine
             throw new EngineException(EngineFailure.Refused, "The VM backup is not in READY phase.");
         }
 
+        if (start.Layer is { } layer)
+        {
+            if (!_layers.Values.Any(layers => layers.GetValueOrDefault(start.DiskId) == layer.Id))
+            {
+                throw new EngineException(EngineFailure.NotFound, "There is no such layer.");
+            }
+
+            LayersAsked.Add(layer);
+        }
+
         var transfer = new EngineTransfer(
-            Guid.NewGuid(), start.DiskId, EngineTransferPhase.Initializing, start.BackupId is null, "https://host:54322/images/secret", "https://engine:54323/images/secret");
+            Guid.NewGuid(), start.DiskId, EngineTransferPhase.Initializing, start.BackupId is null && start.Layer is null, "https://host:54322/images/secret", "https://engine:54323/images/secret");
         Transfers.Add(transfer.Id, transfer);
         return transfer;
     });

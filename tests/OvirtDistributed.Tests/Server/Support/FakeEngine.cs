@@ -16,6 +16,8 @@ internal sealed partial class FakeEngine : IEngine
 {
     private readonly List<(string Call, FaultMoment Moment, EngineException Failure)> _faults = [];
 
+    private int _moments;
+
     public List<string> Calls { get; } = [];
 
     public int FaultsFired { get; private set; }
@@ -33,6 +35,8 @@ internal sealed partial class FakeEngine : IEngine
     /// <summary>How the engine ends backups instead of making them ready; taken one by one.</summary>
     public Queue<EngineException> BackupFailures { get; } = [];
 
+    public string ProductVersion { get; set; } = "4.5.4";
+
     public EngineInventory Inventory { get; set; } = new();
 
     /// <summary>The next call of this name fails.</summary>
@@ -43,11 +47,12 @@ internal sealed partial class FakeEngine : IEngine
     public IEnumerable<string> Leftovers() =>
     [
         .. Backups.Values.Where(backup => backup.Phase is not (EngineBackupPhase.Succeeded or EngineBackupPhase.Failed)).Select(backup => $"backup {backup.Id}"),
+        .. Snapshots.Values.SelectMany(all => all).Where(snapshot => snapshot.Locked).Select(snapshot => $"locked snapshot {snapshot.Id}"),
         .. Transfers.Values.Where(transfer => !transfer.IsEnded).Select(transfer => $"transfer {transfer.Id}"),
     ];
 
     public Task<EngineProductInfo> ReadProductAsync(CancellationToken cancellationToken) =>
-        CallAsync(nameof(ReadProductAsync), () => new EngineProductInfo("oVirt", "4.5.4"));
+        CallAsync(nameof(ReadProductAsync), () => new EngineProductInfo("oVirt", ProductVersion));
 
     public Task<EngineInventory> ReadInventoryAsync(CancellationToken cancellationToken) =>
         CallAsync(nameof(ReadInventoryAsync), () => Inventory with { Vms = [.. Vms.Values] });
@@ -79,7 +84,7 @@ internal sealed partial class FakeEngine : IEngine
             throw new EngineException(EngineFailure.Locked, "The VM is during a backup operation.");
         }
 
-        Backups.Add(start.BackupId, new FakeBackup(start, DateTimeOffset.UnixEpoch.AddYears(50).AddHours(Backups.Count)));
+        Backups.Add(start.BackupId, new FakeBackup(start, NextMoment()));
         return true;
     });
 
@@ -126,6 +131,8 @@ internal sealed partial class FakeEngine : IEngine
 
     public Task DeleteCheckpointAsync(Guid vmId, Guid checkpointId, Guid correlationId, CancellationToken cancellationToken) => CallAsync(nameof(DeleteCheckpointAsync), () =>
         Checkpoints.GetValueOrDefault(vmId, []).RemoveAll(checkpoint => checkpoint.Id == checkpointId));
+
+    private DateTimeOffset NextMoment() => DateTimeOffset.UnixEpoch.AddYears(50).AddHours(_moments++);
 
     private void Advance(FakeBackup backup)
     {

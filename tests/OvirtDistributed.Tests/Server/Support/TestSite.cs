@@ -8,6 +8,7 @@ using OvirtDistributed.Server;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
@@ -109,10 +110,11 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
     /// <summary>Reads the fake engine's inventory into the database, as the server does from time to time.</summary>
     public Task ReadInventoryAsync() => Get<InventoryReader>().ReadAsync(ManagerId, Token);
 
-    public async Task<Guid> BackUpAsync(string vm, bool full = false, string requestId = "")
+    public async Task<Guid> BackUpAsync(string vm, bool full = false, string requestId = "", string mode = TransportModes.Auto, bool dropSnapshot = false)
     {
         await ReadInventoryAsync();
-        return (await Get<JobAdmission>().AdmitBackupAsync(new BackupRequest([vm], "", "", full, "", [], requestId), Token))[0];
+        var request = new BackupRequest([vm], "", "", full, "", [], requestId) { TransportMode = mode, DropSnapshot = dropSnapshot };
+        return (await Get<JobAdmission>().AdmitBackupAsync(request, Token))[0];
     }
 
     public async Task<Job> JobAsync(Guid id)

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Text.Json;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Ledger;
+using OvirtDistributed.Server.Managers;
+
+namespace OvirtDistributed.Server.Jobs.Backup.Snapshots;
+
+/// <summary>
+/// What the steps of a backup do where a snapshot of ours holds the point in time: take it, wait for it, keep or remove it. The newest one is kept
+/// on the manager, because its layer will tell the next backup what changed; each backup removes the ones before.
+/// </summary>
+internal sealed class SnapshotBackup(
+    IEngineDirectory engines, EngineLedger ledger, EngineCleanup cleanup, TaskSettlement settlement, Installation installation, ServerOptions options)
+{
+    /// <summary>Asks for the snapshot. One whose answer was lost is found by its description.</summary>
+    public async Task<StepResult> RequestAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
+        var entry = await ledger.OpenAsync(LedgerKind.Snapshot, LedgerOwner.OfJob(job.ManagerId, job.Id), job.VmId, cancellationToken);
+        var snapshotId = entry.EngineId ?? await FindOwnAsync(engine, job, cancellationToken);
+        if (snapshotId is null)
+        {
+            var description = $"Backup by OvirtDistributed {EngineMarker.Of(installation.InstanceId, job.RepositoryId, job.Id)}";
+            try
+            {
+                snapshotId = await engine.CreateSnapshotAsync(new EngineSnapshotStart(job.VmId, job.Backup!.Disks, description, entry.Id), cancellationToken);
+            }
+            catch (EngineException failure) when (!failure.IsPassing)
+            {
+                await ledger.CloseAsync(entry, failure.Message, cancellationToken);
+                return StepResult.Fail($"The manager took no snapshot of VM {job.VmName}: {failure.Message}");
+            }
+        }
+
+        await ledger.ConfirmAsync(entry, snapshotId.Value, cancellationToken);
+        job.Backup = job.Backup! with { EngineBackupId = snapshotId };
+        return StepResult.Next(JobEvent.BackupRequested);
+    }
+
+    /// <summary>Waits until the snapshot is there, and offers one task per disk.</summary>
+    public async Task<StepResult> AwaitAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
+        switch (await engine.FindSnapshotAsync(job.VmId, job.Backup!.EngineBackupId!.Value, cancellationToken))
+        {
+            case null:
+                return StepResult.Fail($"The manager could not take the snapshot of VM {job.VmName} and took it back: see its events.");
+            case { Locked: true } when context.InStep <= options.BackupReadyPatience:
+                return StepResult.WaitFor(options.PollInterval);
+            case { Locked: true }:
+                return StepResult.Fail($"The manager did not finish the snapshot within {options.BackupReadyPatience}.");
+            case { } ready:
+                await OfferTasksAsync(context, engine, ready, cancellationToken);
+                return StepResult.Next(JobEvent.BackupReady);
+        }
+    }
+
+    /// <summary>Keeps the snapshot for the next incremental, or removes it and waits until its layers are merged.</summary>
+    public async Task<StepResult> FinishAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        if (await ledger.FindOpenAsync(LedgerKind.Snapshot, LedgerOwner.OfJob(job.ManagerId, job.Id), cancellationToken) is not { } entry)
+        {
+            return StepResult.Next(JobEvent.BackupFinalized);
+        }
+
+        if (job.Backup!.ToCheckpointId is not null)
+        {
+            await ledger.CloseAsync(entry, "kept for the next incremental", cancellationToken);
+            return StepResult.Next(JobEvent.BackupFinalized);
+        }
+
+        try
+        {
+            if (await cleanup.RemoveSnapshotAsync(entry, cancellationToken) != CleanupResult.Waiting)
+            {
+                return StepResult.Next(JobEvent.BackupFinalized);
+            }
+        }
+        catch (EngineException failure) when (!failure.IsPassing || context.FailingFor > options.StepPatience)
+        {
+            return Warn(job, failure.Message);
+        }
+
+        return context.InStep > options.FinalizePatience
+            ? Warn(job, $"the manager did not merge it within {options.FinalizePatience}")
+            : StepResult.WaitFor(options.PollInterval);
+    }
+
+    private static StepResult Warn(Job job, string problem)
+    {
+        job.Warn($"The restore point is good, but the snapshot it was read from could not be removed yet: {problem}. The reconciler goes on with it.");
+        return StepResult.Next(JobEvent.FinalizeFailed);
+    }
+
+    private async Task<Guid?> FindOwnAsync(IEngine engine, Job job, CancellationToken cancellationToken) =>
+        (await engine.ListSnapshotsAsync(job.VmId, cancellationToken))
+            .FirstOrDefault(snapshot => EngineMarker.IsOfJob(snapshot.Description, installation.InstanceId, job.Id))?.Id;
+
+    private async Task OfferTasksAsync(StepContext context, IEngine engine, EngineSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var details = job.Backup!;
+        var vm = JsonSerializer.Deserialize<EngineVm>(
+            await context.Database.DocumentAsync(job.Id, JobDocument.Vm, cancellationToken), JsonColumn.Options)!;
+        var layers = await engine.ListSnapshotLayersAsync(job.VmId, snapshot.Id, cancellationToken);
+        await context.Database.PutDocumentAsync(
+            job.Id, JobDocument.Ovf, await engine.ReadSnapshotOvfAsync(job.VmId, snapshot.Id, cancellationToken), cancellationToken);
+        var between = details.Incremental ? await FindBetweenAsync(engine, job, snapshot, cancellationToken) : null;
+        if (between is not null)
+        {
+            job.Note($"full instead of incremental: {between}");
+            context.Warning($"falls back to full: {between}");
+            details = details with { Incremental = false, ModeReason = between, FromCheckpointId = null, BasePointId = null, BaseDisks = [] };
+        }
+
+        foreach (var disk in vm.Disks.Where(disk => details.Disks.Contains(disk.Id)))
+        {
+            if (!layers.ContainsKey(disk.Id))
+            {
+                var text = $"disk {disk.Alias} left out: the manager did not take it into the snapshot";
+                context.Warning(text);
+                job.Warn(text);
+                continue;
+            }
+
+            var task = BackupTasks.Create(job, details, disk, engineIncremental: true, context.Now);
+            job.Tasks.Add(task);
+            context.Database.Add(task);
+            settlement.Offer(context, task);
+        }
+
+        if (job.Tasks.Count == 0)
+        {
+            throw new JobFailureException($"The manager took none of the disks of VM {job.VmName} into the snapshot.");
+        }
+
+        job.Backup = details with
+        {
+            Layers = layers,
+            ToCheckpointId = details.DropSnapshot || !details.GivesLayers ? null : snapshot.Id,
+            PointInTime = snapshot.Created ?? context.Now,
+
+            // The host freezes the guest where it can, and nobody says whether it did.
+            Consistency = vm.Status == "down" ? PointConsistencyNames.PoweredOff : PointConsistencyNames.Unknown,
+            Starts = details.Starts + 1,
+        };
+    }
+
+    /// <summary>Somebody may have taken a snapshot between the decision and ours.</summary>
+    private static async Task<string?> FindBetweenAsync(IEngine engine, Job job, EngineSnapshot own, CancellationToken cancellationToken)
+    {
+        var all = await engine.ListSnapshotsAsync(job.VmId, cancellationToken);
+        var kept = all.FirstOrDefault(snapshot => snapshot.Id == job.Backup!.FromCheckpointId);
+        if (kept is null)
+        {
+            return $"snapshot {job.Backup!.FromCheckpointId}, which the last backup kept, was deleted";
+        }
+
+        return all.FirstOrDefault(snapshot => snapshot.Id != own.Id && snapshot.Created > kept.Created) is { } later
+            ? $"snapshot '{later.Description}' was taken since the last backup: what changed lies in more than one layer"
+            : null;
+    }
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Server.Jobs.Backup;
+
+/// <summary>How disk bytes leave the manager's hosts, by the names operators use.</summary>
+internal static class TransportModes
+{
+    /// <summary>The best that works for the VM.</summary>
+    public const string Auto = "auto";
+
+    /// <summary>The manager's backup API with changed block tracking.</summary>
+    public const string Cbt = "cbt";
+
+    /// <summary>A snapshot of ours, whose layers are downloaded.</summary>
+    public const string ImageTransfer = "image-transfer";
+
+    public static IReadOnlyList<string> All { get; } = [Cbt, ImageTransfer];
+
+    /// <summary>True for modes in which a snapshot of ours holds the point in time.</summary>
+    public static bool UsesSnapshot(string mode) => mode is ImageTransfer;
+}

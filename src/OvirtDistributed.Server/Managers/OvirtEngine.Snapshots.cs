@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Ovirt.Engine.Snapshots;
+using OvirtDistributed.Ovirt.Ids;
+
+namespace OvirtDistributed.Server.Managers;
+
+internal sealed partial class OvirtEngine
+{
+    public Task<Guid> CreateSnapshotAsync(EngineSnapshotStart start, CancellationToken cancellationToken) => CallAsync(async () =>
+    {
+        var snapshot = await client.Snapshots.CreateAsync(
+            new VmId(start.VmId),
+            new CreateSnapshot { Description = start.Description, Disks = [.. start.Disks.Select(disk => new DiskId(disk))] },
+            new CorrelationId(start.CorrelationId),
+            cancellationToken);
+        return snapshot.Id.Value;
+    });
+
+    public Task<EngineSnapshot?> FindSnapshotAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken) => CallAsync(async () =>
+        await client.Snapshots.FindAsync(new VmId(vmId), new SnapshotId(snapshotId), cancellationToken) is { } found ? ToSnapshot(found) : null);
+
+    public async Task<IReadOnlyList<EngineSnapshot>> ListSnapshotsAsync(Guid vmId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await CallAsync<IReadOnlyList<EngineSnapshot>>(async () =>
+                [.. (await client.Snapshots.ListAsync(new VmId(vmId), cancellationToken)).Select(ToSnapshot).Where(found => found.Regular).OrderBy(found => found.Created)]);
+        }
+        catch (EngineException failure) when (failure.Failure == EngineFailure.NotFound)
+        {
+            return [];
+        }
+    }
+
+    public Task<IReadOnlyDictionary<Guid, Guid>> ListSnapshotLayersAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken) =>
+        CallAsync<IReadOnlyDictionary<Guid, Guid>>(async () =>
+            (await client.Snapshots.ListDisksAsync(new VmId(vmId), new SnapshotId(snapshotId), cancellationToken))
+                .Where(disk => disk.Image is not null)
+                .ToDictionary(disk => disk.Id.Value, disk => disk.Image!.Value.Value));
+
+    public Task<string> ReadSnapshotOvfAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken) =>
+        CallAsync(() => client.Snapshots.GetOvfAsync(new VmId(vmId), new SnapshotId(snapshotId), cancellationToken));
+
+    public async Task DeleteSnapshotAsync(Guid vmId, Guid snapshotId, Guid correlationId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await CallAsync(() => client.Snapshots.DeleteAsync(new VmId(vmId), new SnapshotId(snapshotId), new CorrelationId(correlationId), cancellationToken));
+        }
+        catch (EngineException failure) when (failure.Failure == EngineFailure.NotFound)
+        {
+            // Gone already.
+        }
+    }
+
+    private static EngineSnapshot ToSnapshot(Snapshot snapshot) => new(
+        snapshot.Id.Value, snapshot.Description, snapshot.Status != SnapshotStatus.Ok, snapshot.Type == SnapshotType.Regular, snapshot.Time?.ToUniversalTime());
+}
