@@ -124,6 +124,7 @@ public static class ServerHost
         services.AddSingleton<Leadership>();
         services.AddSingleton<PreparationLocks>();
         services.AddSingleton<TaskLeases>();
+        services.AddSingleton<WorkerAttachments>();
         services.AddSingleton<AttemptPreparation>();
         services.AddSingleton<EngineLedger>();
         services.AddSingleton<EngineCleanup>();

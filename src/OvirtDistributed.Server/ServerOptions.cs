@@ -58,6 +58,9 @@ public sealed class ServerOptions
     /// <summary>Connections a worker may open for one transfer. Default 4: the measured optimum is 2 to 4, imageio allows 8.</summary>
     public int TransferConnections { get; set; } = 4;
 
+    /// <summary>Most disks the VM of one worker may have, its own included. Default 24: the controller takes more, but plugging is serial per VM.</summary>
+    public int MaxAttachedDisks { get; set; } = 24;
+
     /// <summary>How often the ledger is compared with the engines. Default 5 minutes.</summary>
     public TimeSpan ReconcileInterval { get; set; } = TimeSpan.FromMinutes(5);
 
@@ -125,6 +128,11 @@ public sealed class ServerOptions
         if (TransferConnections is < 1 or > 8)
         {
             yield return $"{Section}:TransferConnections '{TransferConnections}' is out of range: imageio serves 1 to 8.";
+        }
+
+        if (MaxAttachedDisks is < 2 or > 1000)
+        {
+            yield return $"{Section}:MaxAttachedDisks '{MaxAttachedDisks}' is out of range: use 2 to 1000.";
         }
 
         if (VerifyPointsAfter < TimeSpan.Zero)

@@ -7,6 +7,7 @@ using OvirtDistributed.Worker.Agent;
 using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Pipeline;
 using OvirtDistributed.Worker.Restore;
+using OvirtDistributed.Worker.Transports.DiskAttachment;
 using OvirtDistributed.Worker.Transports.ImageIo;
 
 namespace OvirtDistributed.Worker;
@@ -23,6 +24,7 @@ internal static class WorkerServices
         var executor = new TaskExecutor(
             options.EffectiveId.ToString("D"),
             new ImageIoConnector(options.Pipeline, time, loggers.CreateLogger<ImageIoClient>()),
+            new DeviceFinder(options.DeviceDirectory, time),
             backup,
             new DiskRestore(options.Pipeline, tls, time, loggers.CreateLogger<DiskRestore>()),
             new DiskCopy(options.Pipeline, backup, tls, time),

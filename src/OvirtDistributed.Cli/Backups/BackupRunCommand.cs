@@ -18,7 +18,7 @@ internal sealed class BackupRunCommand : ServerCommand
     private readonly Option<string> _manager = new("--manager") { Description = "Manager of the VMs (name or id); not needed while there is one", HelpName = "MANAGER" };
     private readonly Option<string> _repository = new("--repository") { Description = "Where to store (name or id); not needed while there is one", HelpName = "REPOSITORY" };
     private readonly Option<string> _compression = new("--compression") { Description = "fast, default, dense or none", HelpName = "PROFILE" };
-    private readonly Option<string> _mode = new("--mode") { Description = "Transport mode: auto, cbt or image-transfer (default: auto)", HelpName = "MODE" };
+    private readonly Option<string> _mode = new("--mode") { Description = "Transport mode: auto, cbt, image-transfer or disk-attachment (default: auto)", HelpName = "MODE" };
     private readonly Option<bool> _dropSnapshot = new("--drop-snapshot")
     {
         Description = "With image-transfer: remove the snapshot afterwards; it is kept otherwise, because the next incremental needs it",
@@ -37,7 +37,7 @@ internal sealed class BackupRunCommand : ServerCommand
         : base(runner, "run", "Back up VMs: one job for each")
     {
         _compression.AcceptOnlyFromAmong("fast", "default", "dense", "none");
-        _mode.AcceptOnlyFromAmong("auto", "cbt", "image-transfer");
+        _mode.AcceptOnlyFromAmong("auto", "cbt", "image-transfer", "disk-attachment");
         _vms.CompletionSources.Add(runner.Suggestions.Vms);
         _manager.CompletionSources.Add(runner.Suggestions.Managers);
         _repository.CompletionSources.Add(runner.Suggestions.Repositories);

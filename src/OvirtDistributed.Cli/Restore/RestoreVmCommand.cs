@@ -25,6 +25,7 @@ internal sealed class RestoreVmCommand : ServerCommand
     private readonly Option<string> _storageDomain = new("--storage-domain") { Description = "Storage domain of all disks; default: each disk's own", HelpName = "DOMAIN" };
     private readonly Option<string> _format = new("--format") { Description = "cow or raw; default: as it was", HelpName = "FORMAT" };
     private readonly Option<string> _allocation = new("--allocation") { Description = "sparse or preallocated; default: as it was", HelpName = "POLICY" };
+    private readonly Option<string> _mode = new("--mode") { Description = "Transport mode: image-transfer (default), or disk-attachment to the VM of a worker", HelpName = "MODE" };
     private readonly Option<string> _nics = new("--nics")
     {
         Description = "new-mac (default), keep-mac (refused when one is in use), disconnected (unplugged, new MAC) or none",
@@ -47,6 +48,7 @@ internal sealed class RestoreVmCommand : ServerCommand
         : base(runner, "vm", "Restore a whole VM as a new VM")
     {
         _format.AcceptOnlyFromAmong("cow", "raw");
+        _mode.AcceptOnlyFromAmong("image-transfer", "disk-attachment");
         _allocation.AcceptOnlyFromAmong("sparse", "preallocated");
         _nics.AcceptOnlyFromAmong([.. NicModes.Keys]);
         _point.CompletionSources.Add(runner.Suggestions.Points);
@@ -54,7 +56,7 @@ internal sealed class RestoreVmCommand : ServerCommand
         Add(_point);
         foreach (var option in new Option[]
         {
-            _name, _manager, _cluster, _storageDomain, _format, _allocation, _nics, _networks, _start, _noVerify, _wait, _requestId,
+            _name, _manager, _cluster, _storageDomain, _format, _allocation, _mode, _nics, _networks, _start, _noVerify, _wait, _requestId,
         })
         {
             Add(option);
@@ -73,6 +75,7 @@ internal sealed class RestoreVmCommand : ServerCommand
             StorageDomain = context.Text(_storageDomain),
             Format = context.Text(_format),
             Allocation = context.Text(_allocation),
+            TransportMode = context.Text(_mode),
             Nics = NicModes.GetValueOrDefault(context.Text(_nics)),
             Start = context.Value(_start),
             NoVerify = context.Value(_noVerify),

@@ -44,6 +44,7 @@ internal sealed class JobAdminService(JobAdmission admission, CopyAdmission copi
                 Networks = request.Networks,
                 Start = request.Start,
                 Verify = !request.NoVerify,
+                TransportMode = request.TransportMode,
                 RequestId = request.RequestId,
             },
             context.CancellationToken);

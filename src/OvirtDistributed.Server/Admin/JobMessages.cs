@@ -28,7 +28,7 @@ internal static class JobMessages
             Message = job.Message,
             Mode = ModeOf(job),
             ModeReason = job.Backup?.ModeReason ?? "",
-            TransportMode = job.Backup?.TransportMode ?? "",
+            TransportMode = job.Backup?.TransportMode ?? job.Restore?.TransportMode ?? "",
             TransportReason = job.Backup?.TransportReason ?? "",
             PointId = PointOf(job),
             NewVmName = job.Restore?.NewName ?? "",

@@ -48,6 +48,9 @@ internal sealed record RestoreRequest
 
     public bool Verify { get; init; } = true;
 
+    /// <summary>Empty: by image transfer.</summary>
+    public string TransportMode { get; init; } = "";
+
     public string RequestId { get; init; } = "";
 }
 
@@ -120,6 +123,12 @@ internal sealed class JobAdmission(
             : await ResolveManagerAsync(context, request.Manager, cancellationToken);
         var cluster = await ResolveClusterAsync(manager, point, request.Cluster, cancellationToken);
         var domain = await ResolveStorageDomainAsync(manager, cluster, request.StorageDomain, cancellationToken);
+        if (request.TransportMode == TransportModes.DiskAttachment
+            && await WorkerVms.ExplainNoneAsync(context, cluster.Id, exceptVm: null, cancellationToken) is { } reason)
+        {
+            throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{reason}.");
+        }
+
         var names = await context.Inventory.Where(item => item.ManagerId == manager.Id && item.Kind == InventoryKind.Vm).Select(item => item.Name)
             .ToListAsync(cancellationToken);
         if (names.Contains(request.Name, StringComparer.OrdinalIgnoreCase))
@@ -139,6 +148,7 @@ internal sealed class JobAdmission(
             VnicProfiles = await ResolveNetworksAsync(manager, cluster, request.Networks, cancellationToken),
             Start = request.Start,
             Verify = request.Verify,
+            TransportMode = request.TransportMode,
         };
         var job = NewJob(JobKind.Restore, manager.Id, point.VmId, point.VmName, point.RepositoryId, cluster.Id, row => row.Restore = details);
         job.PointId = point.Id;
@@ -155,6 +165,11 @@ internal sealed class JobAdmission(
         if (request.Format is not ("" or "cow" or "raw"))
         {
             throw OperatorException.Invalid("format", request.Format, "use cow or raw, or leave it empty to keep the disk's own.");
+        }
+
+        if (request.TransportMode is not ("" or TransportModes.ImageTransfer or TransportModes.DiskAttachment))
+        {
+            throw OperatorException.Invalid("transport_mode", request.TransportMode, "a restore goes by image-transfer or disk-attachment.");
         }
 
         if (request.Allocation is not ("" or "sparse" or "preallocated"))

@@ -115,8 +115,7 @@ internal sealed class TaskSettlement(
     {
         await using var turn = await locks.EnterAsync(task.Id, cancellationToken);
         var owner = OwnerOf(step.Job, task);
-        var transfer = await ledger.FindOpenAsync(LedgerKind.ImageTransfer, owner, cancellationToken);
-        var ended = transfer is null ? CleanupResult.Gone : await cleanup.EndTransferAsync(transfer, finish: true, cancellationToken);
+        var ended = await EndWayAsync(owner, finish: true, cancellationToken);
         if (ended == CleanupResult.Waiting && !await IsStuckAsync(step, task, cancellationToken))
         {
             return;
@@ -124,14 +123,14 @@ internal sealed class TaskSettlement(
 
         if (ended == CleanupResult.Waiting && step.Job.Kind == JobKind.Restore)
         {
-            GiveUp(step, task, $"disk {task.DiskAlias}: the manager did not finish the upload within {options.TransferEndPatience}");
+            GiveUp(step, task, $"disk {task.DiskAlias}: the manager did not finish with it within {options.TransferEndPatience}");
             return;
         }
 
         if (ended == CleanupResult.Waiting)
         {
             // Every byte is durable: only the manager's bookkeeping hangs, which must not cost the point.
-            step.Job.Warn($"The image transfer of disk {task.DiskAlias} did not end within {options.TransferEndPatience}; the disk may stay locked until it does.");
+            step.Job.Warn($"The manager did not release disk {task.DiskAlias} within {options.TransferEndPatience}; the disk may stay locked until it does.");
         }
 
         if (step.Job.Kind == JobKind.Restore && !await AcceptTargetAsync(step, task, owner, ended, cancellationToken))
@@ -297,12 +296,24 @@ internal sealed class TaskSettlement(
         Offer(step, task);
     }
 
+    /// <summary>The way the data came or went: an image transfer, or a disk attached to the worker's VM.</summary>
+    private async Task<CleanupResult> EndWayAsync(LedgerOwner owner, bool finish, CancellationToken cancellationToken)
+    {
+        if (await ledger.FindOpenAsync(LedgerKind.ImageTransfer, owner, cancellationToken) is { } transfer)
+        {
+            return await cleanup.EndTransferAsync(transfer, finish, cancellationToken);
+        }
+
+        return await ledger.FindOpenAsync(LedgerKind.Attachment, owner, cancellationToken) is { } attachment
+            ? await cleanup.DetachAsync(attachment, cancellationToken)
+            : CleanupResult.Gone;
+    }
+
     /// <summary>Transfer first, then the disk it wrote to: the engine refuses the other order.</summary>
     private async Task<bool> ClosePathAsync(StepContext step, DiskTask task, CancellationToken cancellationToken)
     {
         var owner = OwnerOf(step.Job, task);
-        if (await ledger.FindOpenAsync(LedgerKind.ImageTransfer, owner, cancellationToken) is { } transfer
-            && await cleanup.EndTransferAsync(transfer, finish: false, cancellationToken) == CleanupResult.Waiting)
+        if (await EndWayAsync(owner, finish: false, cancellationToken) == CleanupResult.Waiting)
         {
             return false;
         }

@@ -82,16 +82,17 @@ internal sealed class UndoStep(
     {
         LedgerKind.ImageTransfer => cleanup.EndTransferAsync(entry, finish: false, cancellationToken),
         LedgerKind.Backup => cleanup.EndBackupAsync(entry, dropCheckpoint: true, cancellationToken),
+        LedgerKind.Attachment => cleanup.DetachAsync(entry, cancellationToken),
         LedgerKind.Snapshot => cleanup.RemoveSnapshotAsync(entry, cancellationToken),
         LedgerKind.Vm => cleanup.RemoveVmAsync(entry, job.Restore?.NewName ?? "", cancellationToken),
         LedgerKind.Disk => cleanup.RemoveDiskAsync(entry, cancellationToken),
         _ => throw new InvalidOperationException($"Ledger kind {entry.Kind} has no undo."),
     };
 
-    /// <summary>Transfers before the backup or snapshot they read from; the VM before its disks.</summary>
+    /// <summary>Transfers and attachments before the backup or snapshot they read from; the VM before its disks.</summary>
     internal static int OrderOf(LedgerKind ledgerKind) => ledgerKind switch
     {
-        LedgerKind.ImageTransfer => 0,
+        LedgerKind.ImageTransfer or LedgerKind.Attachment => 0,
         LedgerKind.Backup or LedgerKind.Snapshot => 1,
         LedgerKind.Vm => 2,
         _ => 3,

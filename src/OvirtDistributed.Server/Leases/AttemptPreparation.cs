@@ -16,7 +16,7 @@ namespace OvirtDistributed.Server.Leases;
 /// what an earlier call made is found through the ledger.
 /// </summary>
 internal sealed class AttemptPreparation(
-    IDbContextFactory<ServerDbContext> contexts, TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, IEngineDirectory engines, RepositoryKeys keys,
+    IDbContextFactory<ServerDbContext> contexts, TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, WorkerAttachments attachments, IEngineDirectory engines, RepositoryKeys keys,
     PreparationLocks locks, Installation installation, TimeProvider time, ServerOptions options)
 {
     private static readonly TimeSpan PreallocationPatience = TimeSpan.FromMinutes(30);
@@ -52,7 +52,16 @@ internal sealed class AttemptPreparation(
         var owner = new LedgerOwner(job.ManagerId, job.Id, task.Id, task.Attempt);
 
         var diskId = job.Kind == JobKind.Backup ? task.DiskId : await PrepareDiskAsync(access.Engine, job, task, owner, cancellationToken);
-        var transfer = await PrepareTransferAsync(access.Engine, job, task, diskId, owner, cancellationToken);
+        var transfer = default(EngineTransfer);
+        if (UsesAttachment(job))
+        {
+            var snapshotId = job.Kind == JobKind.Backup ? job.Backup!.EngineBackupId : null;
+            await attachments.AttachAsync(access.Engine, owner, claim.WorkerId, diskId, snapshotId, cancellationToken);
+        }
+        else
+        {
+            transfer = await PrepareTransferAsync(access.Engine, job, task, diskId, owner, cancellationToken);
+        }
 
         // A lease lost meanwhile is being settled by the job, which closes what the ledger names.
         return await leases.IsHeldAsync(claim, cancellationToken)
@@ -156,6 +165,8 @@ internal sealed class AttemptPreparation(
             cancellationToken);
         return ready!;
     }
+
+    private static bool UsesAttachment(Job job) => (job.Backup?.TransportMode ?? job.Restore?.TransportMode) == TransportModes.DiskAttachment;
 
     private EngineTransferStart StartOf(Job job, DiskTask task, Guid diskId, LedgerEntry entry)
     {

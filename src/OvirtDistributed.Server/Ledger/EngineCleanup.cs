@@ -111,6 +111,27 @@ internal sealed class EngineCleanup(EngineLedger ledger, IEngineDirectory engine
         return CleanupResult.Waiting;
     }
 
+    /// <summary>Takes a disk off the worker's VM: unplugged first, then detached.</summary>
+    public async Task<CleanupResult> DetachAsync(LedgerEntry entry, CancellationToken cancellationToken)
+    {
+        var (diskId, vmId) = (entry.ParentId, entry.EngineId ?? throw new InvalidOperationException($"Attachment {entry.Id} names no VM."));
+        var engine = (await engines.OpenAsync(entry.ManagerId, cancellationToken)).Engine;
+        switch ((await engine.ListAttachmentsAsync(vmId, cancellationToken)).FirstOrDefault(attached => attached.DiskId == diskId))
+        {
+            case null when entry.State == LedgerState.Intent && !IsTooOldToArrive(entry):
+                return CleanupResult.Waiting;
+            case null:
+                await ledger.CloseAsync(entry, "detached", cancellationToken);
+                return CleanupResult.Gone;
+            case { Active: true }:
+                await engine.UnplugDiskAsync(vmId, diskId, entry.Id, cancellationToken);
+                return CleanupResult.Waiting;
+            default:
+                await engine.DetachDiskAsync(vmId, diskId, entry.Id, cancellationToken);
+                return CleanupResult.Waiting;
+        }
+    }
+
     /// <summary>Removes a disk of a restore that is not kept.</summary>
     public async Task<CleanupResult> RemoveDiskAsync(LedgerEntry entry, CancellationToken cancellationToken)
     {

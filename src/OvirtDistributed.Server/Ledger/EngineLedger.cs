@@ -16,7 +16,11 @@ internal readonly record struct LedgerOwner(Guid ManagerId, Guid JobId, Guid Tas
 internal sealed class EngineLedger(IDbContextFactory<ServerDbContext> contexts, TimeProvider time)
 {
     /// <summary>The open entry of this kind, or a new intent. Idempotent: an owner has one open entry of a kind.</summary>
-    public async Task<LedgerEntry> OpenAsync(LedgerKind kind, LedgerOwner owner, Guid parentId, CancellationToken cancellationToken)
+    public Task<LedgerEntry> OpenAsync(LedgerKind kind, LedgerOwner owner, Guid parentId, CancellationToken cancellationToken) =>
+        OpenAsync(kind, owner, parentId, engineId: null, cancellationToken);
+
+    /// <summary>The same for what has its engine's id before it exists.</summary>
+    public async Task<LedgerEntry> OpenAsync(LedgerKind kind, LedgerOwner owner, Guid parentId, Guid? engineId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         if (await FindAsync(context, kind, owner, cancellationToken) is { } found)
@@ -33,6 +37,7 @@ internal sealed class EngineLedger(IDbContextFactory<ServerDbContext> contexts, 
             TaskId = owner.TaskId,
             Attempt = owner.Attempt,
             ParentId = parentId,
+            EngineId = engineId,
             Created = time.GetUtcNow(),
         };
         context.Ledger.Add(entry);

@@ -38,6 +38,9 @@ internal enum LedgerKind
     Backup,
     ImageTransfer,
     Snapshot,
+
+    /// <summary>A disk attached to a worker's VM: the parent is the disk, the engine's id the VM.</summary>
+    Attachment,
     Disk,
     Vm,
 }

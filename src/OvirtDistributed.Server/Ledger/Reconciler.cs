@@ -113,6 +113,7 @@ internal sealed partial class Reconciler(
             {
                 LedgerKind.ImageTransfer => await cleanup.EndTransferAsync(entry, finish: false, cancellationToken),
                 LedgerKind.Backup => await cleanup.EndBackupAsync(entry, dropCheckpoint: !committed, cancellationToken),
+                LedgerKind.Attachment => await cleanup.DetachAsync(entry, cancellationToken),
                 LedgerKind.Snapshot when committed && job!.Backup is { ToCheckpointId: { } kept } && kept == entry.EngineId => await KeepAsync(entry, cancellationToken),
                 LedgerKind.Snapshot => await cleanup.RemoveSnapshotAsync(entry, cancellationToken),
                 LedgerKind.Vm => await cleanup.RemoveVmAsync(entry, job?.Restore?.NewName ?? "", cancellationToken),

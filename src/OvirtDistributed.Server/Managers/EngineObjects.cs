@@ -169,6 +169,9 @@ internal sealed record EngineTransferStart(Guid DiskId, Guid? BackupId, Guid Cor
 /// <remarks>Alone: what this layer holds and nothing below it, instead of the whole image as it was when the snapshot was taken.</remarks>
 internal sealed record EngineLayer(Guid Id, bool Alone);
 
+/// <remarks>Whether it is the disk itself or one of its snapshots is not told.</remarks>
+internal sealed record EngineAttachment(Guid DiskId, bool Active);
+
 internal sealed record EngineSnapshotStart(Guid VmId, IReadOnlyList<Guid> Disks, string Description, Guid CorrelationId);
 
 /// <remarks>Locked: being created or deleted. Regular: false for the active state and previews, which are no snapshots of anybody.</remarks>

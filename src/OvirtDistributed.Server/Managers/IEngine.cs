@@ -94,6 +94,18 @@ internal interface IEngine
     /// <summary>MAC addresses in use on this manager, lower case.</summary>
     Task<IReadOnlySet<string>> ListMacAddressesAsync(CancellationToken cancellationToken);
 
+    /// <summary>What is attached to a VM, snapshots' disks included; empty when the VM is gone.</summary>
+    Task<IReadOnlyList<EngineAttachment>> ListAttachmentsAsync(Guid vmId, CancellationToken cancellationToken);
+
+    /// <summary>Attaches and plugs a disk of somebody else's snapshot, or with null a disk itself, over VirtIO-SCSI. Not idempotent: look first.</summary>
+    Task AttachToWorkerAsync(Guid vmId, Guid diskId, Guid? snapshotId, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>Unplugs an attached disk. Idempotent.</summary>
+    Task UnplugDiskAsync(Guid vmId, Guid diskId, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>Takes an attached disk off a VM; the disk stays. Idempotent.</summary>
+    Task DetachDiskAsync(Guid vmId, Guid diskId, Guid correlationId, CancellationToken cancellationToken);
+
     Task AttachDiskAsync(Guid vmId, Guid diskId, string diskInterface, bool bootable, Guid correlationId, CancellationToken cancellationToken);
 
     /// <summary>Deletes a VM and keeps its disks. Idempotent.</summary>

@@ -60,8 +60,11 @@ internal static class OrderMessages
         KeySetId = key?.KeySetId.ToString("D") ?? "",
     };
 
-    private static RestoreDiskOrder RestoreOf(AttemptOrder order, ImageTransferSource source) => new()
+    private static AttachedDisk? AttachedOf(AttemptOrder order) => order.Transfer is null ? new AttachedDisk { Serial = order.DiskId.ToString("D") } : null;
+
+    private static RestoreDiskOrder RestoreOf(AttemptOrder order, ImageTransferSource? source) => new()
     {
+        AttachedDisk = AttachedOf(order),
         PointId = order.Job.Restore!.PointId,
         SourceDiskId = order.Task.DiskId.ToString("D"),
         ImageTransfer = source,
@@ -92,7 +95,7 @@ internal static class OrderMessages
         };
     }
 
-    private static BackupDiskOrder BackupOf(AttemptOrder order, ImageTransferSource source)
+    private static BackupDiskOrder BackupOf(AttemptOrder order, ImageTransferSource? source)
     {
         var details = order.Job.Backup!;
         return new BackupDiskOrder
@@ -102,6 +105,7 @@ internal static class OrderMessages
             EngineBackupId = details.EngineBackupId!.Value.ToString("D"),
             BasePointId = order.Task.Incremental ? details.BasePointId ?? "" : "",
             ImageTransfer = source,
+            AttachedDisk = AttachedOf(order),
             BaseRoot = RootOf(order.Source),
             Compression = details.Compression switch
             {
@@ -117,10 +121,10 @@ internal static class OrderMessages
         ? null
         : new DiskRoot { Digest = ByteString.CopyFrom(disk.RootDigest), Levels = disk.RootLevels, SizeBytes = disk.SizeBytes };
 
-    private static ImageTransferSource TransferOf(AttemptOrder order, ServerOptions options) => new()
+    private static ImageTransferSource? TransferOf(AttemptOrder order, ServerOptions options) => order.Transfer is null ? null : new ImageTransferSource
     {
-        TransferUrl = order.Transfer!.TransferUrl ?? "",
-        ProxyUrl = order.Transfer!.ProxyUrl ?? "",
+        TransferUrl = order.Transfer.TransferUrl ?? "",
+        ProxyUrl = order.Transfer.ProxyUrl ?? "",
         HostCaPem = order.Access!.HostCaPem,
         ProxyCaPem = order.Access!.ProxyCaPem,
         MaxConnections = options.TransferConnections,

@@ -9,7 +9,7 @@ internal sealed record WorkerIdentity(Guid Id, string Name, Guid ClusterId, int 
     private const string SystemUuidFile = "/sys/class/dmi/id/product_uuid";
 
     public static WorkerIdentity From(WorkerOptions options, string version) =>
-        new(options.EffectiveId, options.Name, options.ClusterId, options.Slots, version, ReadSystemUuid());
+        new(options.EffectiveId, options.Name, options.ClusterId, options.Slots, version, string.IsNullOrEmpty(options.SystemUuid) ? ReadSystemUuid() : options.SystemUuid.ToLowerInvariant());
 
     private static string ReadSystemUuid()
     {

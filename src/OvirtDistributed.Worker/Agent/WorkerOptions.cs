@@ -32,6 +32,15 @@ public sealed class WorkerOptions
     /// <summary>Memory and parallelism of each slot.</summary>
     public PipelineOptions Pipeline { get; set; } = new();
 
+    /// <summary>
+    /// Uuid of the VM the worker runs in, by which the server finds it on the manager to attach disks to it. Default: what the machine's firmware
+    /// says, which only root may read; empty where there is none.
+    /// </summary>
+    public string? SystemUuid { get; set; }
+
+    /// <summary>Where udev links block devices by id. Default <c>/dev/disk/by-id</c>.</summary>
+    public string DeviceDirectory { get; set; } = "/dev/disk/by-id";
+
     /// <summary>The id in use: the configured one, or the derived one.</summary>
     public Guid EffectiveId => Id ?? Derive(Name, ClusterId);
 
@@ -51,6 +60,16 @@ public sealed class WorkerOptions
         if (string.IsNullOrWhiteSpace(Name) || Name.Length > 200)
         {
             yield return $"{Section}:Name '{Name}' cannot be used: write 1 to 200 characters.";
+        }
+
+        if (!string.IsNullOrEmpty(SystemUuid) && !Guid.TryParse(SystemUuid, out _))
+        {
+            yield return $"{Section}:SystemUuid '{SystemUuid}' is not a uuid: write the id of the VM this worker runs in, or leave it out.";
+        }
+
+        if (!Path.IsPathRooted(DeviceDirectory))
+        {
+            yield return $"{Section}:DeviceDirectory '{DeviceDirectory}' is not a full path: write the directory with links to block devices, normally /dev/disk/by-id.";
         }
 
         if (Slots is < 1 or > MaximumSlots)

@@ -3,17 +3,21 @@
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Ovirt.ImageIo;
 using OvirtDistributed.Worker.Restore;
+using OvirtDistributed.Worker.Transports;
+using OvirtDistributed.Worker.Transports.DiskAttachment;
 using OvirtDistributed.Worker.Transports.ImageIo;
 
 namespace OvirtDistributed.Worker.Execution;
 
 /// <summary>Picks the transport mode's source or target for an order and runs the work over it.</summary>
-internal sealed class TaskExecutor(string workerId, ImageIoConnector images, DiskBackup backup, DiskRestore restore, DiskCopy copy, DiskVerification verification) : ITaskExecutor
+internal sealed class TaskExecutor(
+    string workerId, ImageIoConnector images, DeviceFinder devices, DiskBackup backup, DiskRestore restore, DiskCopy copy, DiskVerification verification) : ITaskExecutor
 {
     private const string CbtMode = "cbt";
     private const string ImageTransferMode = "image-transfer";
+    private const string DiskAttachmentMode = "disk-attachment";
 
-    public IReadOnlyCollection<string> TransportModes { get; } = [CbtMode, ImageTransferMode];
+    public IReadOnlyCollection<string> TransportModes { get; } = [CbtMode, ImageTransferMode, DiskAttachmentMode];
 
     public async Task<TaskSucceeded> ExecuteAsync(TaskOrder order, TransferControl control, CancellationToken cancellationToken)
     {
@@ -50,17 +54,41 @@ internal sealed class TaskExecutor(string workerId, ImageIoConnector images, Dis
                 FailureCode.BadOrder, $"Transport mode '{order.Backup.TransportMode}' is not one of this worker's: {string.Join(", ", TransportModes)}.");
         }
 
-        var client = await images.ConnectAsync(TransferOf(order.Backup.ImageTransfer), ImageAccess.Read, FailureCode.SourceFailed, cancellationToken);
-        await using var source = await ImageIoSource.OpenAsync(
-            client, order, order.Backup.TransportMode == ImageTransferMode ? ChangeSource.Layer : ChangeSource.DirtyBitmap, cancellationToken);
+        await using var source = await OpenSourceAsync(order, cancellationToken);
         control.Meter.Route = source.Route;
         return await backup.RunAsync(order, workerId, source, control, cancellationToken);
     }
 
+    private async Task<IDiskSource> OpenSourceAsync(TaskOrder order, CancellationToken cancellationToken)
+    {
+        if (order.Backup.TransportMode == DiskAttachmentMode)
+        {
+            return new BlockDeviceSource(await OpenDeviceAsync(order, order.Backup.AttachedDisk, writable: false, cancellationToken));
+        }
+
+        var client = await images.ConnectAsync(TransferOf(order.Backup.ImageTransfer), ImageAccess.Read, FailureCode.SourceFailed, cancellationToken);
+        var changes = order.Backup.TransportMode == ImageTransferMode ? ChangeSource.Layer : ChangeSource.DirtyBitmap;
+        return await ImageIoSource.OpenAsync(client, order, changes, cancellationToken);
+    }
+
+    private Task<BlockDevice> OpenDeviceAsync(TaskOrder order, AttachedDisk? disk, bool writable, CancellationToken cancellationToken) =>
+        Guid.TryParse(disk?.Serial, out var serial)
+            ? devices.OpenAsync(serial, order.DiskSizeBytes, writable, cancellationToken)
+            : throw new TaskFailureException(FailureCode.BadOrder, $"The order's attached_disk.serial '{disk?.Serial}' is not a disk's id.");
+
+    private async Task<IDiskTarget> OpenTargetAsync(TaskOrder order, CancellationToken cancellationToken)
+    {
+        if (order.Restore.AttachedDisk is { } attached)
+        {
+            return new BlockDeviceTarget(await OpenDeviceAsync(order, attached, writable: true, cancellationToken));
+        }
+
+        return new ImageIoTarget(await images.ConnectAsync(TransferOf(order.Restore.ImageTransfer), ImageAccess.Write, FailureCode.TargetFailed, cancellationToken));
+    }
+
     private async Task<TaskSucceeded> RestoreAsync(TaskOrder order, TransferControl control, CancellationToken cancellationToken)
     {
-        var client = await images.ConnectAsync(TransferOf(order.Restore.ImageTransfer), ImageAccess.Write, FailureCode.TargetFailed, cancellationToken);
-        await using var target = new ImageIoTarget(client);
+        await using var target = await OpenTargetAsync(order, cancellationToken);
         control.Meter.Route = target.Route;
         return await restore.RunAsync(order, target, control, cancellationToken);
     }

@@ -87,6 +87,11 @@ internal sealed record BackupPlan
             return (false, "a full backup was asked for", false);
         }
 
+        if (request.TransportMode == TransportModes.DiskAttachment)
+        {
+            return (false, "an attached disk does not tell what changed", false);
+        }
+
         if (TransportModes.UsesSnapshot(request.TransportMode) && !request.GivesLayers)
         {
             return (false, "the manager is older than 4.4.3 and cannot give what a single snapshot holds", false);

@@ -75,7 +75,7 @@ internal sealed class PrepareBackupStep(
         var choice = TransportChoice.Decide(details.RequestedMode, version, cluster, vm, details.ExcludedDisks);
         context.Job.Backup = details with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version) };
         context.Info($"transport mode {choice.Mode}: {choice.Reason}");
-        return choice.Refusal;
+        return choice.Refusal ?? (choice.Mode == TransportModes.DiskAttachment ? await WorkerVms.ExplainNoneAsync(context.Database, vm.ClusterId, vm.Id, cancellationToken) : null);
     }
 
     private async Task<BackupPlan> PlanAsync(StepContext context, IEngine engine, EngineVm vm, EngineCluster cluster, CancellationToken cancellationToken)

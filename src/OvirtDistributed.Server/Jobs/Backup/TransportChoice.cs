@@ -22,6 +22,7 @@ internal sealed record TransportChoice(string Mode, string Reason, string? Refus
     {
         TransportModes.Cbt => Forced(requested, productVersion, CbtSince),
         TransportModes.ImageTransfer => Forced(requested, productVersion, ImageTransferSince),
+        TransportModes.DiskAttachment => new TransportChoice(requested, "asked for"),
         _ => Automatic(productVersion, cluster, vm, excluded),
     };
 
@@ -39,7 +40,7 @@ internal sealed record TransportChoice(string Mode, string Reason, string? Refus
         {
             return IsAtLeast(productVersion, ImageTransferSince)
                 ? new TransportChoice(TransportModes.ImageTransfer, $"the manager ({productVersion}) has no changed block tracking, which came with 4.4")
-                : new TransportChoice(TransportModes.ImageTransfer, "", $"the manager ({productVersion}) is older than 4.2, the first version with image transfers");
+                : new TransportChoice(TransportModes.DiskAttachment, $"the manager ({productVersion}) is older than 4.2, the first version with image transfers");
         }
 
         // A disk that only the snapshot would take decides for all.

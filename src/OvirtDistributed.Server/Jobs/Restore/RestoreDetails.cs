@@ -28,6 +28,9 @@ internal sealed record RestoreDetails
     /// <summary>The start was asked for: never twice.</summary>
     public bool StartRequested { get; init; }
 
+    /// <summary>Empty: by image transfer.</summary>
+    public string TransportMode { get; init; } = "";
+
     public bool Verify { get; init; } = true;
 
     public Guid? NewVmId { get; init; }

@@ -15,6 +15,9 @@ internal sealed partial class FakeEngine
     /// <summary>Layers that were asked for, in this order.</summary>
     public List<EngineLayer> LayersAsked { get; } = [];
 
+    /// <summary>By VM: what is attached besides its own disks.</summary>
+    public Dictionary<Guid, List<FakeAttachment>> Attachments { get; } = [];
+
     /// <summary>A snapshot of somebody else's.</summary>
     public EngineSnapshot TakeSnapshot(Guid vmId, string description)
     {
@@ -59,6 +62,11 @@ internal sealed partial class FakeEngine
             return false;
         }
 
+        if (Attachments.Values.Any(all => all.Exists(attachment => attachment.SnapshotId == snapshotId)))
+        {
+            throw new EngineException(EngineFailure.Locked, "The following VM's disks snapshots are attached to other VMs.");
+        }
+
         if (Snapshots[vmId][index].Locked || Transfers.Values.Any(transfer => !transfer.IsEnded && _layers[snapshotId].ContainsKey(transfer.DiskId)))
         {
             throw new EngineException(EngineFailure.Locked, "The disk is being transferred.");
@@ -67,6 +75,41 @@ internal sealed partial class FakeEngine
         Snapshots[vmId][index] = Snapshots[vmId][index] with { Locked = true };
         return _dying.Add(snapshotId);
     });
+
+    public Task<IReadOnlyList<EngineAttachment>> ListAttachmentsAsync(Guid vmId, CancellationToken cancellationToken) =>
+        CallAsync<IReadOnlyList<EngineAttachment>>(nameof(ListAttachmentsAsync), () =>
+            [
+                .. Vms[vmId].Disks.Select(disk => new EngineAttachment(disk.Id, Active: true)),
+                .. Attachments.GetValueOrDefault(vmId, []).Select(attachment => new EngineAttachment(attachment.DiskId, attachment.Active)),
+            ]);
+
+    public Task AttachToWorkerAsync(Guid vmId, Guid diskId, Guid? snapshotId, Guid correlationId, CancellationToken cancellationToken) =>
+        CallAsync(nameof(AttachToWorkerAsync), () =>
+        {
+            Attachments.TryAdd(vmId, []);
+            if (Attachments[vmId].Exists(attachment => attachment.DiskId == diskId))
+            {
+                throw new EngineException(EngineFailure.Refused, "The disk is already attached to VM.");
+            }
+
+            if (snapshotId is { } snapshot && !Snapshots.Values.Any(all => all.Exists(each => each.Id == snapshot && !each.Locked)))
+            {
+                throw new EngineException(EngineFailure.Refused, "Disk's snapshot is not in status OK.");
+            }
+
+            Attachments[vmId].Add(new FakeAttachment(diskId, snapshotId, Active: true));
+            return true;
+        });
+
+    public Task UnplugDiskAsync(Guid vmId, Guid diskId, Guid correlationId, CancellationToken cancellationToken) => CallAsync(nameof(UnplugDiskAsync), () =>
+    {
+        var index = Attachments[vmId].FindIndex(attachment => attachment.DiskId == diskId);
+        Attachments[vmId][index] = Attachments[vmId][index] with { Active = false };
+        return true;
+    });
+
+    public Task DetachDiskAsync(Guid vmId, Guid diskId, Guid correlationId, CancellationToken cancellationToken) =>
+        CallAsync(nameof(DetachDiskAsync), () => Attachments[vmId].RemoveAll(attachment => attachment.DiskId == diskId));
 
     /// <summary>One look later a new snapshot is there and a deleted one is merged.</summary>
     private void Settle(Guid vmId)
@@ -77,4 +120,6 @@ internal sealed partial class FakeEngine
             Snapshots[vmId] = [.. all.Select(snapshot => snapshot with { Locked = false })];
         }
     }
+
+    internal sealed record FakeAttachment(Guid DiskId, Guid? SnapshotId, bool Active);
 }

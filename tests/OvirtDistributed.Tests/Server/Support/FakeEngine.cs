@@ -48,6 +48,7 @@ internal sealed partial class FakeEngine : IEngine
     [
         .. Backups.Values.Where(backup => backup.Phase is not (EngineBackupPhase.Succeeded or EngineBackupPhase.Failed)).Select(backup => $"backup {backup.Id}"),
         .. Snapshots.Values.SelectMany(all => all).Where(snapshot => snapshot.Locked).Select(snapshot => $"locked snapshot {snapshot.Id}"),
+        .. Attachments.SelectMany(vm => vm.Value).Select(attachment => $"attachment of {attachment.DiskId}"),
         .. Transfers.Values.Where(transfer => !transfer.IsEnded).Select(transfer => $"transfer {transfer.Id}"),
     ];
 

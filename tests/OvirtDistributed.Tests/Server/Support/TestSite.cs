@@ -13,6 +13,7 @@ using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
 using OvirtDistributed.Server.Repositories;
+using OvirtDistributed.Server.Workers;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
 
@@ -115,6 +116,23 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
         await ReadInventoryAsync();
         var request = new BackupRequest([vm], "", "", full, "", [], requestId) { TransportMode = mode, DropSnapshot = dropSnapshot };
         return (await Get<JobAdmission>().AdmitBackupAsync(request, Token))[0];
+    }
+
+    /// <summary>Registers the worker of the tests as one that runs in a VM, and answers the VM.</summary>
+    public async Task<EngineVm> AddWorkerVmAsync(Guid? vmId = null)
+    {
+        var vm = vmId is { } id ? Engine.Vms[id] : AddVm("worker-vm", status: "up");
+        await using var context = Database();
+        context.Workers.Add(new StoredWorker
+        {
+            Id = WorkerId,
+            Name = WorkerId,
+            ClusterId = ClusterId,
+            TransportModes = TransportModes.All,
+            SystemUuid = vm.Id.ToString("D"),
+        });
+        await context.SaveChangesAsync(Token);
+        return vm;
     }
 
     public async Task<Job> JobAsync(Guid id)

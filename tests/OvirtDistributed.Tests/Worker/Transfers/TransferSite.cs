@@ -18,6 +18,7 @@ using OvirtDistributed.Tests.Shared;
 using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Pipeline;
 using OvirtDistributed.Worker.Restore;
+using OvirtDistributed.Worker.Transports.DiskAttachment;
 using OvirtDistributed.Worker.Transports.ImageIo;
 using Xunit;
 
@@ -69,6 +70,9 @@ internal sealed class TransferSite : IAsyncDisposable
 
     public Task StopMoverAsync() => _mover.StopAsync(CancellationToken.None);
 
+    /// <summary>Where its workers look for attached disks.</summary>
+    public string DeviceDirectory => Path.Combine(_directory.Path, "devices");
+
     public string NewTask() => $"task-{Interlocked.Increment(ref _tasks)}";
 
     /// <summary>A worker's executor: another instance shares nothing with the first.</summary>
@@ -80,6 +84,7 @@ internal sealed class TransferSite : IAsyncDisposable
         return new TaskExecutor(
             id,
             new ImageIoConnector(Options, TimeProvider.System, NullLogger<ImageIoClient>.Instance),
+            new DeviceFinder(DeviceDirectory, TimeProvider.System),
             backup,
             new DiskRestore(Options, tls: null, TimeProvider.System, NullLogger<DiskRestore>.Instance),
             new DiskCopy(Options, backup, tls: null, TimeProvider.System),
@@ -123,6 +128,46 @@ internal sealed class TransferSite : IAsyncDisposable
             TargetIsZero = targetIsZero,
             VerifyChecksum = true,
             ImageTransfer = new ImageTransferSource { TransferUrl = target.Url },
+        },
+    };
+
+    /// <summary>A backup of a disk that is attached to the worker's machine.</summary>
+    public TaskOrder AttachedBackupOrder(Guid disk, long sizeBytes) => new()
+    {
+        JobId = "attached-job",
+        TaskId = NewTask(),
+        Attempt = 1,
+        FencingToken = 1,
+        VmName = "vm",
+        DiskId = DiskId,
+        DiskSizeBytes = sizeBytes,
+        Mover = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
+        Backup = new BackupDiskOrder
+        {
+            TransportMode = "disk-attachment",
+            EngineBackupId = "snapshot-1",
+            AttachedDisk = new AttachedDisk { Serial = disk.ToString("D") },
+        },
+    };
+
+    /// <summary>A restore to a disk that is attached to the worker's machine.</summary>
+    public TaskOrder AttachedRestoreOrder(Guid disk, string point, long sizeBytes, bool targetIsZero) => new()
+    {
+        JobId = "attached-restore",
+        TaskId = NewTask(),
+        Attempt = 1,
+        FencingToken = 1,
+        VmName = "vm",
+        DiskId = disk.ToString("D"),
+        DiskSizeBytes = sizeBytes,
+        Mover = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
+        Restore = new RestoreDiskOrder
+        {
+            PointId = point,
+            SourceDiskId = DiskId,
+            TargetIsZero = targetIsZero,
+            VerifyChecksum = true,
+            AttachedDisk = new AttachedDisk { Serial = disk.ToString("D") },
         },
     };
 

@@ -5,9 +5,11 @@ using Microsoft.Extensions.Logging.Abstractions;
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Hosting.Tls;
 using OvirtDistributed.Ovirt.ImageIo;
+using OvirtDistributed.Worker.Agent;
 using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Pipeline;
 using OvirtDistributed.Worker.Restore;
+using OvirtDistributed.Worker.Transports.DiskAttachment;
 using OvirtDistributed.Worker.Transports.ImageIo;
 
 namespace OvirtDistributed.Benchmarks.Processes;
@@ -29,7 +31,8 @@ internal sealed class WorkerMode
         _backup = new DiskBackup(options, new BufferPool(options.EffectiveSegments), tls, TimeProvider.System, NullLogger<DiskBackup>.Instance);
         _restore = new DiskRestore(options, tls, TimeProvider.System, NullLogger<DiskRestore>.Instance);
         var images = new ImageIoConnector(options, TimeProvider.System, NullLogger<ImageIoClient>.Instance);
-        _executor = new TaskExecutor(WorkerId, images, _backup, _restore, new DiskCopy(options, _backup, tls, TimeProvider.System), new DiskVerification(options, tls, TimeProvider.System));
+        _executor = new TaskExecutor(
+            WorkerId, images, new DeviceFinder(new WorkerOptions().DeviceDirectory, TimeProvider.System), _backup, _restore, new DiskCopy(options, _backup, tls, TimeProvider.System), new DiskVerification(options, tls, TimeProvider.System));
     }
 
     /// <param name="certificate">The certificate's path without its ending; the CA's is beside it.</param>

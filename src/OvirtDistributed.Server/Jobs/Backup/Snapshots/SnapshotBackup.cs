@@ -8,8 +8,8 @@ using OvirtDistributed.Server.Managers;
 namespace OvirtDistributed.Server.Jobs.Backup.Snapshots;
 
 /// <summary>
-/// What the steps of a backup do where a snapshot of ours holds the point in time: take it, wait for it, keep or remove it. The newest one is kept
-/// on the manager, because its layer will tell the next backup what changed; each backup removes the ones before.
+/// What the steps of a backup do where a snapshot of ours holds the point in time: take it, wait for it, keep or remove it. Where the mode
+/// can make use of it the newest one is kept on the manager, because its layer will tell the next backup what changed; each backup removes the ones before.
 /// </summary>
 internal sealed class SnapshotBackup(
     IEngineDirectory engines, EngineLedger ledger, EngineCleanup cleanup, TaskSettlement settlement, Installation installation, ServerOptions options)
@@ -142,7 +142,7 @@ internal sealed class SnapshotBackup(
         job.Backup = details with
         {
             Layers = layers,
-            ToCheckpointId = details.DropSnapshot || !details.GivesLayers ? null : snapshot.Id,
+            ToCheckpointId = details.DropSnapshot || !details.GivesLayers || !TransportModes.KeepsSnapshot(details.TransportMode) ? null : snapshot.Id,
             PointInTime = snapshot.Created ?? context.Now,
 
             // The host freezes the guest where it can, and nobody says whether it did.

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Ledger;
+using OvirtDistributed.Server.Managers;
+
+namespace OvirtDistributed.Server.Leases;
+
+/// <summary>Attaches the disk of an attempt to the VM in which the attempt's worker runs.</summary>
+internal sealed class WorkerAttachments(IDbContextFactory<ServerDbContext> contexts, EngineLedger ledger, ServerOptions options)
+{
+    /// <summary>Idempotent for the attempt.</summary>
+    /// <param name="engine">The VM's manager.</param>
+    /// <param name="owner">The attempt.</param>
+    /// <param name="workerId">Its worker.</param>
+    /// <param name="diskId">The disk.</param>
+    /// <param name="snapshotId">The snapshot to show of it; null for the disk itself.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="EngineException">The worker is in no VM of this manager, the disk is attached there otherwise, or the engine refused.</exception>
+    public async Task AttachAsync(IEngine engine, LedgerOwner owner, string workerId, Guid diskId, Guid? snapshotId, CancellationToken cancellationToken)
+    {
+        var vmId = await FindVmAsync(engine, workerId, cancellationToken);
+        var attached = await engine.ListAttachmentsAsync(vmId, cancellationToken);
+        var found = attached.FirstOrDefault(attachment => attachment.DiskId == diskId);
+        var entry = await ledger.FindOpenAsync(LedgerKind.Attachment, owner, cancellationToken);
+        if (found is not null && entry is null)
+        {
+            throw new EngineException(EngineFailure.Locked, $"Disk {diskId} is attached to the worker's VM already: it is one of its own, or somebody else uses it there.");
+        }
+
+        if (found is null && attached.Count >= options.MaxAttachedDisks)
+        {
+            throw new EngineException(EngineFailure.Locked, $"The worker's VM has {attached.Count} disks attached, the limit is {options.MaxAttachedDisks} (Server:MaxAttachedDisks).");
+        }
+
+        entry ??= await ledger.OpenAsync(LedgerKind.Attachment, owner, diskId, vmId, cancellationToken);
+        if (found is null)
+        {
+            await AttachAsync(engine, entry, vmId, snapshotId, cancellationToken);
+        }
+
+        await ledger.ConfirmAsync(entry, vmId, cancellationToken);
+    }
+
+    private async Task AttachAsync(IEngine engine, LedgerEntry entry, Guid vmId, Guid? snapshotId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await engine.AttachToWorkerAsync(vmId, entry.ParentId, snapshotId, entry.Id, cancellationToken);
+        }
+        catch (EngineException failure)
+        {
+            // The answer may be lost, the attachment may be there all the same.
+            if ((await engine.ListAttachmentsAsync(vmId, cancellationToken)).Any(attachment => attachment.DiskId == entry.ParentId))
+            {
+                return;
+            }
+
+            if (!failure.IsPassing)
+            {
+                await ledger.CloseAsync(entry, failure.Message, cancellationToken);
+            }
+
+            throw;
+        }
+    }
+
+    private async Task<Guid> FindVmAsync(IEngine engine, string workerId, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var worker = await context.Workers.AsNoTracking().FirstOrDefaultAsync(row => row.Id == workerId, cancellationToken);
+        if (!Guid.TryParse(worker?.SystemUuid, out var vmId))
+        {
+            throw new EngineException(EngineFailure.Refused, $"Worker {worker?.Name ?? workerId} does not say which VM it runs in, so nothing can be attached to it: run it as root, or set Worker:SystemUuid.");
+        }
+
+        return await engine.FindVmAsync(vmId, cancellationToken) is { Status: "up" or "down" or "paused" }
+            ? vmId
+            : throw new EngineException(EngineFailure.Refused, $"Worker {worker!.Name} says it runs in VM {vmId}, which the manager does not have, or which is not up.");
+    }
+}
