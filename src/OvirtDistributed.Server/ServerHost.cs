@@ -139,6 +139,9 @@ public static class ServerHost
         services.AddSingleton<StepExecutor>();
         services.AddSingleton<OutboxPump>();
         services.AddSingleton<Reconciler>();
+        services.AddSingleton<BackupPlanner>();
+        services.AddSingleton<BackupPreview>();
+        services.AddSingleton<CbtSwitch>();
         services.AddSingleton<SnapshotBackup>();
         services.AddSingleton<IJobStep, PrepareBackupStep>();
         services.AddSingleton<IJobStep, StartBackupStep>();

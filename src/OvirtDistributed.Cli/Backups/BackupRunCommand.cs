@@ -4,65 +4,29 @@ using System.CommandLine;
 using OvirtDistributed.Cli.Connection;
 using OvirtDistributed.Cli.Invocation;
 using OvirtDistributed.Cli.Jobs;
-using OvirtDistributed.Cli.Output;
 using OvirtDistributed.Cli.Watching;
-using OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Cli.Backups;
 
 internal sealed class BackupRunCommand : ServerCommand
 {
-    private readonly Argument<string[]> _vms = new("VM") { HelpName = "VM", Description = "Names or ids", Arity = ArgumentArity.OneOrMore };
-    private readonly Option<bool> _full = new("--full") { Description = "Read everything, not only what changed" };
+    private readonly BackupOptions _backup;
     private readonly Option<bool> _wait = new("--wait") { Description = "Wait for the jobs and end with their outcome" };
-    private readonly Option<string> _manager = new("--manager") { Description = "Manager of the VMs (name or id); not needed while there is one", HelpName = "MANAGER" };
-    private readonly Option<string> _repository = new("--repository") { Description = "Where to store (name or id); not needed while there is one", HelpName = "REPOSITORY" };
-    private readonly Option<string> _compression = new("--compression") { Description = "fast, default, dense or none", HelpName = "PROFILE" };
-    private readonly Option<string> _mode = new("--mode") { Description = "Transport mode: auto, cbt, image-transfer or disk-attachment (default: auto)", HelpName = "MODE" };
-    private readonly Option<bool> _dropSnapshot = new("--drop-snapshot")
-    {
-        Description = "With image-transfer: remove the snapshot afterwards; it is kept otherwise, because the next incremental needs it",
-    };
-
-    private readonly Option<string[]> _excludeDisks = new("--exclude-disk")
-    {
-        Description = "Disk to leave out (id or alias); may be repeated",
-        HelpName = "DISK",
-        DefaultValueFactory = _ => [],
-    };
-
     private readonly Option<string> _requestId = RequestId.NewOption();
 
     public BackupRunCommand(CommandRunner runner)
         : base(runner, "run", "Back up VMs: one job for each")
     {
-        _compression.AcceptOnlyFromAmong("fast", "default", "dense", "none");
-        _mode.AcceptOnlyFromAmong("auto", "cbt", "image-transfer", "disk-attachment");
-        _vms.CompletionSources.Add(runner.Suggestions.Vms);
-        _manager.CompletionSources.Add(runner.Suggestions.Managers);
-        _repository.CompletionSources.Add(runner.Suggestions.Repositories);
-        Add(_vms);
-        foreach (var option in new Option[] { _full, _wait, _manager, _repository, _compression, _mode, _dropSnapshot, _excludeDisks, _requestId })
-        {
-            Add(option);
-        }
+        _backup = new BackupOptions(runner);
+        _backup.AddTo(this);
+        Add(_wait);
+        Add(_requestId);
     }
 
     public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        var request = new RunBackupRequest
-        {
-            Manager = context.Text(_manager),
-            Repository = context.Text(_repository),
-            Full = context.Value(_full),
-            Compression = context.Text(_compression),
-            TransportMode = context.Text(_mode),
-            DropSnapshot = context.Value(_dropSnapshot),
-            RequestId = RequestId.From(context, _requestId),
-        };
-        request.Vms.Add(context.Value(_vms).Distinct());
-        request.ExcludeDisks.Add(context.Value(_excludeDisks) ?? []);
-
+        var request = _backup.From(context);
+        request.RequestId = RequestId.From(context, _requestId);
         var server = context.Server;
         var response = await RepeatedCall.RunAsync(
             token => server.Jobs.RunBackupAsync(request, server.Call(token)).ResponseAsync, context.Time, cancellationToken);

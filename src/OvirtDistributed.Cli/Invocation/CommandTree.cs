@@ -52,8 +52,9 @@ internal static class CommandTree
                 new KeyImportCommand(runner))));
         root.Add(Group("worker", "The workers in the clusters", new WorkerListCommand(runner)));
         root.Add(Group("queue", "The clusters' task queues", new QueueListCommand(runner)));
-        root.Add(Group("vm", "The managers' VMs and whether they are protected", new VmListCommand(runner)));
+        root.Add(Group("vm", "The managers' VMs and whether they are protected", new VmListCommand(runner), new VmEnableCbtCommand(runner)));
         root.Add(Group("backup", "Make backups", new BackupRunCommand(runner)));
+        root.Add(Group("plan", "Show what would be done, and change nothing", new PlanBackupCommand(runner)));
         root.Add(Group(
             "job",
             "Running and past backups and restores",

@@ -4,29 +4,52 @@ using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Jobs.Verify;
+using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Repositories;
 using Wire = OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Server.Admin;
 
-internal sealed class JobAdminService(JobAdmission admission, CopyAdmission copies, VerifyAdmission verifications, JobQueries queries, JobSignal signal, TimeProvider time) : Wire.JobService.JobServiceBase
+internal sealed class JobAdminService(
+    JobAdmission admission, BackupPreview preview, CopyAdmission copies, VerifyAdmission verifications, JobQueries queries, JobSignal signal, TimeProvider time)
+    : Wire.JobService.JobServiceBase
 {
     // Progress comes from workers through any server; the signal only makes it quicker on this one.
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
 
     public override async Task<Wire.RunBackupResponse> RunBackup(Wire.RunBackupRequest request, ServerCallContext context)
     {
-        var ids = await admission.AdmitBackupAsync(
-            new BackupRequest([.. request.Vms], request.Manager, request.Repository, request.Full, request.Compression, [.. request.ExcludeDisks], request.RequestId)
-            {
-                TransportMode = request.TransportMode.Length == 0 ? Jobs.Backup.TransportModes.Auto : request.TransportMode,
-                DropSnapshot = request.DropSnapshot,
-            },
-            context.CancellationToken);
+        var ids = await admission.AdmitBackupAsync(RequestOf(request), context.CancellationToken);
         return new Wire.RunBackupResponse { Jobs = { await queries.GetAsync(ids, context.CancellationToken) } };
     }
+
+    public override async Task<Wire.PlanBackupResponse> PlanBackup(Wire.PlanBackupRequest request, ServerCallContext context)
+    {
+        try
+        {
+            var plans = await preview.PlanAsync(RequestOf(request.Backup ?? new Wire.RunBackupRequest()), context.CancellationToken);
+            return new Wire.PlanBackupResponse { Plans = { plans.Select(BackupPlanMessages.ToWire) } };
+        }
+        catch (EngineException failure)
+        {
+            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+        }
+        catch (MoverException failure)
+        {
+            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+        }
+    }
+
+    private static BackupRequest RequestOf(Wire.RunBackupRequest request) =>
+        new([.. request.Vms], request.Manager, request.Repository, request.Full, request.Compression, [.. request.ExcludeDisks], request.RequestId)
+        {
+            TransportMode = request.TransportMode.Length == 0 ? TransportModes.Auto : request.TransportMode,
+            DropSnapshot = request.DropSnapshot,
+        };
 
     public override async Task<Wire.RestoreVmResponse> RestoreVm(Wire.RestoreVmRequest request, ServerCallContext context)
     {

@@ -3,6 +3,7 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Managers;
@@ -11,7 +12,7 @@ using Wire = OvirtDistributed.Contracts.Admin.V1;
 namespace OvirtDistributed.Server.Admin;
 
 internal sealed class ManagerAdminService(
-    IDbContextFactory<ServerDbContext> contexts, ManagerRegistry registry, InventoryMessages inventory) : Wire.ManagerService.ManagerServiceBase
+    IDbContextFactory<ServerDbContext> contexts, ManagerRegistry registry, InventoryMessages inventory, CbtSwitch cbt) : Wire.ManagerService.ManagerServiceBase
 {
     public override async Task<Wire.AddManagerResponse> AddManager(Wire.AddManagerRequest request, ServerCallContext context)
     {
@@ -26,6 +27,28 @@ internal sealed class ManagerAdminService(
 
         var managers = await ListAsync(context.CancellationToken);
         return new Wire.AddManagerResponse { Manager = managers.First(manager => manager.Id == id.ToString("D")) };
+    }
+
+    public override async Task<Wire.EnableCbtResponse> EnableCbt(Wire.EnableCbtRequest request, ServerCallContext context)
+    {
+        try
+        {
+            var changes = await cbt.EnableAsync(request.Vm, request.Manager, [.. request.Disks], context.CancellationToken);
+            return new Wire.EnableCbtResponse
+            {
+                Disks =
+                {
+                    changes.Select(change => new Wire.CbtChange
+                    {
+                        DiskId = change.Disk.Id.ToString("D"), DiskAlias = change.Disk.Alias, Enabled = change.Enabled, Note = change.Note,
+                    }),
+                },
+            };
+        }
+        catch (EngineException failure)
+        {
+            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+        }
     }
 
     public override async Task<Wire.ListManagersResponse> ListManagers(Wire.ListManagersRequest request, ServerCallContext context) =>

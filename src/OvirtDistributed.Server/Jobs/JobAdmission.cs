@@ -11,6 +11,7 @@ using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Repositories;
 
 namespace OvirtDistributed.Server.Jobs;
 
@@ -70,6 +71,18 @@ internal sealed class JobAdmission(
             return handled;
         }
 
+        var (manager, repository, vms) = await ResolveBackupAsync(context, request, cancellationToken);
+        await RefuseSecondRunAsync(context, manager.Id, [.. vms.Select(vm => vm.Id)], cancellationToken);
+
+        var jobs = vms.Select(vm => NewJob(JobKind.Backup, manager.Id, vm.Id, vm.Name, repository.Id, vm.ClusterId, job => job.Backup = DetailsOf(request))).ToList();
+        return await SaveAsync(context, jobs, request.RequestId, cancellationToken);
+    }
+
+    /// <summary>Finds what a request names, and refuses what cannot work.</summary>
+    /// <exception cref="OperatorException">The request cannot work.</exception>
+    internal async Task<(StoredManager Manager, StoredRepository Repository, List<EngineVm> Vms)> ResolveBackupAsync(
+        ServerDbContext context, BackupRequest request, CancellationToken cancellationToken)
+    {
         if (request.Vms.Count == 0)
         {
             throw OperatorException.Invalid("vms", "", "name at least one VM.");
@@ -91,19 +104,18 @@ internal sealed class JobAdmission(
         var vms = await ResolveVmsAsync(manager, request.Vms, cancellationToken);
         vms.ForEach(vm => CheckExclusions(vm, request.ExcludedDisks, vms));
         await RefuseImpossibleModeAsync(manager, request, vms, cancellationToken);
-        await RefuseSecondRunAsync(context, manager.Id, [.. vms.Select(vm => vm.Id)], cancellationToken);
-
-        var jobs = vms.Select(vm => NewJob(JobKind.Backup, manager.Id, vm.Id, vm.Name, repository.Id, vm.ClusterId, job =>
-            job.Backup = new BackupDetails
-            {
-                FullRequested = request.Full,
-                Compression = request.Compression.Length == 0 ? "default" : request.Compression,
-                ExcludedDisks = request.ExcludedDisks,
-                RequestedMode = request.TransportMode,
-                DropSnapshot = request.DropSnapshot,
-            })).ToList();
-        return await SaveAsync(context, jobs, request.RequestId, cancellationToken);
+        return (manager, repository, vms);
     }
+
+    /// <summary>What a job is asked to do.</summary>
+    internal static BackupDetails DetailsOf(BackupRequest request) => new()
+    {
+        FullRequested = request.Full,
+        Compression = request.Compression.Length == 0 ? "default" : request.Compression,
+        ExcludedDisks = request.ExcludedDisks,
+        RequestedMode = request.TransportMode,
+        DropSnapshot = request.DropSnapshot,
+    };
 
     /// <summary>One job.</summary>
     /// <exception cref="OperatorException">The request cannot work.</exception>
@@ -215,6 +227,14 @@ internal sealed class JobAdmission(
             throw new OperatorException(
                 FailureKind.WrongState, $"VM {running.VmName} is being backed up already by job {running.Id}: the manager allows one backup of a VM at a time. Wait for it, or cancel it.");
         }
+    }
+
+    /// <summary>One VM by name or id.</summary>
+    /// <exception cref="OperatorException">There is none, or the name is not enough.</exception>
+    internal async Task<(StoredManager Manager, EngineVm Vm)> ResolveVmAsync(ServerDbContext context, string manager, string vm, CancellationToken cancellationToken)
+    {
+        var found = await ResolveManagerAsync(context, manager, cancellationToken);
+        return (found, (await ResolveVmsAsync(found, [vm], cancellationToken))[0]);
     }
 
     private async Task<List<EngineVm>> ResolveVmsAsync(StoredManager manager, IReadOnlyList<string> names, CancellationToken cancellationToken)

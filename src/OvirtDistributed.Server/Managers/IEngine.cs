@@ -82,6 +82,9 @@ internal interface IEngine
 
     Task DescribeDiskAsync(Guid diskId, string description, Guid correlationId, CancellationToken cancellationToken);
 
+    /// <summary>Has changes of a disk tracked from now on; cow disks only. Idempotent.</summary>
+    Task EnableIncrementalAsync(Guid diskId, Guid correlationId, CancellationToken cancellationToken);
+
     /// <summary>Creates a VM without disks and NICs and answers its id. Not idempotent: look by <see cref="FindVmsByNameAsync"/> first.</summary>
     Task<Guid> CreateVmAsync(EngineVmStart start, CancellationToken cancellationToken);
 

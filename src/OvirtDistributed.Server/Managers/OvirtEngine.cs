@@ -156,6 +156,9 @@ internal sealed partial class OvirtEngine(OvirtEngineClient client) : IEngine
     public Task DescribeDiskAsync(Guid diskId, string description, Guid correlationId, CancellationToken cancellationToken) => CallAsync(() =>
         client.Disks.UpdateAsync(new DiskId(diskId), new UpdateDisk { Description = description }, new CorrelationId(correlationId), cancellationToken));
 
+    public Task EnableIncrementalAsync(Guid diskId, Guid correlationId, CancellationToken cancellationToken) => CallAsync(() =>
+        client.Disks.UpdateAsync(new DiskId(diskId), new UpdateDisk { IncrementalBackup = true }, new CorrelationId(correlationId), cancellationToken));
+
     public Task<Guid> CreateVmAsync(EngineVmStart start, CancellationToken cancellationToken) => CallAsync(async () =>
     {
         var correlation = new CorrelationId(start.CorrelationId);

@@ -18,6 +18,8 @@ public sealed class OutputTests
         { "queue-list", "queue list" },
         { "vm-list", "vm list" },
         { "vm-list-unprotected", "vm list --unprotected" },
+        { "vm-enable-cbt", "vm enable-cbt web" },
+        { "plan-backup", "plan backup web" },
         { "job-list", "job list" },
         { "job-show", $"job show {Samples.JobId}" },
         { "job-logs", $"job logs {Samples.JobId}" },

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Text.Json;
-using Microsoft.EntityFrameworkCore;
-using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Managers;
@@ -13,7 +11,7 @@ namespace OvirtDistributed.Server.Jobs.Backup;
 
 /// <summary>Reads the VM, chooses disks and decides between full and incremental.</summary>
 internal sealed class PrepareBackupStep(
-    IEngineDirectory engines, IDataMover mover, RepositoryKeys keys, IClusterQueues queues, InventoryCatalog inventory) : IJobStep
+    IEngineDirectory engines, BackupPlanner planner, RepositoryKeys keys, IClusterQueues queues, InventoryCatalog inventory) : IJobStep
 {
     public JobKind Kind => JobKind.Backup;
 
@@ -22,7 +20,8 @@ internal sealed class PrepareBackupStep(
     public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
     {
         var job = context.Job;
-        _ = await keys.RequireKeyAsync(await context.Database.RepositoryOfAsync(job, cancellationToken), cancellationToken);
+        var repository = await context.Database.RepositoryOfAsync(job, cancellationToken);
+        _ = await keys.RequireKeyAsync(repository, cancellationToken);
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
         var vm = await engine.FindVmAsync(job.VmId, cancellationToken);
         if (vm is null)
@@ -45,12 +44,16 @@ internal sealed class PrepareBackupStep(
 
         var cluster = await inventory.FindAsync<EngineCluster>(job.ManagerId, InventoryKind.Cluster, vm.ClusterId, cancellationToken)
             ?? throw new JobFailureException($"Cluster {vm.ClusterId} of VM {vm.Name} is not in the inventory: refresh it (ovd manager inventory --refresh).");
-        if (await ChooseModeAsync(context, vm, cluster, cancellationToken) is { } refusal)
+        var choice = await BackupPlanner.ChooseModeAsync(context.Database, job.ManagerId, vm, cluster, job.Backup!, cancellationToken);
+        job.Backup = await BackupPlanner.ApplyAsync(context.Database, job.ManagerId, job.Backup!, choice, cancellationToken);
+        if (choice.Refusal is { } refusal)
         {
             return StepResult.Fail($"VM {vm.Name} cannot be backed up: {refusal}.");
         }
 
-        var plan = await PlanAsync(context, engine, vm, cluster, cancellationToken);
+        context.Info($"transport mode {choice.Mode}: {choice.Reason}");
+        var plan = await planner.PlanAsync(
+            context.Database, engine, new BackupSubject(job.ManagerId, job.VmId, repository), vm, cluster, job.Backup, cancellationToken);
         if (plan.Disks.Count == 0)
         {
             var reasons = string.Join("; ", plan.Skipped.Select(disk => $"{disk.Alias}: {disk.Reason}"));
@@ -65,41 +68,6 @@ internal sealed class PrepareBackupStep(
         await queues.DeclareAsync(vm.ClusterId, cancellationToken);
         await WriteAsync(context, vm, plan, cancellationToken);
         return StepResult.Next(JobEvent.Prepared);
-    }
-
-    /// <returns>Why no mode works; null when one does.</returns>
-    private static async Task<string?> ChooseModeAsync(StepContext context, EngineVm vm, EngineCluster cluster, CancellationToken cancellationToken)
-    {
-        var details = context.Job.Backup!;
-        var version = await context.Database.Managers.Where(row => row.Id == context.Job.ManagerId).Select(row => row.ProductVersion).FirstAsync(cancellationToken);
-        var choice = TransportChoice.Decide(details.RequestedMode, version, cluster, vm, details.ExcludedDisks);
-        context.Job.Backup = details with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version) };
-        context.Info($"transport mode {choice.Mode}: {choice.Reason}");
-        return choice.Refusal ?? (choice.Mode == TransportModes.DiskAttachment ? await WorkerVms.ExplainNoneAsync(context.Database, vm.ClusterId, vm.Id, cancellationToken) : null);
-    }
-
-    private async Task<BackupPlan> PlanAsync(StepContext context, IEngine engine, EngineVm vm, EngineCluster cluster, CancellationToken cancellationToken)
-    {
-        var job = context.Job;
-        var latest = job.Backup!.FullRequested
-            ? null
-            : await context.Database.RestorePoints.AsNoTracking()
-                .Where(point => point.ManagerId == job.ManagerId && point.VmId == job.VmId && point.RepositoryId == job.RepositoryId)
-                .OrderByDescending(point => point.Created)
-                .FirstOrDefaultAsync(cancellationToken);
-        var exists = false;
-        IReadOnlyList<EngineCheckpoint> checkpoints = [];
-        if (latest is not null)
-        {
-            var repository = await context.Database.RepositoryOfAsync(job, cancellationToken);
-            exists = await mover.FindPointAsync(repository.Address(), latest.Id, cancellationToken) is not null;
-            checkpoints = TransportModes.UsesSnapshot(job.Backup.TransportMode)
-                ? [.. (await engine.ListSnapshotsAsync(vm.Id, cancellationToken))
-                    .Select(snapshot => new EngineCheckpoint(snapshot.Id, snapshot.Description, snapshot.Created, !snapshot.Locked))]
-                : await engine.ListCheckpointsAsync(vm.Id, cancellationToken);
-        }
-
-        return BackupPlan.Decide(vm, cluster, job.Backup!, latest, exists, checkpoints);
     }
 
     private static async Task WriteAsync(StepContext context, EngineVm vm, BackupPlan plan, CancellationToken cancellationToken)

@@ -94,6 +94,13 @@ internal sealed partial class FakeEngine
     public Task DescribeDiskAsync(Guid diskId, string description, Guid correlationId, CancellationToken cancellationToken) =>
         CallAsync(nameof(DescribeDiskAsync), () => Disks[diskId] = Disks[diskId] with { Description = description });
 
+    public Task EnableIncrementalAsync(Guid diskId, Guid correlationId, CancellationToken cancellationToken) => CallAsync(nameof(EnableIncrementalAsync), () =>
+    {
+        var vm = Vms.Values.Single(vm => vm.Disks.Any(disk => disk.Id == diskId));
+        Vms[vm.Id] = vm with { Disks = [.. vm.Disks.Select(disk => disk.Id == diskId ? disk with { IncrementalEnabled = true } : disk)] };
+        return true;
+    });
+
     public Task<Guid> CreateVmAsync(EngineVmStart start, CancellationToken cancellationToken) => CallAsync(nameof(CreateVmAsync), () =>
     {
         if (Vms.Values.Any(vm => vm.Name == start.Name))

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Server.Jobs.Backup;
+using Wire = OvirtDistributed.Contracts.Admin.V1;
+
+namespace OvirtDistributed.Server.Admin;
+
+/// <summary>Planned backups as the admin API shows them.</summary>
+internal static class BackupPlanMessages
+{
+    public static Wire.BackupPlan ToWire(PreviewedBackup preview)
+    {
+        var message = new Wire.BackupPlan
+        {
+            VmId = preview.Vm.Id.ToString("D"),
+            VmName = preview.Vm.Name,
+            Refusal = preview.Refusal,
+            TransportMode = preview.Request.TransportMode,
+            TransportReason = preview.Request.TransportReason,
+        };
+        if (preview.Plan is not { } plan)
+        {
+            return message;
+        }
+
+        message.Mode = plan.Incremental ? "incremental" : "full";
+        message.ModeReason = plan.Incremental ? $"on restore point {plan.BasePoint!.Id}" : plan.ModeReason;
+        message.ReadBytesAtMost = plan.Disks.Sum(disk => disk.ActualBytes);
+        message.ScratchBytes = preview.ScratchBytes;
+        message.ScratchNote = preview.ScratchNote;
+        message.Calls.AddRange(preview.Refusal.Length == 0 ? preview.Calls : []);
+        message.Disks.AddRange(preview.Vm.Disks.Select(disk => DiskOf(plan, disk)));
+        return message;
+    }
+
+    private static Wire.PlannedDisk DiskOf(BackupPlan plan, Managers.EngineDisk disk)
+    {
+        var skipped = plan.Skipped.FirstOrDefault(candidate => candidate.DiskId == disk.Id);
+        var inBase = plan.BasePoint?.Disks.Any(known => known.Id == disk.Id) ?? false;
+        return new Wire.PlannedDisk
+        {
+            Id = disk.Id.ToString("D"),
+            Alias = disk.Alias,
+            SizeBytes = disk.SizeBytes,
+            AllocatedBytes = disk.ActualBytes,
+            Mode = skipped is not null ? "" : plan.Incremental && inBase ? "incremental" : "full",
+            Reason = skipped?.Reason ?? (plan.Incremental && !inBase ? "the disk is not in the last restore point" : ""),
+        };
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Inventory;
+using OvirtDistributed.Server.Managers;
+
+namespace OvirtDistributed.Server.Jobs.Backup;
+
+/// <summary>What a backup of one VM would do.</summary>
+internal sealed record PreviewedBackup(EngineVm Vm, BackupDetails Request, BackupPlan? Plan, string Refusal)
+{
+    public long ScratchBytes { get; init; }
+
+    public string ScratchNote { get; init; } = "";
+
+    public IReadOnlyList<string> Calls { get; init; } = [];
+}
+
+/// <summary>Plans backups without making them: it asks the manager and changes nothing.</summary>
+internal sealed class BackupPreview(
+    IDbContextFactory<ServerDbContext> contexts, JobAdmission admission, BackupPlanner planner, IEngineDirectory engines, InventoryCatalog inventory)
+{
+    /// <exception cref="Hosting.Errors.OperatorException">The request cannot work.</exception>
+    public async Task<IReadOnlyList<PreviewedBackup>> PlanAsync(BackupRequest request, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var (manager, repository, vms) = await admission.ResolveBackupAsync(context, request, cancellationToken);
+        var engine = (await engines.OpenAsync(manager.Id, cancellationToken)).Engine;
+        var domains = await inventory.ListAsync<EngineStorageDomain>(manager.Id, InventoryKind.StorageDomain, cancellationToken);
+        var previews = new List<PreviewedBackup>();
+        foreach (var known in vms)
+        {
+            var asked = JobAdmission.DetailsOf(request);
+            if (await engine.FindVmAsync(known.Id, cancellationToken) is not { } vm)
+            {
+                previews.Add(new PreviewedBackup(known, asked, null, "it does not exist on the manager any more"));
+                continue;
+            }
+
+            var cluster = await inventory.FindAsync<EngineCluster>(manager.Id, InventoryKind.Cluster, vm.ClusterId, cancellationToken)
+                ?? throw new JobFailureException($"Cluster {vm.ClusterId} of VM {vm.Name} is not in the inventory: refresh it (ovd manager inventory --refresh).");
+            var choice = await BackupPlanner.ChooseModeAsync(context, manager.Id, vm, cluster, asked, cancellationToken);
+            var details = await BackupPlanner.ApplyAsync(context, manager.Id, asked, choice, cancellationToken);
+            if (choice.Refusal is { } refusal)
+            {
+                previews.Add(new PreviewedBackup(vm, details, null, refusal));
+                continue;
+            }
+
+            var plan = await planner.PlanAsync(context, engine, new BackupSubject(manager.Id, vm.Id, repository), vm, cluster, details, cancellationToken);
+            previews.Add(Complete(vm, details, plan, domains));
+        }
+
+        return previews;
+    }
+
+    private static PreviewedBackup Complete(EngineVm vm, BackupDetails details, BackupPlan plan, IReadOnlyList<EngineStorageDomain> domains)
+    {
+        var (scratch, note) = Scratch(vm, details, plan, domains);
+        return new PreviewedBackup(vm, details, plan, RefusalOf(vm, plan)) { ScratchBytes = scratch, ScratchNote = note, Calls = PlannedCalls.Of(vm, details, plan) };
+    }
+
+    private static string RefusalOf(EngineVm vm, BackupPlan plan) => vm switch
+    {
+        { HostedEngine: true } => "it is the hosted engine, which the manager does not back up this way: use engine-backup",
+        { Status: not ("up" or "down") } => $"it is {vm.Status}, and the manager backs up a VM only while it is up or down",
+        _ when plan.Disks.Count == 0 => "none of its disks can be backed up",
+        _ => "",
+    };
+
+    /// <summary>What the manager allocates at once; oVirt's defaults (MaxBackupBlockScratchDiskInitialSizePercents, MinBackupBlockScratchDiskInitialSizeInGB).</summary>
+    private static (long Bytes, string Note) Scratch(EngineVm vm, BackupDetails details, BackupPlan plan, IReadOnlyList<EngineStorageDomain> domains)
+    {
+        const long SmallestBlockScratch = 4L << 30;
+        const int BlockScratchShare = 5;
+        if (TransportModes.UsesSnapshot(details.TransportMode))
+        {
+            return (0, "the snapshot grows with what the guest writes while it stands");
+        }
+
+        if (vm.Status == "down")
+        {
+            return (0, "none: the VM is down");
+        }
+
+        var onBlock = plan.Disks.Where(disk => domains.FirstOrDefault(domain => domain.Id == disk.StorageDomainId) is { IsBlock: true });
+        return (onBlock.Sum(disk => Math.Min(disk.SizeBytes, Math.Max(SmallestBlockScratch, disk.SizeBytes / BlockScratchShare))), "scratch disks grow with what the guest overwrites while the backup runs");
+    }
+}

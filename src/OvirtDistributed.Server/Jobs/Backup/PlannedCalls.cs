@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Server.Managers;
+
+namespace OvirtDistributed.Server.Jobs.Backup;
+
+/// <summary>The calls a backup would make on the manager, in order, without those that only read.</summary>
+internal static class PlannedCalls
+{
+    public static IReadOnlyList<string> Of(EngineVm vm, BackupDetails details, BackupPlan plan) =>
+        TransportModes.UsesSnapshot(details.TransportMode) ? [.. Snapshot(vm, details, plan)] : [.. Cbt(vm, plan)];
+
+    private static IEnumerable<string> Cbt(EngineVm vm, BackupPlan plan)
+    {
+        var from = plan.FromCheckpointId is { } checkpoint ? $" from checkpoint {checkpoint}" : "";
+        yield return $"POST vms/{vm.Id}/backups ({Names(plan.Disks)}{from})";
+        foreach (var disk in plan.Disks)
+        {
+            yield return $"POST imagetransfers (download {disk.Alias} of the backup)";
+            yield return "POST imagetransfers/ID/finalize";
+        }
+
+        yield return $"POST vms/{vm.Id}/backups/ID/finalize";
+        if (plan.FromCheckpointId is { } old)
+        {
+            yield return $"DELETE vms/{vm.Id}/checkpoints/{old}";
+        }
+    }
+
+    private static IEnumerable<string> Snapshot(EngineVm vm, BackupDetails details, BackupPlan plan)
+    {
+        yield return $"POST vms/{vm.Id}/snapshots ({Names(plan.Disks)}, without memory)";
+        foreach (var disk in plan.Disks)
+        {
+            if (details.TransportMode == TransportModes.DiskAttachment)
+            {
+                yield return $"POST vms/WORKER/diskattachments ({disk.Alias} of the snapshot)";
+                yield return $"PUT vms/WORKER/diskattachments/{disk.Id} (unplug)";
+                yield return $"DELETE vms/WORKER/diskattachments/{disk.Id} (detach only)";
+            }
+            else
+            {
+                yield return $"POST imagetransfers (download {disk.Alias} of the snapshot{(plan.Incremental ? ", its newest layer alone" : "")})";
+                yield return "POST imagetransfers/ID/finalize";
+            }
+        }
+
+        if (plan.FromCheckpointId is { } kept)
+        {
+            yield return $"DELETE vms/{vm.Id}/snapshots/{kept}";
+        }
+        else if (details.DropSnapshot || !details.GivesLayers || !TransportModes.KeepsSnapshot(details.TransportMode))
+        {
+            yield return $"DELETE vms/{vm.Id}/snapshots/ID";
+        }
+    }
+
+    private static string Names(IEnumerable<EngineDisk> disks) => string.Join(", ", disks.Select(disk => disk.Alias));
+}
