@@ -132,6 +132,12 @@ public sealed partial class RepositoryStore : IAsyncDisposable
 
     /// <summary>The point of this id, or null.</summary>
     public PointInfo? FindPoint(string pointId) => _state.Points.Find(pointId);
+    /// <summary>Manifests that cannot be used because others have their point ids. Nothing they reach is given back.</summary>
+    public IReadOnlyList<DuplicatePoint> ListDuplicatePoints() =>
+    [
+        .. _state.Points.Duplicates().Select(point => new DuplicatePoint(point, DuplicatePoint.Describe(point, _state.Points.Find(point.PointId) ?? point))),
+    ];
+
 
     /// <summary>The point a job made, or null.</summary>
     public PointInfo? FindPointOfJob(string jobId) => _state.Points.FindOfJob(jobId);

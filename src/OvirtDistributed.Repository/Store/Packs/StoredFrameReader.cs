@@ -37,9 +37,10 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers, 
                 {
                     return await ReadAsync(digests, entries, order, cancellationToken);
                 }
-                catch (RepositoryException failure) when (failure.Error == RepositoryError.Damaged && attempt < MostMoves)
+                catch (RepositoryException failure) when (failure.Error is RepositoryError.Damaged or RepositoryError.Unavailable && attempt < MostMoves)
                 {
-                    // Garbage collection moves frames: the pack may have gone between the look-up and the read.
+                    // Garbage collection moves frames: the pack may have gone between the look-up and the read. A file that is open stays readable
+                    // then; an object in a bucket does not.
                     var moved = new IndexEntry[digests.Length];
                     if (index.Find(digests.Span, moved) < digests.Length || entries.AsSpan(0, digests.Length).SequenceEqual(moved))
                     {
