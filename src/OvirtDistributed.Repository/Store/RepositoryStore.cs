@@ -66,7 +66,7 @@ public sealed partial class RepositoryStore : IAsyncDisposable
         {
             Packs = packs,
             Pool = new PackPool(packs, state.Numbers),
-            Reader = new StoredFrameReader(state.Index, _readers, OnDamageSeen),
+            Reader = new StoredFrameReader(state.Index, state.Packs, _readers, OnDamageSeen),
             Parameters = parameters,
         };
         state.Index.OnRunWritten = () => _mergeWanted.Writer.TryWrite(true);

@@ -98,9 +98,12 @@ internal sealed partial class DigestIndex : IAsyncDisposable
     /// <param name="digests">What to find.</param>
     /// <param name="found">For each the newest usable entry, or <see cref="IndexEntry.IsNone"/>.</param>
     /// <returns>How many were found.</returns>
-    public int Find(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> found)
+    public int Find(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> found) => Find(digests, found, _isUsable);
+
+    /// <summary>Looks digests up by another measure of what is usable.</summary>
+    public int Find(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> found, Func<IndexEntry, bool> isUsable)
     {
-        var runs = FindInMemory(digests, found);
+        var runs = FindInMemory(digests, found, isUsable);
         try
         {
             var count = 0;
@@ -108,7 +111,7 @@ internal sealed partial class DigestIndex : IAsyncDisposable
             {
                 if (found[i].IsNone)
                 {
-                    FindInRuns(runs, digests[i], out found[i]);
+                    FindInRuns(runs, digests[i], isUsable, out found[i]);
                 }
 
                 count += found[i].IsNone ? 0 : 1;
@@ -229,14 +232,14 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         _writing.Dispose();
     }
 
-    private IndexRun[] FindInMemory(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> found)
+    private IndexRun[] FindInMemory(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> found, Func<IndexEntry, bool> isUsable)
     {
         lock (_gate)
         {
             for (var i = 0; i < digests.Length; i++)
             {
-                var hit = _table.TryFind(digests[i], out var entry) && _isUsable(entry);
-                hit = hit || (_frozen is not null && _frozen.TryFind(digests[i], out entry) && _isUsable(entry));
+                var hit = _table.TryFind(digests[i], out var entry) && isUsable(entry);
+                hit = hit || (_frozen is not null && _frozen.TryFind(digests[i], out entry) && isUsable(entry));
                 found[i] = hit ? entry : default;
             }
 
@@ -249,11 +252,11 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         }
     }
 
-    private void FindInRuns(IndexRun[] runs, in ChunkDigest digest, out IndexEntry entry)
+    private static void FindInRuns(IndexRun[] runs, in ChunkDigest digest, Func<IndexEntry, bool> isUsable, out IndexEntry entry)
     {
         for (var i = runs.Length - 1; i >= 0; i--)
         {
-            if (runs[i].TryFind(digest, out entry) && _isUsable(entry))
+            if (runs[i].TryFind(digest, out entry) && isUsable(entry))
             {
                 return;
             }
