@@ -188,7 +188,10 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         {
             for (var (first, count) = ChooseMerge(); count > 1; (first, count) = ChooseMerge())
             {
-                await MergeAsync(first, count, cancellationToken);
+                if (AreProven(first, count))
+                {
+                    await MergeAsync(first, count, cancellationToken);
+                }
             }
         }
         finally
@@ -218,8 +221,10 @@ internal sealed partial class DigestIndex : IAsyncDisposable
     {
         await _merging.WaitAsync(CancellationToken.None);
         await _writing.WaitAsync(CancellationToken.None);
+        List<string> damaged;
         lock (_gate)
         {
+            damaged = [.. _runs.Where(static run => run.IsDamaged).Select(static run => run.Name)];
             foreach (var run in _runs)
             {
                 run.Release();
@@ -228,6 +233,7 @@ internal sealed partial class DigestIndex : IAsyncDisposable
             _runs = [];
         }
 
+        await RemoveAsync(damaged);
         _merging.Dispose();
         _writing.Dispose();
     }
@@ -279,11 +285,60 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         }
     }
 
+    /// <summary>A damaged run stays where it is: the runs before it are merged apart from those behind it, so that newer ones still win.</summary>
     private (int First, int Count) ChooseMerge()
     {
         lock (_gate)
         {
-            return MergePolicy.Choose([.. _runs.Select(static run => run.Count)], _options.RunsPerTier);
+            for (var first = 0; first < _runs.Length; first++)
+            {
+                var whole = _runs[first..].TakeWhile(static run => !run.IsDamaged).Select(static run => run.Count).ToArray();
+                var (start, count) = whole.Length == 0 ? default : MergePolicy.Choose(whole, _options.RunsPerTier);
+                if (count > 1)
+                {
+                    return (first + start, count);
+                }
+
+                first += whole.Length;
+            }
+
+            return default;
+        }
+    }
+
+    private bool AreProven(int first, int count)
+    {
+        IndexRun[] runs;
+        lock (_gate)
+        {
+            runs = _runs[first..(first + count)];
+        }
+
+        foreach (var run in runs)
+        {
+            if (!run.IsProven(out var fault))
+            {
+                Log.RunLeftOut(_logger, fault);
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>What they covered is read from the packs by the next opening.</summary>
+    private async Task RemoveAsync(List<string> damaged)
+    {
+        foreach (var name in damaged)
+        {
+            try
+            {
+                await _storage.DeleteAsync(name, CancellationToken.None);
+            }
+            catch (RepositoryException)
+            {
+                // A later merge finds it again.
+            }
         }
     }
 
@@ -298,7 +353,6 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         var coverage = new List<PackCoverage>();
         foreach (var run in merged)
         {
-            run.Prove();
             coverage.AddRange(run.ReadCoverage());
         }
 
