@@ -143,7 +143,7 @@ internal sealed partial class MoverControlEndpoint
             if (ranges.Count > 0)
             {
                 var damaged = new DamagedDisk { DiskId = disk.DiskId };
-                damaged.Ranges.AddRange(ranges.Select(range => new ByteRange { OffsetBytes = range.Offset, LengthBytes = range.Length }));
+                damaged.Ranges.AddRange(ranges.Select(WireForms.ToWire));
                 response.Disks.Add(damaged);
             }
         }

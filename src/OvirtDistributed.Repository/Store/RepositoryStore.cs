@@ -80,6 +80,8 @@ public sealed partial class RepositoryStore : IAsyncDisposable
     /// <summary>What this process can do with content: of an encrypted repository only checksums and structure.</summary>
     public ContentKeys Keys => _context.Packs.Keys;
 
+    internal Index.DigestIndex Index => _state.Index;
+
     /// <summary>What opening it repaired.</summary>
     public RecoveryReport Recovery => _state.Report;
 
@@ -130,14 +132,14 @@ public sealed partial class RepositoryStore : IAsyncDisposable
     /// <summary>The points, oldest first, of one manager and VM where given.</summary>
     public IReadOnlyList<PointInfo> ListPoints(string? managerId = null, string? vmId = null) => _state.Points.List(managerId, vmId);
 
-    /// <summary>The point of this id, or null.</summary>
-    public PointInfo? FindPoint(string pointId) => _state.Points.Find(pointId);
     /// <summary>Manifests that cannot be used because others have their point ids. Nothing they reach is given back.</summary>
     public IReadOnlyList<DuplicatePoint> ListDuplicatePoints() =>
     [
         .. _state.Points.Duplicates().Select(point => new DuplicatePoint(point, DuplicatePoint.Describe(point, _state.Points.Find(point.PointId) ?? point))),
     ];
 
+    /// <summary>The point of this id, or null.</summary>
+    public PointInfo? FindPoint(string pointId) => _state.Points.Find(pointId);
 
     /// <summary>The point a job made, or null.</summary>
     public PointInfo? FindPointOfJob(string jobId) => _state.Points.FindOfJob(jobId);

@@ -146,10 +146,10 @@ internal sealed class TransferSite : IAsyncDisposable
         await using var server = await ImageServer.StartAsync(image);
         var order = BackupOrder(server, basePoint: basePoint, engineBackup: engineBackup);
         var (result, statistics) = await RunAsync(order);
-        return (await CommitAsync(order, result), statistics);
+        return (await CommitAsync(order, result, basePoint), statistics);
     }
 
-    public async Task<string> CommitAsync(TaskOrder order, TaskSucceeded result)
+    public async Task<string> CommitAsync(TaskOrder order, TaskSucceeded result, string? basePoint = null)
     {
         var point = $"point-{Interlocked.Increment(ref _points)}";
         var manifest = new VmManifest
@@ -165,6 +165,7 @@ internal sealed class TransferSite : IAsyncDisposable
                 {
                     DiskId = DiskId,
                     TaskId = order.TaskId,
+                    BasePointId = basePoint,
                     Root = new OvirtDistributed.Repository.Maps.DiskRoot(new ChunkDigest(result.Root.Digest.Span), result.Root.Levels, result.Root.SizeBytes),
                 },
             ],
@@ -222,7 +223,6 @@ internal sealed class TransferSite : IAsyncDisposable
         file.WriteByte((byte)(value ^ 0x40));
     }
 
-    public Task FenceAsync(string taskId, long token) =>
     /// <summary>Gives one stored chunk other content; its checksums hold.</summary>
     public void PoisonOneChunk()
     {
@@ -248,6 +248,7 @@ internal sealed class TransferSite : IAsyncDisposable
         Assert.Fail($"{pack.FullName} has no chunk that is stored as it is");
     }
 
+    public Task FenceAsync(string taskId, long token) =>
         Control.FenceAsync(new FenceRequest { Repository = RepositoryName, TaskId = taskId, FencingToken = token }).ResponseAsync.WithinDeadline();
 
     /// <summary>Pages in the journals of a task, as the repository's files say (its DESIGN.md, session journal): asking the Data Mover would end the session.</summary>
