@@ -21,6 +21,9 @@ public sealed class RepositoryException : Exception
     /// <summary>With <see cref="RepositoryError.MissingFrames"/>: how many are missing in all, listed or not.</summary>
     public long MissingCount { get; init; }
 
+    /// <summary>With <see cref="RepositoryError.Damaged"/>: the frame whose checksums hold and whose content does not; else the reserved digest.</summary>
+    public ChunkDigest BadContent { get; init; }
+
     internal static RepositoryException Damaged(string what, Exception? inner = null) => new(RepositoryError.Damaged, what, inner);
 
     internal static RepositoryException Invalid(string what) => new(RepositoryError.InvalidArgument, what);

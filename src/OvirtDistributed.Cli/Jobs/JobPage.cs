@@ -75,6 +75,7 @@ internal static class JobPage
             ("Stored", progress.StoredBytes),
             ("Written", progress.WrittenBytes),
             ("Resumed", progress.ResumedBytes),
+            ("Written anew", progress.RewrittenBytes),
         })
         {
             details.AddIfSet(name, bytes == 0 ? null : ByteText.Size(bytes));

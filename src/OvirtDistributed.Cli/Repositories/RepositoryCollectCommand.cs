@@ -64,7 +64,7 @@ internal sealed class RepositoryCollectCommand : ServerCommand
     {
         foreach (var problem in report.Problems)
         {
-            context.Output.Line(new StyledLine().Add($"Nothing was given back: {Cell.Printable(problem)}", Tone.Bad));
+            context.Output.Line(new StyledLine().Add($"Not given back: {Cell.Printable(problem)}", Tone.Bad));
         }
 
         var use = report.PackBytes == 0 ? 100 : 100.0 * report.LiveBytes / report.PackBytes;
@@ -74,6 +74,11 @@ internal sealed class RepositoryCollectCommand : ServerCommand
         context.Output.Line(
             $"{report.RewrittenPacks} packs little used ({ByteText.Size(report.RewrittenPackBytes)}, of which {ByteText.Size(report.CopiedBytes)} in use) "
             + $"{(report.DryRun ? "would be" : "were")} rewritten.");
+        if (report.MergedPacks > 0)
+        {
+            context.Output.Line($"{report.MergedPacks} of them are small packs that {(report.DryRun ? "would be" : "were")} merged.");
+        }
+
         if (report.BusyPacks > 0)
         {
             context.Output.Line($"{report.BusyPacks} packs were used meanwhile and stay until the next round.");

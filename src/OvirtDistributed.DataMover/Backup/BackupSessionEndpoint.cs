@@ -45,8 +45,8 @@ internal sealed class BackupSessionEndpoint(
             DurablePages = session.Store.CompletedPages.Count,
             IdleTimeoutSeconds = (int)options.Limits.SessionIdleTimeout.TotalSeconds,
         };
-        response.DamagedRanges.AddRange(session.Store.DamagedRanges.Select(range =>
-            new ByteRange { OffsetBytes = range.Offset, LengthBytes = range.Length }));
+        response.DamagedRanges.AddRange(session.Store.DamagedRanges.Select(WireForms.ToWire));
+        response.RewriteRanges.AddRange(session.Store.RewriteRanges.Select(WireForms.ToWire));
         return response;
     }
 
@@ -157,6 +157,7 @@ internal sealed class BackupSessionEndpoint(
             EngineBackupId = WireForms.Required(request.EngineBackupId, "engine_backup_id"),
             DiskSize = request.DiskSizeBytes,
             BasePointId = hasBase ? request.BasePointId : null,
+            WantsRewrites = request.WantsRewrites,
             BaseDiskId = !hasBase ? null : request.BaseDiskId.Length > 0 ? request.BaseDiskId : WireForms.Required(request.DiskId, "disk_id"),
         };
     }

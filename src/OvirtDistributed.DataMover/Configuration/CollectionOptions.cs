@@ -16,6 +16,9 @@ public sealed class CollectionOptions
     /// <summary>A pack of which less than this percentage is in use is rewritten. Default 60; 0 rewrites none.</summary>
     public int RewriteBelowPercent { get; set; } = 60;
 
+    /// <summary>Sealed packs smaller than this percentage of the pack size are merged, once there are some. Default 25; 0 merges none.</summary>
+    public int MergeBelowPercent { get; set; } = 25;
+
     /// <summary>Most MiB a second that a round reads and rewrites; 0 = as fast as it goes. Default 0.</summary>
     public int MaxMiBPerSecond { get; set; }
 
@@ -26,6 +29,7 @@ public sealed class CollectionOptions
     {
         Grace = Grace,
         RewriteBelow = RewriteBelowPercent / 100.0,
+        MergeBelow = MergeBelowPercent / 100.0,
         BytesPerSecond = (long)MaxMiBPerSecond << 20,
         MarkBytes = (long)MemoryMiB << 20,
     };
@@ -45,6 +49,11 @@ public sealed class CollectionOptions
         if (RewriteBelowPercent is < 0 or > 95)
         {
             yield return $"{section}:RewriteBelowPercent '{RewriteBelowPercent}' is out of range: use 0 to 95.";
+        }
+
+        if (MergeBelowPercent is < 0 or > 50)
+        {
+            yield return $"{section}:MergeBelowPercent '{MergeBelowPercent}' is out of range: use 0 to 50.";
         }
 
         if (MaxMiBPerSecond is < 0 or > 1_000_000)

@@ -28,7 +28,7 @@ public sealed class DataMoverOptions
             yield return problem;
         }
 
-        foreach (var problem in Repositories.SelectMany(entry => CollectionProblems(entry.Key, entry.Value)))
+        foreach (var problem in Repositories.SelectMany(entry => MaintenanceProblems(entry.Key, entry.Value)))
         {
             yield return problem;
         }
@@ -74,6 +74,7 @@ public sealed class DataMoverOptions
         }
     }
 
-    private static IEnumerable<string> CollectionProblems(string name, RepositoryOptions options) =>
-        options.GarbageCollection.Problems($"{Section}:Repositories:{name}:GarbageCollection");
+    private static IEnumerable<string> MaintenanceProblems(string name, RepositoryOptions options) =>
+        options.GarbageCollection.Problems($"{Section}:Repositories:{name}:GarbageCollection")
+            .Concat(options.Rewriting.Problems($"{Section}:Repositories:{name}:Rewriting"));
 }

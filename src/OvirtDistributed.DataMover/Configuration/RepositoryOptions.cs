@@ -26,4 +26,6 @@ public sealed class RepositoryOptions
     public int LockDays { get; set; }
 
     public CollectionOptions GarbageCollection { get; set; } = new();
+
+    public RewritingOptions Rewriting { get; set; } = new();
 }

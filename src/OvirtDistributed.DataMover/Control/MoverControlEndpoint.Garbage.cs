@@ -69,6 +69,7 @@ internal sealed partial class MoverControlEndpoint
         RewrittenPacks = report.RewrittenPacks,
         RewrittenPackBytes = report.RewrittenPackBytes,
         CopiedBytes = report.CopiedBytes,
+        MergedPacks = report.MergedPacks,
         BusyPacks = report.BusyPacks,
         RemovedPacks = report.RemovedPacks,
         RemovedBytes = report.RemovedBytes,

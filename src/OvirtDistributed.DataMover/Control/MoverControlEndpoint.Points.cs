@@ -7,6 +7,7 @@ using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.DataMover.Sessions;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Repository.Store;
 
 namespace OvirtDistributed.DataMover.Control;
@@ -39,7 +40,15 @@ internal sealed partial class MoverControlEndpoint
 
             await responses.WriteAsync(answer, context.CancellationToken);
         }
+
+        foreach (var duplicate in store.ListDuplicatePoints().Where(duplicate => IsWanted(duplicate.Point, request)))
+        {
+            await responses.WriteAsync(new ListPointsResponse { PointId = duplicate.Point.PointId, Problem = duplicate.Problem }, context.CancellationToken);
+        }
     }
+
+    private static bool IsWanted(PointInfo point, ListPointsRequest request) =>
+        (request.ManagerId.Length == 0 || point.ManagerId == request.ManagerId) && (request.VmId.Length == 0 || point.VmId == request.VmId);
 
     public override async Task<GetPointResponse> GetPoint(GetPointRequest request, ServerCallContext context)
     {
@@ -134,7 +143,7 @@ internal sealed partial class MoverControlEndpoint
             if (ranges.Count > 0)
             {
                 var damaged = new DamagedDisk { DiskId = disk.DiskId };
-                damaged.Ranges.AddRange(ranges.Select(range => new ByteRange { OffsetBytes = range.Offset, LengthBytes = range.Length }));
+                damaged.Ranges.AddRange(ranges.Select(WireForms.ToWire));
                 response.Disks.Add(damaged);
             }
         }

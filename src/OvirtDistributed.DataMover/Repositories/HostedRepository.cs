@@ -192,6 +192,7 @@ internal sealed partial class HostedRepository : IAsyncDisposable
         SessionIdleTimeout = _limits.SessionIdleTimeout,
         VerifyChunkDigests = _options.VerifyDigests,
         LockNewPointsFor = TimeSpan.FromDays(_options.LockDays),
+        Rewriting = _options.Rewriting.ToRewriteOptions(),
     };
 
     private void Become(RepositoryState state, string problem)

@@ -28,6 +28,14 @@ internal abstract class ReadSessionBinding
             FrameMethods.ReadFrames,
             service is null ? null : new DuplexStreamingServerMethod<ReadFramesRequest, FrameMessage>(service.ReadFrames));
         binder.AddMethod(
+            new Method<ReportBadContentRequest, ReportBadContentResponse>(
+                MethodType.Unary,
+                ReadSessionService.Descriptor.FullName,
+                nameof(ReportBadContent),
+                FrameMethods.ProtobufMarshaller(ReportBadContentRequest.Parser),
+                FrameMethods.ProtobufMarshaller(ReportBadContentResponse.Parser)),
+            service is null ? null : new UnaryServerMethod<ReportBadContentRequest, ReportBadContentResponse>(service.ReportBadContent));
+        binder.AddMethod(
             new Method<CloseReadRequest, CloseReadResponse>(
                 MethodType.Unary,
                 ReadSessionService.Descriptor.FullName,
@@ -40,6 +48,8 @@ internal abstract class ReadSessionBinding
     public abstract Task<OpenReadResponse> OpenRead(OpenReadRequest request, ServerCallContext context);
 
     public abstract Task ReadFrames(IAsyncStreamReader<ReadFramesRequest> requests, IServerStreamWriter<FrameMessage> responses, ServerCallContext context);
+
+    public abstract Task<ReportBadContentResponse> ReportBadContent(ReportBadContentRequest request, ServerCallContext context);
 
     public abstract Task<CloseReadResponse> CloseRead(CloseReadRequest request, ServerCallContext context);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Runtime.InteropServices;
 using Grpc.Core;
 using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.DataMover.Configuration;
@@ -9,6 +10,8 @@ using OvirtDistributed.DataMover.Telemetry;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Hosting.Mover;
 using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Store;
 
 namespace OvirtDistributed.DataMover.Restore;
 
@@ -30,7 +33,7 @@ internal sealed class ReadSessionEndpoint(
         var session = await sessions.OpenAsync(async () =>
         {
             var opened = await store.OpenReadSessionAsync(request.PointId, context.CancellationToken);
-            return new OpenReadSession(opened, repository, request.TaskId, request.FencingToken, StartSpan(request));
+            return new OpenReadSession(opened, repository, request, StartSpan(request));
         });
 
         await ClaimAsync(session, request, context.CancellationToken);
@@ -67,6 +70,16 @@ internal sealed class ReadSessionEndpoint(
         using var scope = new CallScope(session, draining, context.CancellationToken);
         var download = new FrameDownload(session, scope, session.Repository.RequireStore().Parameters.Chunker.MaximumSize, instruments);
         await download.RunAsync(requests, responses);
+    }
+
+    public override async Task<ReportBadContentResponse> ReportBadContent(ReportBadContentRequest request, ServerCallContext context)
+    {
+        var session = sessions.Require<OpenReadSession>(request.ReadSessionId);
+        WireForms.CountDigests(request.Digests, "digests", RepositoryStore.MostReportsPerSession);
+        var chunks = MemoryMarshal.Cast<byte, ChunkDigest>(request.Digests.Span).ToArray();
+        var noted = await session.Repository.RequireStore().ReportBadContentAsync(
+            session.Store, session.DiskId, request.PageIndex, chunks, context.CancellationToken);
+        return new ReportBadContentResponse { Noted = noted };
     }
 
     public override async Task<CloseReadResponse> CloseRead(CloseReadRequest request, ServerCallContext context)

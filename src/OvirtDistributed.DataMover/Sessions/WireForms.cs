@@ -66,6 +66,8 @@ internal static class WireForms
         SizeBytes = root.DiskSize,
     };
 
+    public static ByteRange ToWire(DiskRange range) => new() { OffsetBytes = range.Offset, LengthBytes = range.Length };
+
     public static DiskRoot ToRoot(WireRoot? root)
     {
         if (root is null)

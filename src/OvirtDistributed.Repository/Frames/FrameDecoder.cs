@@ -54,10 +54,18 @@ public sealed class FrameDecoder : IDisposable
             throw RepositoryException.Damaged($"frame: {kind} {expected} was asked for, {header.Kind} {header.Digest} came");
         }
 
-        DecodePayload(header, frame, destination);
-        if (_keys.CanProve && _keys.Compute(kind, destination[..header.PlainLength]) != expected)
+        try
         {
-            throw RepositoryException.Damaged($"frame {expected}: its content has another digest");
+            DecodePayload(header, frame, destination);
+            if (_keys.CanProve && _keys.Compute(kind, destination[..header.PlainLength]) != expected)
+            {
+                throw RepositoryException.Damaged($"frame {expected}: its content has another digest");
+            }
+        }
+        catch (RepositoryException failure) when (failure.Error == RepositoryError.Damaged)
+        {
+            // What was stored came back as it was: it is the writer, or the key, that was wrong.
+            throw new RepositoryException(failure.Error, failure.Message, failure.InnerException) { BadContent = expected };
         }
 
         return header.PlainLength;

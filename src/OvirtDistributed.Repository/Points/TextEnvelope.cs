@@ -70,6 +70,11 @@ internal static class TextEnvelope
         }
 
         var version = root.GetProperty("version").GetInt32();
+        if (version < 1)
+        {
+            throw RepositoryException.Damaged($"{name}: format version {version}; versions start at 1");
+        }
+
         if (version > maxVersion)
         {
             throw new RepositoryException(

@@ -11,6 +11,7 @@ internal sealed class PointCatalog
     private readonly Dictionary<string, PointInfo> _byJob = new(StringComparer.Ordinal);
     private readonly Dictionary<string, PointInfo> _removing = new(StringComparer.Ordinal);
     private readonly Dictionary<string, PointInfo> _doubtful = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, PointInfo> _duplicates = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _pins = new(StringComparer.Ordinal);
 
     public int Count
@@ -24,14 +25,32 @@ internal sealed class PointCatalog
         }
     }
 
-    public void Add(PointInfo point)
+    /// <summary>Adds a point. Where another has its id already, that one is the point, and this one is listed as a problem and followed all the same.</summary>
+    /// <returns>The point that has the id.</returns>
+    public PointInfo Add(PointInfo point)
     {
         lock (_gate)
         {
-            _removing.Remove(point.PointId);
             _doubtful.Remove(point.Path);
+            if (_byId.TryGetValue(point.PointId, out var other) && other.Path != point.Path)
+            {
+                _duplicates[point.Path] = point;
+                return other;
+            }
+
+            _removing.Remove(point.PointId);
             _byId[point.PointId] = point;
-            _byJob[point.JobId] = point;
+            _byJob.TryAdd(point.JobId, point);
+            return point;
+        }
+    }
+
+    /// <summary>Points whose ids others have.</summary>
+    public List<PointInfo> Duplicates()
+    {
+        lock (_gate)
+        {
+            return [.. _duplicates.Values];
         }
     }
 
@@ -66,18 +85,27 @@ internal sealed class PointCatalog
             }
 
             _byId.Remove(pointId);
-            _byJob.Remove(removed.JobId);
+            if (_byJob.GetValueOrDefault(removed.JobId)?.PointId == pointId)
+            {
+                _byJob.Remove(removed.JobId);
+            }
+
             _removing[pointId] = removed;
             return true;
         }
     }
 
-    /// <summary>The manifest of a removed point is deleted.</summary>
+    /// <summary>The manifest of a removed point is deleted. One that had the same id takes its place.</summary>
     public void Forget(string pointId)
     {
         lock (_gate)
         {
             _removing.Remove(pointId);
+            if (_duplicates.Values.FirstOrDefault(point => point.PointId == pointId) is { } next)
+            {
+                _duplicates.Remove(next.Path);
+                Add(next);
+            }
         }
     }
 
@@ -98,7 +126,7 @@ internal sealed class PointCatalog
     {
         lock (_gate)
         {
-            List<PointInfo> points = [.. _byId.Values, .. _removing.Values, .. _doubtful.Values];
+            List<PointInfo> points = [.. _byId.Values, .. _removing.Values, .. _doubtful.Values, .. _duplicates.Values];
             points.Sort(static (a, b) => a.Created != b.Created ? a.Created.CompareTo(b.Created) : string.CompareOrdinal(a.PointId, b.PointId));
             return points;
         }

@@ -41,6 +41,10 @@ internal sealed class Quarantine(IStorageBackend storage, PackTable packs, long 
             {
                 packs.Truncate(item.Pack, item.Offset);
             }
+            else if (item.Pack != 0 && item.ByReader)
+            {
+                packs.Report(item.Pack, item.Offset);
+            }
             else if (item.Pack != 0)
             {
                 packs.Quarantine(item.Pack, item.Offset);

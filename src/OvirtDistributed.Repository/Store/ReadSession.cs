@@ -13,6 +13,7 @@ public sealed class ReadSession : IFrameSource, IAsyncDisposable
     private readonly SessionContext _context;
     private readonly Action<ReadSession> _onEnd;
     private readonly SessionLife _life;
+    private int _reports;
 
     internal ReadSession(SessionContext context, PointInfo point, VmManifest manifest, Action<ReadSession> onEnd)
     {
@@ -50,6 +51,16 @@ public sealed class ReadSession : IFrameSource, IAsyncDisposable
     }
 
     public async ValueTask DisposeAsync() => await EndAsync(RepositoryError.SessionEnded, "it was closed");
+
+    /// <exception cref="RepositoryException">The session has made too many reports.</exception>
+    internal void CountReports(int count, int most)
+    {
+        _life.Use();
+        if (Interlocked.Add(ref _reports, count) > most)
+        {
+            throw RepositoryException.Invalid($"reports of bad content: more than {most} by one reader");
+        }
+    }
 
     internal async Task EndAsync(RepositoryError error, string why)
     {

@@ -276,7 +276,7 @@ internal sealed class Recovery
         var scan = await PackScanner.ScanAsync(reader, name, _keys, cancellationToken);
         if (scan.Frames.Count == 0)
         {
-            await RemoveEmptyAsync(number, reader.Length, cancellationToken);
+            await GiveUpAsync(reader, number, covered, cancellationToken);
             return;
         }
 
@@ -310,22 +310,43 @@ internal sealed class Recovery
         _problems.Add(reason);
     }
 
-    private async Task RemoveEmptyAsync(uint number, long length, CancellationToken cancellationToken)
+    /// <summary>A pack without one whole frame: removed when it was just begun, else kept for whoever looks at it.</summary>
+    private async Task GiveUpAsync(IStorageReader reader, uint number, uint covered, CancellationToken cancellationToken)
     {
         _packs.Remove(number);
-        if (length > PackFormat.HeaderLength + FrameTolerance)
+        if (covered <= PackFormat.HeaderLength && await IsJustBegunAsync(reader, cancellationToken))
         {
-            // Much data and not one frame that holds: this is damage, not an unfinished append. Keep it for whoever looks.
-            _problems.Add($"{PackFormat.NameOf(number)}: none of its {length} bytes are a whole frame; left alone");
+            await _storage.DeleteAsync(PackFormat.NameOf(number), cancellationToken);
+            _report = _report with { EmptyPacksRemoved = _report.EmptyPacksRemoved + 1 };
             return;
         }
 
-        await _storage.DeleteAsync(PackFormat.NameOf(number), cancellationToken);
-        _report = _report with { EmptyPacksRemoved = _report.EmptyPacksRemoved + 1 };
+        if (covered > PackFormat.HeaderLength)
+        {
+            _packs.NoteMissing(); // frames that points may need: the next sessions look through their bases
+        }
+
+        _problems.Add($"{PackFormat.NameOf(number)}: none of its {reader.Length} bytes are a whole frame: it is damaged; left alone, restore it from a copy or move it away");
     }
 
-    // An append that never finished can be as long as a group of frames between two flushes.
-    private long FrameTolerance => Math.Min(4L * _options.FlushBytes, _parameters.PackSize);
+    /// <summary>
+    /// What an append that never finished leaves: less than a frame's header, or one that holds and parts of what it announces. Never the end of a sealed pack,
+    /// and no more than is appended between two flushes.
+    /// </summary>
+    private async Task<bool> IsJustBegunAsync(IStorageReader reader, CancellationToken cancellationToken)
+    {
+        var start = new byte[FrameHeader.Size];
+        var end = new byte[PackFormat.TrailerLength];
+        var read = await reader.ReadAsync(PackFormat.HeaderLength, start, cancellationToken);
+        if (read < start.Length)
+        {
+            return true;
+        }
+
+        await reader.ReadAsync(reader.Length - end.Length, end, cancellationToken);
+        return FrameHeader.TryRead(start, out _) && !PackFormat.LooksSealed(end)
+            && reader.Length <= PackFormat.HeaderLength + Math.Min(4L * _options.FlushBytes, _parameters.PackSize);
+    }
 
     private async Task<long> SealAsync(string name, uint number, List<PackFrame> frames, CancellationToken cancellationToken)
     {
@@ -349,7 +370,11 @@ internal sealed class Recovery
         {
             if (PointNames.Parse(item.Name) is { } point)
             {
-                points.Add(point);
+                var first = points.Add(point);
+                if (first.Path != point.Path)
+                {
+                    _problems.Add(DuplicatePoint.Describe(point, first));
+                }
             }
             else
             {

@@ -12,6 +12,7 @@ internal static class RepositoryFile
 {
     public const string Name = "repo.json";
     public const string LockName = "locks/store.lock";
+    public const string KeyFolder = "keys";
     public const string OwnerName = "locks/store.owner";
     private const string Format = "repository";
     private const int EncryptedVersion = 2;
@@ -49,7 +50,22 @@ internal static class RepositoryFile
             throw RepositoryException.Damaged($"{storage.Description}/{Name}: {exception.Message}", exception);
         }
 
+        if (parameters.Encryption is null)
+        {
+            await RefuseKeysAsync(storage, cancellationToken);
+        }
+
         return parameters;
+    }
+
+    /// <summary>Key slots belong to an encrypted repository: without them this file was changed. Who has the key refuses it in any case.</summary>
+    private static async Task RefuseKeysAsync(IStorageBackend storage, CancellationToken cancellationToken)
+    {
+        await foreach (var item in storage.ListAsync(KeyFolder, cancellationToken))
+        {
+            throw RepositoryException.Damaged(
+                $"{storage.Description}/{Name}: it says that the repository is not encrypted, and yet there is the key slot {item.Name}: it was changed; restore it from a copy");
+        }
     }
 
     /// <summary>Takes the lock of the one process that may write (invariant 14).</summary>

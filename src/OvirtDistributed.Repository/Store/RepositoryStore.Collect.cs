@@ -57,6 +57,7 @@ public sealed partial class RepositoryStore
             progress?.Report((i + 1, candidates.Count));
         }
 
+        await sweeper.MergeSmallAsync(cancellationToken);
         if (!options.DryRun)
         {
             await _state.Index.WriteTableAsync(cancellationToken);
@@ -75,11 +76,19 @@ public sealed partial class RepositoryStore
             RemovedBytes = removed.Bytes,
             WaitingPacks = waiting.Count,
             WaitingBytes = waiting.Sum(pack => _state.Packs.LengthOf(pack.Pack)),
-            Problems = marker.Problems,
+            Problems = [.. marker.Problems, .. sweeper.Problems],
         };
-        Log.Collected(_logger, report.Packs, report.DeadPacks, report.RewrittenPacks, report.BusyPacks, report.RemovedPacks, report.RemovedBytes);
-        marker.Problems.ForEach(problem => Log.ProblemFound(_logger, problem));
+        Tell(report);
         return report;
+    }
+
+    private void Tell(GcReport report)
+    {
+        Log.Collected(_logger, report.Packs, report.DeadPacks, report.RewrittenPacks, report.BusyPacks, report.RemovedPacks, report.RemovedBytes);
+        foreach (var problem in report.Problems)
+        {
+            Log.ProblemFound(_logger, problem);
+        }
     }
 
     /// <summary>The packs that may be swept: sealed before the round, and not used by anything that is under way.</summary>

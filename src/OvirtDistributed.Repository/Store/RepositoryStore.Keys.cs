@@ -7,14 +7,13 @@ namespace OvirtDistributed.Repository.Store;
 /// <content>Key slots: opaque to the process that keeps them.</content>
 public sealed partial class RepositoryStore
 {
-    private const string KeyFolder = "keys";
 
     /// <summary>The slots, oldest first. A slot that cannot be read is left out and told to the log: the others still open the repository.</summary>
     public async Task<IReadOnlyList<KeySlot>> ListKeySlotsAsync(CancellationToken cancellationToken)
     {
         ThrowIfClosed();
         var slots = new List<KeySlot>();
-        await foreach (var name in _storage.ListAsync(KeyFolder, cancellationToken))
+        await foreach (var name in _storage.ListAsync(RepositoryFile.KeyFolder, cancellationToken))
         {
             try
             {
@@ -70,7 +69,7 @@ public sealed partial class RepositoryStore
         return true;
     }
 
-    private static string NameOf(Guid slotId) => $"{KeyFolder}/{slotId:D}.json";
+    private static string NameOf(Guid slotId) => $"{RepositoryFile.KeyFolder}/{slotId:D}.json";
 
     private void RequireKeySet(KeySlot slot)
     {

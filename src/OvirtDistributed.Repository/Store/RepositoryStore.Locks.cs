@@ -120,7 +120,7 @@ public sealed partial class RepositoryStore
         }
 
         // Not the lock's own record: it must be replaced when the lock is extended, and the storage refuses to remove what matters without it.
-        await foreach (var slot in _storage.ListAsync(KeyFolder, cancellationToken))
+        await foreach (var slot in _storage.ListAsync(RepositoryFile.KeyFolder, cancellationToken))
         {
             await ProtectObjectAsync(slot.Name, until, cancellationToken);
         }

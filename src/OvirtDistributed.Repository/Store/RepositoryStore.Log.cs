@@ -30,6 +30,12 @@ public sealed partial class RepositoryStore
         [LoggerMessage(LogLevel.Information, "Committed point {PointId} of VM {VmId} for job {JobId}; {PagesChecked} map pages checked")]
         public static partial void PointCommitted(ILogger logger, string pointId, string vmId, string jobId, long pagesChecked);
 
+        [LoggerMessage(LogLevel.Information, "Disk {DiskId}: {Ranges} ranges of {Bytes} bytes are to be written anew; {Pages} map pages looked at")]
+        public static partial void RewritesPlanned(ILogger logger, string diskId, long pages, int ranges, long bytes);
+
+        [LoggerMessage(LogLevel.Information, "Disk {DiskId}: nothing is written anew, because its map cannot be read: {Fault}")]
+        public static partial void RewritesNotPlanned(ILogger logger, string diskId, string fault);
+
         [LoggerMessage(LogLevel.Information, "Task {TaskId} is fenced below token {Token}")]
         public static partial void TaskFenced(ILogger logger, string taskId, long token);
 

@@ -141,7 +141,8 @@ public sealed partial class RepositoryStore
 
     private async Task<WriteSessionStart> StartAsync(WriteSessionRequest request, CancellationToken cancellationToken)
     {
-        var root = request.BasePointId is null ? (DiskRoot?)null : await FindBaseAsync(request, cancellationToken);
+        var disk = request.BasePointId is null ? null : await FindBaseAsync(request, cancellationToken);
+        var root = disk?.Root;
         var begin = new JournalBegin
         {
             TaskId = request.TaskId,
@@ -153,6 +154,7 @@ public sealed partial class RepositoryStore
         var old = await SessionJournal.ListAsync(_storage, request.TaskId, cancellationToken);
         var pages = await KeepWholeAsync(await ReadPagesAsync(old, begin, cancellationToken), request.DiskSize, cancellationToken);
         var damaged = root is { } map ? await FindDamageAsync(map, cancellationToken) : [];
+        var rewrites = disk is not null && request.WantsRewrites ? await FindRewritesAsync(disk, cancellationToken) : [];
         var name = SessionJournal.NewName(request.TaskId, request.FencingToken, old);
         var journal = await SessionJournal.BeginAsync(_storage, name, begin, pages, cancellationToken);
         foreach (var journalName in old)
@@ -160,17 +162,17 @@ public sealed partial class RepositoryStore
             await _storage.DeleteAsync(journalName, cancellationToken);
         }
 
-        return new WriteSessionStart { Journal = journal, Base = root, Pages = pages, DamagedRanges = damaged };
+        return new WriteSessionStart { Journal = journal, Base = root, Pages = pages, DamagedRanges = damaged, RewriteRanges = rewrites };
     }
 
-    private async Task<DiskRoot> FindBaseAsync(WriteSessionRequest request, CancellationToken cancellationToken)
+    private async Task<ManifestDisk> FindBaseAsync(WriteSessionRequest request, CancellationToken cancellationToken)
     {
         var manifest = await ReadManifestAsync(request.BasePointId!, cancellationToken);
         foreach (var disk in manifest.Disks)
         {
             if (disk.DiskId == request.BaseDiskId)
             {
-                return disk.Root;
+                return disk;
             }
         }
 

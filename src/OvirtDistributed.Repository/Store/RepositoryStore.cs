@@ -66,7 +66,7 @@ public sealed partial class RepositoryStore : IAsyncDisposable
         {
             Packs = packs,
             Pool = new PackPool(packs, state.Numbers),
-            Reader = new StoredFrameReader(state.Index, _readers, OnDamageSeen),
+            Reader = new StoredFrameReader(state.Index, state.Packs, _readers, OnDamageSeen),
             Parameters = parameters,
         };
         state.Index.OnRunWritten = () => _mergeWanted.Writer.TryWrite(true);
@@ -79,6 +79,8 @@ public sealed partial class RepositoryStore : IAsyncDisposable
 
     /// <summary>What this process can do with content: of an encrypted repository only checksums and structure.</summary>
     public ContentKeys Keys => _context.Packs.Keys;
+
+    internal Index.DigestIndex Index => _state.Index;
 
     /// <summary>What opening it repaired.</summary>
     public RecoveryReport Recovery => _state.Report;
@@ -129,6 +131,12 @@ public sealed partial class RepositoryStore : IAsyncDisposable
 
     /// <summary>The points, oldest first, of one manager and VM where given.</summary>
     public IReadOnlyList<PointInfo> ListPoints(string? managerId = null, string? vmId = null) => _state.Points.List(managerId, vmId);
+
+    /// <summary>Manifests that cannot be used because others have their point ids. Nothing they reach is given back.</summary>
+    public IReadOnlyList<DuplicatePoint> ListDuplicatePoints() =>
+    [
+        .. _state.Points.Duplicates().Select(point => new DuplicatePoint(point, DuplicatePoint.Describe(point, _state.Points.Find(point.PointId) ?? point))),
+    ];
 
     /// <summary>The point of this id, or null.</summary>
     public PointInfo? FindPoint(string pointId) => _state.Points.Find(pointId);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using OvirtDistributed.Repository.Store.Rewriting;
+
 namespace OvirtDistributed.Repository.Store;
 
 /// <summary>Bounds and habits of an open repository. None of them changes the format.</summary>
@@ -30,6 +32,9 @@ public sealed record RepositoryStoreOptions
 
     /// <summary>Longest lock that is taken: one for ever would fill the storage for ever. Default 3,653 days, ten years.</summary>
     public TimeSpan LongestLock { get; init; } = TimeSpan.FromDays(3653);
+
+    /// <summary>When partly used chunks and fragments are written anew.</summary>
+    public RewriteOptions Rewriting { get; init; } = new();
 
     /// <summary>
     /// Index runs of about one size before they are merged. More: fewer bytes written again, more runs to ask for a digest that is not there.

@@ -45,5 +45,8 @@ internal sealed record QuarantineItem
     /// <summary>True: everything of the pack from <see cref="Offset"/> on is lost, not one frame; digest and kind say nothing then.</summary>
     public bool ToEnd { get; init; }
 
+    /// <summary>True: a reader says so and nobody else could tell; the frame is sent again, and served until then.</summary>
+    public bool ByReader { get; init; }
+
     public required string Reason { get; init; }
 }

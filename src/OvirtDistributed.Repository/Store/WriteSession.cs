@@ -46,6 +46,7 @@ public sealed partial class WriteSession : IFrameSource, IAsyncDisposable
         Base = start.Base;
         CompletedPages = start.Pages;
         DamagedRanges = start.DamagedRanges;
+        RewriteRanges = start.RewriteRanges;
     }
 
     /// <summary>Names the session within this process.</summary>
@@ -63,6 +64,12 @@ public sealed partial class WriteSession : IFrameSource, IAsyncDisposable
 
     /// <summary>Ranges of the base that cannot be read: the worker reads them whatever the manager calls dirty, and sends them without asking.</summary>
     public IReadOnlyList<DiskRange> DamagedRanges { get; }
+
+    /// <summary>
+    /// Ranges whose chunks in the base are little used or small: the worker reads them though they did not change, and cuts them afresh together with
+    /// what did. Empty unless asked for; leaving them out is no fault. Ascending and disjoint.
+    /// </summary>
+    public IReadOnlyList<DiskRange> RewriteRanges { get; }
 
     /// <summary>Pages an earlier attempt with the same engine backup and base completed.</summary>
     public IReadOnlyList<PageDigest> CompletedPages { get; }

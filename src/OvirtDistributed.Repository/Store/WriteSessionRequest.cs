@@ -21,4 +21,7 @@ public sealed record WriteSessionRequest
 
     /// <summary>The disk in the base point; required with <see cref="BasePointId"/>.</summary>
     public string? BaseDiskId { get; init; }
+
+    /// <summary>Whether the writer reads ranges again to write them anew: see <see cref="WriteSession.RewriteRanges"/>.</summary>
+    public bool WantsRewrites { get; init; }
 }

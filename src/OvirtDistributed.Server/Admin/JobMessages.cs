@@ -71,6 +71,7 @@ internal static class JobMessages
             WrittenBytes = tasks.Sum(task => task.WrittenBytes),
             StoredBytes = storedBytes,
             ResumedBytes = tasks.Sum(task => task.ResumedBytes),
+            RewrittenBytes = tasks.Sum(task => task.RewrittenBytes),
             Elapsed = elapsed.ToDuration(),
             Route = string.Join(", ", tasks.Select(task => task.Route).Where(route => route.Length > 0).Distinct()),
         };

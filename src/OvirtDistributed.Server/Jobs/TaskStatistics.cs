@@ -23,6 +23,8 @@ internal sealed record TaskStatistics
 
     public long ResumedBytes { get; init; }
 
+    public long RewrittenBytes { get; init; }
+
     public IReadOnlyList<StageStatistics> Stages { get; init; } = [];
 
     public string Bottleneck { get; init; } = "";

@@ -21,10 +21,11 @@ internal sealed partial class RepositoryMonitor(
         {
             var status = await mover.ReadStatusAsync(repository.Address(), cancellationToken);
             var same = status.RepositoryUid == repository.RepositoryUid;
-            var condition = status.Ready && same ? RepositoryCondition.Ready : RepositoryCondition.Failed;
+            var downgraded = status.Ready && same && status.Encryption?.KeySetId != repository.KeySetId;
+            var condition = status.Ready && same && !downgraded ? RepositoryCondition.Ready : RepositoryCondition.Failed;
             var problem = !same && status.Exists
                 ? $"the Data Mover now serves another repository ({status.RepositoryUid}) under this name"
-                : status.Problem;
+                : downgraded ? DowngradeOf(repository, status) : status.Problem;
             await context.Repositories.Where(row => row.Id == repository.Id).ExecuteUpdateAsync(
                 set => set
                     .SetProperty(row => row.Condition, condition)
@@ -51,6 +52,11 @@ internal sealed partial class RepositoryMonitor(
                 cancellationToken);
         }
     }
+
+    // Workers refuse it by themselves, each with the key of its order; this is for the operator.
+    private static string DowngradeOf(StoredRepository repository, MoverRepositoryStatus status) =>
+        $"it was {(repository.KeySetId is { } own ? $"encrypted under key set {own}" : "not encrypted")} when it was added, and now the Data Mover says that it is "
+        + $"{(status.Encryption is { } other ? $"under key set {other.KeySetId}" : "not encrypted")}: its repo.json was changed; restore it from a copy";
 
     /// <summary>Stores a repository's figures after they changed by our own doing, so that nobody waits for the next round to see them.</summary>
     /// <exception cref="MoverException">The Data Mover does not answer.</exception>

@@ -69,8 +69,9 @@ internal sealed class RepositoryRegistry(
                     FailureKind.WrongState, $"Repository '{address.Repository}' has not been created at {status.Location} yet: ask to create it (--create).");
             }
 
-            created = await CreateAsync(address, chunkAverageBytes, encrypt, cancellationToken);
+            (created, var key) = await CreateAsync(address, chunkAverageBytes, encrypt, cancellationToken);
             status = await mover.ReadStatusAsync(address, cancellationToken);
+            RequireEncrypted(address, status, key);
         }
 
         return status.Ready
@@ -79,24 +80,37 @@ internal sealed class RepositoryRegistry(
     }
 
     /// <summary>The key is kept first: whatever happens after, nothing can be encrypted with a key that nobody has.</summary>
-    private async Task<bool> CreateAsync(MoverAddress address, int chunkAverageBytes, bool encrypt, CancellationToken cancellationToken)
+    private async Task<(bool Created, RepositoryKey? Key)> CreateAsync(
+        MoverAddress address, int chunkAverageBytes, bool encrypt, CancellationToken cancellationToken)
     {
         if (!encrypt)
         {
-            return await mover.CreateRepositoryAsync(address, chunkAverageBytes, encryption: null, cancellationToken);
+            return (await mover.CreateRepositoryAsync(address, chunkAverageBytes, encryption: null, cancellationToken), null);
         }
 
         var key = RepositoryKey.Generate();
         await keys.PutAsync(key, cancellationToken);
         try
         {
-            return await mover.CreateRepositoryAsync(address, chunkAverageBytes, key.Describe(), cancellationToken);
+            return (await mover.CreateRepositoryAsync(address, chunkAverageBytes, key.Describe(), cancellationToken), key);
         }
         catch (MoverException failure) when (failure.Failure is MoverFailure.Refused or MoverFailure.Full)
         {
             // Said no, and so made nothing. After a lost answer the key stays: the repository may exist.
             await keys.DropUnusedAsync(key.KeySetId, cancellationToken);
             throw;
+        }
+    }
+
+    /// <summary>What was to be encrypted and is not must never be taken for it.</summary>
+    private static void RequireEncrypted(MoverAddress address, MoverRepositoryStatus status, RepositoryKey? key)
+    {
+        if (key is not null && status.Ready && status.Encryption != key.Describe())
+        {
+            throw new OperatorException(
+                FailureKind.WrongState,
+                $"Repository '{address.Repository}' was to be created with encryption under key set {key.KeySetId}, but the Data Mover says that it is "
+                + $"{(status.Encryption is { } other ? $"under key set {other.KeySetId}" : "not encrypted")}: look at what is at {status.Location} before you use it.");
         }
     }
 

@@ -19,6 +19,7 @@ internal static class StatisticsMessages
             SentBytes = message.SentBytes,
             WrittenBytes = message.WrittenBytes,
             ResumedBytes = message.ResumedBytes,
+            RewrittenBytes = message.RewrittenBytes,
             Stages = [.. message.Stages.Select(stage => new StageStatistics(
                 stage.Stage, stage.Busy?.ToTimeSpan() ?? TimeSpan.Zero, stage.Waiting?.ToTimeSpan() ?? TimeSpan.Zero))],
             Bottleneck = message.Bottleneck,

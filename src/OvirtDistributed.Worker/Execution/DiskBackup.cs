@@ -65,6 +65,7 @@ internal sealed partial class DiskBackup(
             DiskSizeBytes = order.DiskSizeBytes,
             BasePointId = order.Backup.BasePointId,
             WorkerId = workerId,
+            WantsRewrites = order.Backup.Incremental,
         };
         try
         {
@@ -83,7 +84,7 @@ internal sealed partial class DiskBackup(
         var opened = session.Opened;
         await using var sessionAlive = SessionKeepAlive.Start(session.TouchAsync, opened.IdleTimeoutSeconds, time);
         var completed = await session.ListDurablePagesAsync(cancellationToken);
-        Log.SessionOpened(logger, order.DiskId, opened.BaseRoot is not null, completed.Count, opened.DamagedRanges.Count);
+        Log.SessionOpened(logger, order.DiskId, opened.BaseRoot is not null, completed.Count, opened.DamagedRanges.Count, opened.RewriteRanges.Count);
         var baseRoot = order.Backup.Incremental ? RequireBase(order, opened) : (DiskRoot?)null;
         await using var baseReader = baseRoot is null ? null : await OpenBaseAsync(order, channels, cancellationToken);
         await using var baseAlive = baseReader is null
@@ -91,7 +92,9 @@ internal sealed partial class DiskBackup(
             : SessionKeepAlive.Start(baseReader.TouchAsync, baseReader.Opened.IdleTimeoutSeconds, time);
         using var plan = baseRoot is null
             ? await BackupPlan.FullAsync(source, options, cancellationToken)
-            : await BackupPlan.IncrementalAsync(source, baseRoot.Value.DiskSize, DamagedRanges(opened), options, cancellationToken);
+            : await BackupPlan.IncrementalAsync(
+                source, new BaseRanges(baseRoot.Value.DiskSize, RangesOf(opened.DamagedRanges), RewriteRanges(opened)), options, cancellationToken);
+        control.Meter.AddRewritten(plan.RewrittenBytes);
         var keys = OrderKeys.Of(order.Mover, opened.Parameters);
         var work = new BackupWork
         {
@@ -102,7 +105,7 @@ internal sealed partial class DiskBackup(
             Uploads = channels.Bulk,
             Chunker = keys.Chunker(ChunkerOf(opened.Parameters)),
             Compression = ProfileOf(order.Backup.Compression, opened.Parameters.Compression),
-            MapPlan = new DiskMapPlan { DiskSize = source.SizeBytes, Base = baseRoot, CompletedPages = completed, DamagedRanges = DamagedRanges(opened) },
+            MapPlan = new DiskMapPlan { DiskSize = source.SizeBytes, Base = baseRoot, CompletedPages = completed, DamagedRanges = RangesOf(opened.DamagedRanges) },
             Base = baseReader,
             Control = control,
         };
@@ -153,8 +156,26 @@ internal sealed partial class DiskBackup(
         return OrderKeys.RequireRoot(order.Backup.BaseRoot, opened.BaseRoot, $"Disk {order.DiskId} of base point '{order.Backup.BasePointId}'");
     }
 
-    private static List<DiskRange> DamagedRanges(OpenSessionResponse opened) =>
-        [.. opened.DamagedRanges.Select(range => new DiskRange(range.OffsetBytes, range.LengthBytes))];
+    private static List<DiskRange> RangesOf(IEnumerable<ByteRange> ranges) =>
+        [.. ranges.Select(range => new DiskRange(range.OffsetBytes, range.LengthBytes))];
+
+    /// <summary>A wish: of a list that is not as promised nothing is read again.</summary>
+    private static List<DiskRange> RewriteRanges(OpenSessionResponse opened)
+    {
+        var ranges = RangesOf(opened.RewriteRanges);
+        var end = 0L;
+        foreach (var range in ranges)
+        {
+            if (range.Offset < end || range.Length <= 0)
+            {
+                return [];
+            }
+
+            end = range.End;
+        }
+
+        return ranges;
+    }
 
     private static ChunkerParameters ChunkerOf(Contracts.Mover.V1.RepositoryParameters parameters)
     {

@@ -79,12 +79,44 @@ internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls
                 continue;
             }
 
-            Add(result, new DiskRange(proven, end - proven), damage);
+            if (damage.IsContent)
+            {
+                await ReportAsync(order, channels, MapGeometry.PageOf(position), cancellationToken);
+            }
+
+            Add(result, new DiskRange(proven, end - proven), damage.Message);
             control.Meter.AddProcessed(end - proven);
             return end;
         }
 
         return position;
+    }
+
+    /// <summary>
+    /// The Data Mover sees frames that are whole: only who decodes them can tell it that their content is wrong. A report that it does not take is no
+    /// reason to end the verification, which says what is wrong in any case.
+    /// </summary>
+    private async Task ReportAsync(TaskOrder order, MoverChannels channels, long page, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var session = await OpenAsync(order, channels, cancellationToken);
+            var root = OrderKeys.RequireRoot(order.Verify.Root, session.Opened.Root, $"Disk {order.DiskId} of point '{order.Verify.PointId}'");
+            var range = new DiskRange(page * MapGeometry.PageBytes, MapGeometry.PageLength(page, root.DiskSize));
+            var bad = await ContentCheck.FindBadAsync(root, session, OrderKeys.Of(order.Mover, session.Opened.Parameters), range, cancellationToken);
+            if (bad.Count > 0)
+            {
+                await session.ReportBadContentAsync(page, bad, cancellationToken);
+            }
+        }
+        catch (RpcException failure) when (failure.StatusCode is StatusCode.Unimplemented or StatusCode.InvalidArgument)
+        {
+            // A Data Mover that does not know reports yet, or has taken as many as it takes.
+        }
+        catch (RepositoryException failure) when (IsDamage(failure))
+        {
+            // The map went bad meanwhile; it is among what is found.
+        }
     }
 
     private static void Add(TaskSucceeded result, DiskRange range, string damage)
@@ -106,7 +138,7 @@ internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls
 
     /// <summary>Reads a range in a session of its own: damage ends the streams of one.</summary>
     /// <returns>The first byte that was not proven, and what is wrong there; null when all was.</returns>
-    private async Task<(long Proven, string? Damage)> ReadAsync(
+    private async Task<(long Proven, Damage? Damage)> ReadAsync(
         TaskOrder order, MoverChannels channels, DiskRange range, int readAhead, TransferControl control, CancellationToken cancellationToken)
     {
         var position = range.Offset;
@@ -130,7 +162,7 @@ internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls
         }
         catch (RepositoryException failure) when (IsDamage(failure))
         {
-            return (position, failure.Message);
+            return (position, new Damage(failure.Message, !failure.BadContent.IsZero));
         }
         finally
         {
@@ -170,4 +202,8 @@ internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls
     private static bool IsDamage(RepositoryException failure) =>
         failure.Error is RepositoryError.Damaged or RepositoryError.MissingFrames
         || (failure.InnerException is RpcException call && FailureStatus.ReasonOf(call) is "damaged" or "missing-frames");
+
+    /// <param name="Message">For people.</param>
+    /// <param name="IsContent">The frame is whole, and what is in it is wrong.</param>
+    private sealed record Damage(string Message, bool IsContent);
 }

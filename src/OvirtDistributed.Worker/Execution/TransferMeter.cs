@@ -22,6 +22,7 @@ internal sealed class TransferMeter
     private long _sent;
     private long _written;
     private long _resumed;
+    private long _rewritten;
 
     public TransferMeter(TimeProvider time)
     {
@@ -48,6 +49,9 @@ internal sealed class TransferMeter
 
     public void AddResumed(long bytes) => Interlocked.Add(ref _resumed, bytes);
 
+    /// <summary>Unchanged bytes that are read again, to be written anew.</summary>
+    public void AddRewritten(long bytes) => Interlocked.Add(ref _rewritten, bytes);
+
     /// <summary>How many may be busy in a stage at a time: two seconds of work in one second fill a stage of width two.</summary>
     public void SetWidth(PipelineStage stage, int width) => Volatile.Write(ref _width[(int)stage], Math.Max(1, width));
 
@@ -71,6 +75,7 @@ internal sealed class TransferMeter
             SentBytes = Interlocked.Read(ref _sent),
             WrittenBytes = Interlocked.Read(ref _written),
             ResumedBytes = Interlocked.Read(ref _resumed),
+            RewrittenBytes = Interlocked.Read(ref _rewritten),
             Route = Route,
             Bottleneck = Bottleneck(),
         };

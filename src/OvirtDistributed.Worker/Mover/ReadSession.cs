@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Google.Protobuf;
 using Grpc.Core;
 using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Repository;
@@ -65,6 +66,27 @@ internal sealed class ReadSession : IFrameSource, IAsyncDisposable
         {
             (await FetchAsync(new[] { root }, cancellationToken)).Dispose();
         }
+    }
+
+    /// <summary>Tells the Data Mover of chunks whose content is not what their digests say, so that the next backup sends them again.</summary>
+    /// <returns>How many it noted.</returns>
+    public async Task<int> ReportBadContentAsync(long page, IReadOnlyCollection<ChunkDigest> chunks, CancellationToken cancellationToken)
+    {
+        var digests = new byte[chunks.Count * ChunkDigest.Size];
+        var at = 0;
+        foreach (var chunk in chunks)
+        {
+            chunk.CopyTo(digests.AsSpan(at));
+            at += ChunkDigest.Size;
+        }
+
+        var request = new ReportBadContentRequest
+        {
+            ReadSessionId = Opened.ReadSessionId,
+            PageIndex = page,
+            Digests = UnsafeByteOperations.UnsafeWrap(digests),
+        };
+        return (await _client.ReportBadContentAsync(request, cancellationToken: cancellationToken)).Noted;
     }
 
     public async ValueTask DisposeAsync()

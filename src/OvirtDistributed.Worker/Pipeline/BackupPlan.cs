@@ -39,22 +39,24 @@ internal static class BackupPlan
     /// Incremental: dirty extents are read, or recorded as zero where they read as zero (a trim). Damaged ranges of the base, and what lies
     /// beyond the base's size, are taken from the source whatever the changes say.
     /// </summary>
+    /// <remarks>What is to be written anew is read too unless it changed to zeroes; one stretch with the changes beside it, so that it is cut afresh as a whole.</remarks>
     public static async Task<RangeSpool> IncrementalAsync(
-        IDiskSource source, long baseSize, IReadOnlyList<DiskRange> damaged, PipelineOptions options, CancellationToken cancellationToken)
+        IDiskSource source, BaseRanges ranges, PipelineOptions options, CancellationToken cancellationToken)
     {
-        var forced = Forced(source.SizeBytes, baseSize, damaged);
+        var forced = Forced(source.SizeBytes, ranges.Size, ranges.Damaged);
         using var zeroes = forced.Count == 0 ? null : await ListZeroesAsync(source, options, cancellationToken);
         var plan = NewSpool(options);
         try
         {
             var aligner = new RangeAligner(source.SizeBytes, plan);
             using var sweep = new ForcedRangeSweep(forced, zeroes, aligner);
+            var anew = new RangeOverlay(ranges.Rewritten, range => sweep.Add(ReadAnew(range, plan)), sweep.Add);
             var position = 0L;
             await foreach (var extent in source.ListExtentsAsync(changes: true, cancellationToken))
             {
                 position = CheckNext(extent, position, source.SizeBytes);
                 var kind = !extent.IsDirty ? RangeKind.Keep : extent.IsZero ? RangeKind.Zero : RangeKind.Read;
-                sweep.Add(new WorkRange(extent.Offset, extent.Length, kind));
+                anew.Add(new WorkRange(extent.Offset, extent.Length, kind));
             }
 
             CheckEnd(position, source.SizeBytes);
@@ -66,6 +68,17 @@ internal static class BackupPlan
             plan.Dispose();
             throw;
         }
+    }
+
+    private static WorkRange ReadAnew(WorkRange range, RangeSpool plan)
+    {
+        if (range.Kind != RangeKind.Keep)
+        {
+            return range;
+        }
+
+        plan.RewrittenBytes += range.Length;
+        return range with { Kind = RangeKind.Read };
     }
 
     private static RangeSpool NewSpool(PipelineOptions options) => new(options.SpoolDirectory, options.ExtentsInMemory);

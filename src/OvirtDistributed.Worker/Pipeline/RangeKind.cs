@@ -19,4 +19,14 @@ internal enum RangeKind : byte
 internal readonly record struct WorkRange(long Offset, long Length, RangeKind Kind)
 {
     public long End => Offset + Length;
+
+    /// <summary>Cuts the range in two.</summary>
+    /// <param name="position">On the disk, within the range.</param>
+    /// <param name="before">The part in front of it.</param>
+    /// <returns>The part from there on.</returns>
+    public WorkRange SplitAt(long position, out WorkRange before)
+    {
+        before = this with { Length = position - Offset };
+        return this with { Offset = position, Length = End - position };
+    }
 }

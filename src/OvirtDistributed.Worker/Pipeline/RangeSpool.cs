@@ -21,6 +21,9 @@ internal sealed class RangeSpool(string directory, int inMemory) : IDisposable
     /// <summary>Bytes to be read in all ranges.</summary>
     public long ReadBytes { get; private set; }
 
+    /// <summary>Of these, bytes that did not change and are read to be written anew.</summary>
+    public long RewrittenBytes { get; set; }
+
     /// <summary>True when the list did not fit into memory.</summary>
     public bool IsSpooled => _file is not null;
 

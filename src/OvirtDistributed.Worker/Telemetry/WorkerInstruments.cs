@@ -43,6 +43,7 @@ internal static class WorkerInstruments
         Count(worker, "sent", statistics.SentBytes);
         Count(worker, "written", statistics.WrittenBytes);
         Count(worker, "resumed", statistics.ResumedBytes);
+        Count(worker, "rewritten", statistics.RewrittenBytes);
         foreach (var stage in statistics.Stages)
         {
             StageSeconds.Add(stage.Busy.ToTimeSpan().TotalSeconds, new TagList { { "worker", worker }, { "stage", stage.Stage }, { "state", "busy" } });

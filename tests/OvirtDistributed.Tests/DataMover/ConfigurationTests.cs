@@ -67,6 +67,21 @@ public sealed class ConfigurationTests
         }
     }
 
+    [Theory]
+    [InlineData("Rewriting:PercentPerBackup", "101")]
+    [InlineData("Rewriting:MinimumMiBPerBackup", "-1")]
+    [InlineData("GarbageCollection:MergeBelowPercent", "51")]
+    public void MaintenanceOutOfRange_IsNamed(string setting, string value)
+    {
+        var failure = Assert.Throws<OperatorException>(() => Build(new()
+        {
+            ["DataMover:Repositories:main:Path"] = "/tmp/a",
+            [$"DataMover:Repositories:main:{setting}"] = value,
+        }));
+
+        Assert.Contains($"DataMover:Repositories:main:{setting} '{value}' is out of range", failure.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void NoRepository_IsRefused()
     {

@@ -30,6 +30,9 @@ public sealed record GcReport
 
     public long RewrittenPackBytes { get; init; }
 
+    /// <summary>Of these, small packs that were merged.</summary>
+    public int MergedPacks { get; init; }
+
     /// <summary>Bytes written for them.</summary>
     public long CopiedBytes { get; init; }
 

@@ -19,6 +19,7 @@ internal sealed class PackSweeper
     private readonly long _started;
     private ChunkDigest[] _digests = [];
     private IndexEntry[] _found = [];
+    private readonly List<uint> _small = [];
     private long _moved;
 
     public PackSweeper(IStorageBackend storage, PackContext context, PackPool pool, StoredFrameReader reader, LiveSet live, GcOptions options)
@@ -34,6 +35,9 @@ internal sealed class PackSweeper
 
     public GcReport Report { get; private set; } = new();
 
+    /// <summary>Packs that were left alone because nothing in them can be read.</summary>
+    public List<string> Problems { get; } = [];
+
     /// <summary>Looks at a sealed pack; it stays, or it is dispensable on return.</summary>
     public async Task SweepAsync(uint pack, CancellationToken cancellationToken)
     {
@@ -45,6 +49,12 @@ internal sealed class PackSweeper
 
         var use = Weigh(pack, frames);
         Report = Report with { Packs = Report.Packs + 1, PackBytes = Report.PackBytes + length, LiveBytes = Report.LiveBytes + use.Bytes };
+        if (frames.Count == 0 && length > PackFormat.HeaderLength && !await HasFooterAsync(pack, cancellationToken))
+        {
+            Problems.Add($"{PackFormat.NameOf(pack)}: none of its {length} bytes are a whole frame: it is damaged; left alone, restore it from a copy or move it away");
+            return;
+        }
+
         if (use.Lost)
         {
             return; // it holds the last, damaged, copy of something a point needs
@@ -61,8 +71,35 @@ internal sealed class PackSweeper
         {
             await RewriteAsync(pack, length, use, cancellationToken);
         }
+        else if (length < _options.MergeBelow * _context.PackSize)
+        {
+            _small.Add(pack);
+        }
 
         await ThrottleAsync(cancellationToken);
+    }
+
+    /// <summary>
+    /// Writes the frames of small packs together, after all packs were looked at: the same as a rewrite. What comes out is one small pack at most, and
+    /// less than <see cref="GcOptions.MergeAtLeast"/> are left alone: so a quiet round finds nothing to merge.
+    /// </summary>
+    public async Task MergeSmallAsync(CancellationToken cancellationToken)
+    {
+        var packs = _small.FindAll(pack => !_context.Packs.IsTouched(pack));
+        for (var i = 0; i < packs.Count && packs.Count >= _options.MergeAtLeast; i++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var (frames, length) = await ReadFramesAsync(packs[i], cancellationToken);
+            if (frames is null || Weigh(packs[i], frames) is not { Lost: false, Frames.Count: > 0 } use)
+            {
+                continue; // damage was seen meanwhile: the next round knows more
+            }
+
+            var before = Report.RewrittenPacks;
+            await RewriteAsync(packs[i], length, use, cancellationToken);
+            Report = Report with { MergedPacks = Report.MergedPacks + Report.RewrittenPacks - before };
+            await ThrottleAsync(cancellationToken);
+        }
     }
 
     private async Task<(List<PackFrame>? Frames, long Length)> ReadFramesAsync(uint pack, CancellationToken cancellationToken)
@@ -77,6 +114,12 @@ internal sealed class PackSweeper
         var frames = await PackScanner.TryReadFooterAsync(reader, pack, cancellationToken)
             ?? (await PackScanner.ScanAsync(reader, PackFormat.NameOf(pack), _context.Keys, cancellationToken)).Frames;
         return (frames, reader.Length);
+    }
+
+    private async Task<bool> HasFooterAsync(uint pack, CancellationToken cancellationToken)
+    {
+        using var reader = await _storage.OpenReadAsync(PackFormat.NameOf(pack), cancellationToken);
+        return reader is null || await PackScanner.TryReadFooterAsync(reader, pack, cancellationToken) is not null;
     }
 
     /// <summary>The frames that are reached and of which this place is the one that counts.</summary>

@@ -98,9 +98,12 @@ internal sealed partial class DigestIndex : IAsyncDisposable
     /// <param name="digests">What to find.</param>
     /// <param name="found">For each the newest usable entry, or <see cref="IndexEntry.IsNone"/>.</param>
     /// <returns>How many were found.</returns>
-    public int Find(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> found)
+    public int Find(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> found) => Find(digests, found, _isUsable);
+
+    /// <summary>Looks digests up by another measure of what is usable.</summary>
+    public int Find(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> found, Func<IndexEntry, bool> isUsable)
     {
-        var runs = FindInMemory(digests, found);
+        var runs = FindInMemory(digests, found, isUsable);
         try
         {
             var count = 0;
@@ -108,7 +111,7 @@ internal sealed partial class DigestIndex : IAsyncDisposable
             {
                 if (found[i].IsNone)
                 {
-                    FindInRuns(runs, digests[i], out found[i]);
+                    FindInRuns(runs, digests[i], isUsable, out found[i]);
                 }
 
                 count += found[i].IsNone ? 0 : 1;
@@ -185,7 +188,10 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         {
             for (var (first, count) = ChooseMerge(); count > 1; (first, count) = ChooseMerge())
             {
-                await MergeAsync(first, count, cancellationToken);
+                if (AreProven(first, count))
+                {
+                    await MergeAsync(first, count, cancellationToken);
+                }
             }
         }
         finally
@@ -215,8 +221,10 @@ internal sealed partial class DigestIndex : IAsyncDisposable
     {
         await _merging.WaitAsync(CancellationToken.None);
         await _writing.WaitAsync(CancellationToken.None);
+        List<string> damaged;
         lock (_gate)
         {
+            damaged = [.. _runs.Where(static run => run.IsDamaged).Select(static run => run.Name)];
             foreach (var run in _runs)
             {
                 run.Release();
@@ -225,18 +233,19 @@ internal sealed partial class DigestIndex : IAsyncDisposable
             _runs = [];
         }
 
+        await RemoveAsync(damaged);
         _merging.Dispose();
         _writing.Dispose();
     }
 
-    private IndexRun[] FindInMemory(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> found)
+    private IndexRun[] FindInMemory(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> found, Func<IndexEntry, bool> isUsable)
     {
         lock (_gate)
         {
             for (var i = 0; i < digests.Length; i++)
             {
-                var hit = _table.TryFind(digests[i], out var entry) && _isUsable(entry);
-                hit = hit || (_frozen is not null && _frozen.TryFind(digests[i], out entry) && _isUsable(entry));
+                var hit = _table.TryFind(digests[i], out var entry) && isUsable(entry);
+                hit = hit || (_frozen is not null && _frozen.TryFind(digests[i], out entry) && isUsable(entry));
                 found[i] = hit ? entry : default;
             }
 
@@ -249,11 +258,11 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         }
     }
 
-    private void FindInRuns(IndexRun[] runs, in ChunkDigest digest, out IndexEntry entry)
+    private static void FindInRuns(IndexRun[] runs, in ChunkDigest digest, Func<IndexEntry, bool> isUsable, out IndexEntry entry)
     {
         for (var i = runs.Length - 1; i >= 0; i--)
         {
-            if (runs[i].TryFind(digest, out entry) && _isUsable(entry))
+            if (runs[i].TryFind(digest, out entry) && isUsable(entry))
             {
                 return;
             }
@@ -276,11 +285,60 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         }
     }
 
+    /// <summary>A damaged run stays where it is: the runs before it are merged apart from those behind it, so that newer ones still win.</summary>
     private (int First, int Count) ChooseMerge()
     {
         lock (_gate)
         {
-            return MergePolicy.Choose([.. _runs.Select(static run => run.Count)], _options.RunsPerTier);
+            for (var first = 0; first < _runs.Length; first++)
+            {
+                var whole = _runs[first..].TakeWhile(static run => !run.IsDamaged).Select(static run => run.Count).ToArray();
+                var (start, count) = whole.Length == 0 ? default : MergePolicy.Choose(whole, _options.RunsPerTier);
+                if (count > 1)
+                {
+                    return (first + start, count);
+                }
+
+                first += whole.Length;
+            }
+
+            return default;
+        }
+    }
+
+    private bool AreProven(int first, int count)
+    {
+        IndexRun[] runs;
+        lock (_gate)
+        {
+            runs = _runs[first..(first + count)];
+        }
+
+        foreach (var run in runs)
+        {
+            if (!run.IsProven(out var fault))
+            {
+                Log.RunLeftOut(_logger, fault);
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>What they covered is read from the packs by the next opening.</summary>
+    private async Task RemoveAsync(List<string> damaged)
+    {
+        foreach (var name in damaged)
+        {
+            try
+            {
+                await _storage.DeleteAsync(name, CancellationToken.None);
+            }
+            catch (RepositoryException)
+            {
+                // A later merge finds it again.
+            }
         }
     }
 
@@ -295,7 +353,6 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         var coverage = new List<PackCoverage>();
         foreach (var run in merged)
         {
-            run.Prove();
             coverage.AddRange(run.ReadCoverage());
         }
 

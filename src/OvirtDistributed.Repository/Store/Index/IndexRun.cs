@@ -32,6 +32,9 @@ internal sealed class IndexRun
 
     public long Count => Format.Entries;
 
+    /// <summary>A checksum was found not to hold. What can be found in it is used on, because frames prove themselves; it is merged with nothing.</summary>
+    public bool IsDamaged { get; private set; }
+
     /// <exception cref="RepositoryException">The run is damaged or gone.</exception>
     public static async Task<IndexRun> OpenAsync(IStorageBackend storage, string name, CancellationToken cancellationToken)
     {
@@ -77,6 +80,24 @@ internal sealed class IndexRun
         {
             throw RepositoryException.Damaged($"{Name}: a checksum does not hold");
         }
+    }
+
+    /// <summary>The same as a question; the answer no is remembered.</summary>
+    /// <param name="fault">What does not hold.</param>
+    public bool IsProven(out string fault)
+    {
+        fault = "";
+        try
+        {
+            Prove();
+        }
+        catch (RepositoryException failure) when (failure.Error == RepositoryError.Damaged)
+        {
+            IsDamaged = true;
+            fault = failure.Message;
+        }
+
+        return !IsDamaged;
     }
 
     public bool TryAcquire()

@@ -100,6 +100,7 @@ internal sealed record RunFormat
             throw new RepositoryException(RepositoryError.NewerFormat, $"{name}: version {version}, this program reads {Version}");
         }
 
+        Require(version > 0, name, "version 0; versions start at 1");
         var format = new RunFormat
         {
             BloomBlocks = BinaryPrimitives.ReadInt32LittleEndian(header[12..]),

@@ -63,6 +63,11 @@ internal static class PackFormat
             throw new RepositoryException(RepositoryError.NewerFormat, $"{NameOf(number)}: version {version}, this program reads {Version}");
         }
 
+        if (version == 0)
+        {
+            throw RepositoryException.Damaged($"{NameOf(number)}: version 0; versions start at 1, so nothing in it is used");
+        }
+
         var owner = new Guid(header.Slice(16, 16), bigEndian: true);
         return BinaryPrimitives.ReadUInt32LittleEndian(header[12..]) != number ? "its header has another number"
             : owner != repositoryId ? $"it belongs to repository {owner}"
@@ -101,6 +106,9 @@ internal static class PackFormat
         return end;
     }
 
+    /// <summary>Whether this was the trailer of a sealed pack, damaged or not.</summary>
+    public static bool LooksSealed(ReadOnlySpan<byte> trailer) => BinaryPrimitives.ReadUInt64LittleEndian(trailer) == TrailerMagic;
+
     /// <summary>Where the footer is; null when the bytes are not the trailer of this pack (it is not sealed, or damaged).</summary>
     public static PackTrailer? ReadTrailer(ReadOnlySpan<byte> trailer, uint number, long packLength)
     {
@@ -118,7 +126,7 @@ internal static class PackFormat
 
         var entries = BinaryPrimitives.ReadInt32LittleEndian(trailer[16..]);
         var offset = BinaryPrimitives.ReadInt64LittleEndian(trailer[24..]);
-        var fits = BinaryPrimitives.ReadUInt32LittleEndian(trailer[12..]) == number && entries >= 0 && offset >= HeaderLength
+        var fits = version > 0 && BinaryPrimitives.ReadUInt32LittleEndian(trailer[12..]) == number && entries >= 0 && offset >= HeaderLength
             && offset + ((long)entries * FooterEntryLength) + TrailerLength == packLength;
         return fits ? new PackTrailer(entries, offset, BinaryPrimitives.ReadUInt32LittleEndian(trailer[20..])) : null;
     }

@@ -9,6 +9,7 @@ internal sealed class PackTable
 {
     private readonly ConcurrentDictionary<uint, long> _live = [];
     private readonly ConcurrentDictionary<(uint Pack, uint Offset), byte> _quarantined = [];
+    private readonly ConcurrentDictionary<(uint Pack, uint Offset), byte> _reported = [];
     private readonly ConcurrentDictionary<uint, uint> _truncatedAt = [];
     private readonly ConcurrentDictionary<uint, DateTimeOffset> _doomed = [];
     private volatile ConcurrentDictionary<uint, byte>? _touched;
@@ -17,9 +18,12 @@ internal sealed class PackTable
     public int Count => _live.Count;
 
     /// <summary>Whether anything is known to be damaged or missing: maps of committed points are not trusted unseen then.</summary>
-    public bool HasDamage => _missingKnown || !_quarantined.IsEmpty || !_truncatedAt.IsEmpty;
+    public bool HasDamage => _missingKnown || !_quarantined.IsEmpty || !_reported.IsEmpty || !_truncatedAt.IsEmpty;
 
-    public int QuarantinedCount => _quarantined.Count;
+    public int QuarantinedCount => _quarantined.Count + _reported.Count;
+
+    /// <summary>Frames that are bad by a reader's word alone.</summary>
+    public int ReportedCount => _reported.Count;
 
     public long TotalBytes
     {
@@ -54,13 +58,8 @@ internal sealed class PackTable
         _live.TryRemove(pack, out _);
         _doomed.TryRemove(pack, out _);
         _truncatedAt.TryRemove(pack, out _);
-        foreach (var place in _quarantined.Keys)
-        {
-            if (place.Pack == pack)
-            {
-                _quarantined.TryRemove(place, out _);
-            }
-        }
+        Forget(_quarantined, pack);
+        Forget(_reported, pack);
     }
 
     /// <summary>Notes from now on which packs are used (see <see cref="Touch"/>).</summary>
@@ -113,6 +112,9 @@ internal sealed class PackTable
 
     public void Quarantine(uint pack, uint offset) => _quarantined[(pack, offset)] = 0;
 
+    /// <summary>Notes that a reader calls a frame bad: it counts as absent for whoever could send it again, and is still read.</summary>
+    public void Report(uint pack, uint offset) => _reported[(pack, offset)] = 0;
+
     /// <summary>Notes that a pack has lost what it held from <paramref name="offset"/> on: index runs may still name it.</summary>
     public void Truncate(uint pack, uint offset) =>
         _truncatedAt.AddOrUpdate(pack, offset, (_, known) => Math.Min(known, offset));
@@ -122,9 +124,23 @@ internal sealed class PackTable
 
     /// <summary>Invariant 6: the frame's pack is live, and its place is neither quarantined nor cut off.</summary>
     /// <remarks>Every hit comes here. Nothing asks <c>IsEmpty</c>: of an empty dictionary it takes all locks, a look-up takes none.</remarks>
-    public bool IsUsable(IndexEntry entry) =>
+    public bool IsUsable(IndexEntry entry) => IsReadable(entry) && !_reported.ContainsKey((entry.Pack, entry.Offset));
+
+    /// <summary>The same for a reader, who is also given what another reader has reported when there is no other place.</summary>
+    public bool IsReadable(IndexEntry entry) =>
         _live.ContainsKey(entry.Pack)
         && !_doomed.ContainsKey(entry.Pack)
         && !_quarantined.ContainsKey((entry.Pack, entry.Offset))
         && (!_truncatedAt.TryGetValue(entry.Pack, out var end) || entry.Offset < end);
+
+    private static void Forget(ConcurrentDictionary<(uint Pack, uint Offset), byte> places, uint pack)
+    {
+        foreach (var place in places.Keys)
+        {
+            if (place.Pack == pack)
+            {
+                places.TryRemove(place, out _);
+            }
+        }
+    }
 }

@@ -8,7 +8,8 @@ using OvirtDistributed.Repository.Store.Index;
 namespace OvirtDistributed.Repository.Store.Packs;
 
 /// <summary>Reads frames from packs: few large reads, in the order of the packs. Safe for concurrent use.</summary>
-internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers, Action<ChunkDigest, IndexEntry, string> onDamage) : IFrameSource
+internal sealed class StoredFrameReader(
+    DigestIndex index, PackTable packs, PackReaders readers, Action<ChunkDigest, IndexEntry, string> onDamage) : IFrameSource
 {
     // A gap this small costs less than another read.
     private const int MaxGap = 64 << 10;
@@ -37,11 +38,12 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers, 
                 {
                     return await ReadAsync(digests, entries, order, cancellationToken);
                 }
-                catch (RepositoryException failure) when (failure.Error == RepositoryError.Damaged && attempt < MostMoves)
+                catch (RepositoryException failure) when (failure.Error is RepositoryError.Damaged or RepositoryError.Unavailable && attempt < MostMoves)
                 {
-                    // Garbage collection moves frames: the pack may have gone between the look-up and the read.
+                    // Garbage collection moves frames: the pack may have gone between the look-up and the read. A file that is open stays readable
+                    // then; an object in a bucket does not.
                     var moved = new IndexEntry[digests.Length];
-                    if (index.Find(digests.Span, moved) < digests.Length || entries.AsSpan(0, digests.Length).SequenceEqual(moved))
+                    if (Find(digests.Span, moved) < digests.Length || entries.AsSpan(0, digests.Length).SequenceEqual(moved))
                     {
                         throw;
                     }
@@ -111,7 +113,7 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers, 
 
     private void Locate(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> entries, Func<FrameKind, bool>? kindAllowed)
     {
-        if (index.Find(digests, entries) == digests.Length)
+        if (Find(digests, entries) == digests.Length)
         {
             foreach (ref readonly var entry in entries)
             {
@@ -140,6 +142,18 @@ internal sealed class StoredFrameReader(DigestIndex index, PackReaders readers, 
         }
 
         throw RepositoryException.Missing($"{missing.Count} frames are in no live pack, the first is {missing[0]}", missing, missing.Count);
+    }
+
+    /// <summary>The usable places; of what has none, the readable ones.</summary>
+    private int Find(ReadOnlySpan<ChunkDigest> digests, Span<IndexEntry> entries)
+    {
+        var count = index.Find(digests, entries);
+        for (var i = 0; i < digests.Length && count < digests.Length && packs.ReportedCount > 0; i++)
+        {
+            count += entries[i].IsNone ? index.Find(digests.Slice(i, 1), entries.Slice(i, 1), packs.IsReadable) : 0;
+        }
+
+        return count;
     }
 
     private async Task ReadAllAsync(ReadOnlyMemory<ChunkDigest> digests, IndexEntry[] entries, int[] order, FrameBatch batch, CancellationToken cancellationToken)

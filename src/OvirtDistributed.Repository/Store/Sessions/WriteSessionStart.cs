@@ -13,4 +13,6 @@ internal sealed record WriteSessionStart
     public required IReadOnlyList<PageDigest> Pages { get; init; }
 
     public required IReadOnlyList<DiskRange> DamagedRanges { get; init; }
+
+    public required IReadOnlyList<DiskRange> RewriteRanges { get; init; }
 }

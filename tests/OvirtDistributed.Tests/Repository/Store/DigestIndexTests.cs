@@ -162,6 +162,41 @@ public sealed class DigestIndexTests
     }
 
     [Fact]
+    public async Task DamagedRun_IsLeftOutOfMerges_AndRemovedAtTheEndSoThatItIsRebuilt()
+    {
+        using var directory = new TemporaryDirectory();
+        await using var storage = LocalStorage.Open(directory.Path);
+        var damaged = RunFormat.NameOf(2, 2);
+        await using (var index = new DigestIndex(storage, [], static _ => true, Options, NullLogger.Instance, 0))
+        {
+            for (var run = 1u; run <= 8; run++)
+            {
+                index.Add([new IndexEntry(Digest((int)run), run, 64, 10, 20, FrameKind.Chunk)], new PackCoverage(run, 64, 200));
+                index.Add([new IndexEntry(Digest(0), run, 300, 10, 20, FrameKind.Chunk)], new PackCoverage(run, 200, 400));
+                await index.WriteTableAsync(_token);
+            }
+
+            // Behind its opening, as a disk goes bad: the mapping sees it.
+            await using (var file = new FileStream(directory.File(damaged), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete))
+            {
+                file.Position = RunFormat.HeaderLength;
+                file.WriteByte(0xFF);
+            }
+
+            await index.MergeAsync(_token).WithinDeadline();
+            await index.MergeAsync(_token).WithinDeadline();
+
+            // The one in front of it stays alone, the six behind it are two, and newer entries win.
+            Assert.Equal(4, index.RunCount);
+            Assert.Equal(8u, PackOf(index, Digest(0)));
+            Assert.All(Enumerable.Range(3, 6), run => Assert.Equal((uint)run, PackOf(index, Digest(run))));
+            Assert.True(File.Exists(directory.File(damaged)));
+        }
+
+        Assert.False(File.Exists(directory.File(damaged)));
+    }
+
+    [Fact]
     public async Task FilterIsLongerThanTheWritersBuffer_EveryKeyIsFound()
     {
         // More than 48 keys a block, 16,384 blocks a buffer; keys at both ends, and some that share their first half.

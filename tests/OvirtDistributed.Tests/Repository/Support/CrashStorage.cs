@@ -27,6 +27,12 @@ internal sealed class CrashStorage : IStorageBackend
     /// <summary>The operation that fails once, without an effect; 0 for never.</summary>
     public int FailAt { get; init; }
 
+    /// <summary>Called with the name of an object before each read of it.</summary>
+    public Action<string>? BeforeRead { get; set; }
+
+    /// <summary>As in a bucket: what was removed cannot be read by who has it open.</summary>
+    public bool ReadersEndWithTheirObject { get; init; }
+
     public bool HasFailed { get; private set; }
 
     /// <summary>The next put of such a name is carried out and fails all the same, once.</summary>
@@ -252,13 +258,21 @@ internal sealed class CrashStorage : IStorageBackend
             }
         }
 
-        public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken) =>
-            ValueTask.FromResult(owner.Do($"read {name}", () =>
+        public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
+        {
+            owner.BeforeRead?.Invoke(name);
+            return ValueTask.FromResult(owner.Do($"read {name}", () =>
             {
+                if (owner.ReadersEndWithTheirObject && !owner._objects.ContainsKey(name))
+                {
+                    throw new RepositoryException(RepositoryError.Unavailable, $"read {name}: the object was removed meanwhile");
+                }
+
                 var count = Math.Max(0, Math.Min(buffer.Length, item.Bytes.Count - (int)offset));
                 System.Runtime.InteropServices.CollectionsMarshal.AsSpan(item.Bytes).Slice(count == 0 ? 0 : (int)offset, count).CopyTo(buffer.Span);
                 return count;
             }));
+        }
 
         public IMappedObject? Map() => null;
 

@@ -41,14 +41,26 @@ internal sealed class FakeDataMover : IDataMover
 
     public bool AllFaultsFired => _faults.Count == 0;
 
+    /// <summary>What its repository says about encryption.</summary>
+    public EncryptionParameters? Encryption { get; set; }
+
+    /// <summary>False: the repository has to be created first.</summary>
+    public bool Exists { get; set; } = true;
+
     public Task<MoverRepositoryStatus> ReadStatusAsync(MoverAddress repository, CancellationToken cancellationToken)
     {
         Strike();
-        return Task.FromResult(new MoverRepositoryStatus("uid-1", true, true, "", PointsByJob.Count, 0, 1000, "/repository", "1"));
+        return Task.FromResult(
+            new MoverRepositoryStatus("uid-1", Exists, Exists, "", PointsByJob.Count, 0, 1000, "/repository", "1") { Encryption = Encryption });
     }
 
+    /// <summary>Creates it, and does not encrypt it whatever was asked for.</summary>
     public Task<bool> CreateRepositoryAsync(
-        MoverAddress repository, int chunkAverageBytes, EncryptionParameters? encryption, CancellationToken cancellationToken) => Task.FromResult(false);
+        MoverAddress repository, int chunkAverageBytes, EncryptionParameters? encryption, CancellationToken cancellationToken)
+    {
+        Exists = true;
+        return Task.FromResult(true);
+    }
 
     public Task FenceAsync(MoverAddress repository, Guid taskId, long lowestToken, CancellationToken cancellationToken)
     {

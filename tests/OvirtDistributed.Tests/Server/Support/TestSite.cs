@@ -39,6 +39,7 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
         services.AddSingleton(_ => PasswordSeal.Open(_dataDirectory));
         services.AddSingleton<IEngineDirectory>(this);
         services.AddSingleton<IDataMover>(Mover);
+        services.AddSingleton<RepositoryRegistry>();
         services.AddSingleton<IOfferSender>(Bus);
         services.AddSingleton<IClusterQueues>(Bus);
         _services = services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = false });
@@ -246,6 +247,7 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
         var key = RepositoryKey.Generate();
         await Get<RepositoryKeys>().PutAsync(key, Token);
         Mover.Keys = ContentKeys.Of(key);
+        Mover.Encryption = key.Describe();
         var repository = new StoredRepository
         {
             Id = Guid.NewGuid(),

@@ -35,7 +35,7 @@ public sealed class BackupPlanTests
         source.AddChange(0, Block, dirty: false, zero: false).AddChange(Block, Block, dirty: true, zero: false)
             .AddChange(2 * Block, 2 * Block, dirty: true, zero: true).AddChange(4 * Block, 6 * Block, dirty: false, zero: true);
 
-        using var plan = await BackupPlan.IncrementalAsync(source, 10 * Block, [], new PipelineOptions(), CancellationToken.None);
+        using var plan = await BackupPlan.IncrementalAsync(source, new BaseRanges(10 * Block, [], []), new PipelineOptions(), CancellationToken.None);
 
         Assert.Equal([new WorkRange(Block, Block, RangeKind.Read), new WorkRange(2 * Block, 2 * Block, RangeKind.Zero)], plan.Read());
     }
@@ -47,7 +47,7 @@ public sealed class BackupPlanTests
         source.AddChange(0, 8 * Block, dirty: false, zero: false);
         source.Add(0, 6 * Block, zero: false).Add(6 * Block, 2 * Block, zero: true);
 
-        using var plan = await BackupPlan.IncrementalAsync(source, 4 * Block, [], new PipelineOptions(), CancellationToken.None);
+        using var plan = await BackupPlan.IncrementalAsync(source, new BaseRanges(4 * Block, [], []), new PipelineOptions(), CancellationToken.None);
 
         Assert.Equal([new WorkRange(4 * Block, 2 * Block, RangeKind.Read), new WorkRange(6 * Block, 2 * Block, RangeKind.Zero)], plan.Read());
     }
@@ -60,9 +60,26 @@ public sealed class BackupPlanTests
         source.Add(0, 8 * Block, zero: false);
 
         using var plan = await BackupPlan.IncrementalAsync(
-            source, 8 * Block, [new DiskRange(5 * Block, Block), new DiskRange(2 * Block, Block)], new PipelineOptions(), CancellationToken.None);
+            source, new BaseRanges(8 * Block, [new DiskRange(5 * Block, Block), new DiskRange(2 * Block, Block)], []), new PipelineOptions(), CancellationToken.None);
 
         Assert.Equal([new WorkRange(2 * Block, Block, RangeKind.Read), new WorkRange(5 * Block, Block, RangeKind.Read)], plan.Read());
+    }
+
+    [Fact]
+    public async Task RangesToWriteAnew_AreOneStretchWithTheChangesBesideThem_AndATrimStaysATrim()
+    {
+        var source = new ListedSource(10 * Block);
+        source.AddChange(0, 2 * Block, dirty: false, zero: false).AddChange(2 * Block, Block, dirty: true, zero: false)
+            .AddChange(3 * Block, 3 * Block, dirty: false, zero: false).AddChange(6 * Block, Block, dirty: true, zero: true)
+            .AddChange(7 * Block, 3 * Block, dirty: false, zero: false);
+
+        using var plan = await BackupPlan.IncrementalAsync(
+            source, new BaseRanges(10 * Block, [], [new DiskRange(Block, 4 * Block), new DiskRange(6 * Block, 2 * Block)]), new PipelineOptions(), CancellationToken.None);
+
+        Assert.Equal(
+            [new WorkRange(Block, 4 * Block, RangeKind.Read), new WorkRange(6 * Block, Block, RangeKind.Zero), new WorkRange(7 * Block, Block, RangeKind.Read)],
+            plan.Read());
+        Assert.Equal(4 * Block, plan.RewrittenBytes);
     }
 
     [Fact]

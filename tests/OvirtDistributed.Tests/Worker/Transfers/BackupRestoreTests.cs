@@ -111,6 +111,40 @@ public sealed class BackupRestoreTests
     }
 
     [Fact]
+    public async Task LittleIsLeftOfTheBasesChunks_WhatIsLeftIsReadAgainAndWrittenAnew()
+    {
+        await using var site = await TransferSite.StartAsync();
+        var image = new SparseImage(64 << 20);
+        image.Fill(0, 32 << 20, seed: 1);
+        var (first, _) = await site.BackUpAsync(image);
+        image.MarkClean();
+        for (var block = 0; block < 512; block++)
+        {
+            if (block % 5 != 0)
+            {
+                image.Fill(block * 65536L, 65536, seed: 100 + block);
+            }
+        }
+
+        var (second, changed) = await site.BackUpAsync(image, basePoint: first, engineBackup: "backup-2");
+        image.MarkClean();
+        image.Fill(5 << 20, 65536, seed: 7);
+        var (third, anew) = await site.BackUpAsync(image, basePoint: second, engineBackup: "backup-3");
+        image.MarkClean();
+        var (fourth, quiet) = await site.BackUpAsync(image, basePoint: third, engineBackup: "backup-4");
+
+        // Of each chunk a block of 64 KiB at most was left.
+        Assert.Equal(0, changed.RewrittenBytes);
+        Assert.InRange(anew.RewrittenBytes, 2 << 20, 103 * 65536L);
+        Assert.Equal(anew.RewrittenBytes + 65536, anew.ReadBytes);
+        Assert.InRange(quiet.RewrittenBytes, 0, anew.RewrittenBytes / 10);
+        foreach (var point in new[] { third, fourth })
+        {
+            Assert.Equal(-1, image.FirstDifference(await site.RestoreAsync(point, image.Size)));
+        }
+    }
+
+    [Fact]
     public async Task IncrementalWithoutChanges_NothingIsReadAndTheRootIsTheBases()
     {
         await using var site = await TransferSite.StartAsync();

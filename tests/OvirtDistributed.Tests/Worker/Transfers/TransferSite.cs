@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Buffers.Binary;
 using Google.Protobuf;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
@@ -13,6 +14,7 @@ using OvirtDistributed.Hosting.Listening;
 using OvirtDistributed.Ovirt.ImageIo;
 using OvirtDistributed.Repository.Digests;
 using OvirtDistributed.Repository.Encryption;
+using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Tests.Shared;
 using OvirtDistributed.Worker.Execution;
@@ -189,10 +191,10 @@ internal sealed class TransferSite : IAsyncDisposable
         await using var server = await ImageServer.StartAsync(image);
         var order = BackupOrder(server, basePoint: basePoint, engineBackup: engineBackup);
         var (result, statistics) = await RunAsync(order);
-        return (await CommitAsync(order, result), statistics);
+        return (await CommitAsync(order, result, basePoint), statistics);
     }
 
-    public async Task<string> CommitAsync(TaskOrder order, TaskSucceeded result)
+    public async Task<string> CommitAsync(TaskOrder order, TaskSucceeded result, string? basePoint = null)
     {
         var point = $"point-{Interlocked.Increment(ref _points)}";
         var manifest = new VmManifest
@@ -208,6 +210,7 @@ internal sealed class TransferSite : IAsyncDisposable
                 {
                     DiskId = DiskId,
                     TaskId = order.TaskId,
+                    BasePointId = basePoint,
                     Root = new OvirtDistributed.Repository.Maps.DiskRoot(new ChunkDigest(result.Root.Digest.Span), result.Root.Levels, result.Root.SizeBytes),
                 },
             ],
@@ -263,6 +266,31 @@ internal sealed class TransferSite : IAsyncDisposable
         var value = file.ReadByte();
         file.Position--;
         file.WriteByte((byte)(value ^ 0x40));
+    }
+
+    /// <summary>Gives one stored chunk other content; its checksums hold.</summary>
+    public void PoisonOneChunk()
+    {
+        var pack = new DirectoryInfo(Path.Combine(_directory.File(RepositoryName), "packs")).EnumerateFiles("*.pack", SearchOption.AllDirectories).MaxBy(file => file.Length)!;
+        using var file = pack.Open(FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        var bytes = new byte[file.Length];
+        file.ReadExactly(bytes);
+        var at = 64;
+        for (; FrameHeader.TryRead(bytes.AsSpan(at), out var header); at += header.FrameLength)
+        {
+            if (header is { Kind: FrameKind.Chunk, Compression: FrameCompression.None })
+            {
+                var frame = bytes.AsSpan(at, header.FrameLength);
+                frame[^1] ^= 0x40;
+                BinaryPrimitives.WriteUInt32LittleEndian(frame[76..], Crc32C.Compute(frame[FrameHeader.Size..]));
+                BinaryPrimitives.WriteUInt32LittleEndian(frame[84..], Crc32C.Compute(frame[..84]));
+                file.Position = at;
+                file.Write(frame);
+                return;
+            }
+        }
+
+        Assert.Fail($"{pack.FullName} has no chunk that is stored as it is");
     }
 
     public Task FenceAsync(string taskId, long token) =>
