@@ -12,6 +12,9 @@ internal sealed class FakeJobService(FakeInstallation installation) : JobService
     public override Task<RunBackupResponse> RunBackup(RunBackupRequest request, ServerCallContext context) =>
         installation.AnswerAsync(request, context, () => new RunBackupResponse { Jobs = { installation.Jobs } });
 
+    public override Task<PlanBackupResponse> PlanBackup(PlanBackupRequest request, ServerCallContext context) =>
+        installation.AnswerAsync(request, context, () => new PlanBackupResponse { Plans = { Samples.Plan() } });
+
     public override Task<RestoreVmResponse> RestoreVm(RestoreVmRequest request, ServerCallContext context) =>
         installation.AnswerAsync(request, context, () => new RestoreVmResponse { Job = installation.Jobs[0] });
 

@@ -158,4 +158,23 @@ internal static class Samples
             new Stage { Name = "send", Busy = Duration.FromTimeSpan(TimeSpan.FromSeconds(16)), Waiting = Duration.FromTimeSpan(TimeSpan.FromSeconds(48)) },
         },
     };
+
+    public static BackupPlan Plan() => new()
+    {
+        VmId = "0c6f4f0e-6a2f-4c33-9a55-1b8d1c1f2a10",
+        VmName = "web",
+        TransportMode = "cbt",
+        TransportReason = "the manager tracks changed blocks",
+        Mode = "incremental",
+        ModeReason = "on restore point 4d2f",
+        ReadBytesAtMost = 12L << 30,
+        ScratchBytes = 4L << 30,
+        ScratchNote = "scratch disks grow with what the guest overwrites while the backup runs",
+        Disks =
+        {
+            new PlannedDisk { Id = PointId, Alias = "web_root", SizeBytes = 40L << 30, AllocatedBytes = 12L << 30, Mode = "incremental" },
+            new PlannedDisk { Id = JobId, Alias = "web_shared", SizeBytes = 10L << 30, AllocatedBytes = 10L << 30, Reason = "a shareable disk cannot be backed up" },
+        },
+        Calls = { "POST vms/ID/backups (web_root from checkpoint 1)", "POST imagetransfers (download web_root of the backup)", "POST imagetransfers/ID/finalize" },
+    };
 }
