@@ -66,7 +66,7 @@ public sealed partial class RepositoryStore : IAsyncDisposable
         {
             Packs = packs,
             Pool = new PackPool(packs, state.Numbers),
-            Reader = new StoredFrameReader(state.Index, _readers, OnDamageSeen),
+            Reader = new StoredFrameReader(state.Index, _readers, state.Packs, OnDamageSeen),
             Parameters = parameters,
         };
         state.Index.OnRunWritten = () => _mergeWanted.Writer.TryWrite(true);

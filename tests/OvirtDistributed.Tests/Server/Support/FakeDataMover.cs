@@ -47,8 +47,7 @@ internal sealed class FakeDataMover : IDataMover
         return Task.FromResult(new MoverRepositoryStatus("uid-1", true, true, "", PointsByJob.Count, 0, 1000, "/repository", "1"));
     }
 
-    public Task<bool> CreateRepositoryAsync(
-        MoverAddress repository, int chunkAverageBytes, EncryptionParameters? encryption, CancellationToken cancellationToken) => Task.FromResult(false);
+    public Task<bool> CreateRepositoryAsync(MoverAddress repository, NewRepository parameters, CancellationToken cancellationToken) => Task.FromResult(false);
 
     public Task FenceAsync(MoverAddress repository, Guid taskId, long lowestToken, CancellationToken cancellationToken)
     {

@@ -29,7 +29,7 @@ internal sealed class WorkerMode
         _backup = new DiskBackup(options, new BufferPool(options.EffectiveSegments), tls, TimeProvider.System, NullLogger<DiskBackup>.Instance);
         _restore = new DiskRestore(options, tls, TimeProvider.System, NullLogger<DiskRestore>.Instance);
         var images = new ImageIoConnector(options, TimeProvider.System, NullLogger<ImageIoClient>.Instance);
-        _executor = new TaskExecutor(WorkerId, images, _backup, _restore, new DiskCopy(options, _backup, tls, TimeProvider.System), new DiskVerification(options, tls, TimeProvider.System));
+        _executor = new TaskExecutor(WorkerId, images, _backup, _restore, new DiskCopy(options, _backup, tls, TimeProvider.System), new DiskVerification(options, tls, TimeProvider.System, NullLogger<DiskVerification>.Instance));
     }
 
     /// <param name="certificate">The certificate's path without its ending; the CA's is beside it.</param>
