@@ -160,7 +160,7 @@ internal sealed partial class WorkerCalls(
         ? ""
         : $"{succeeded.DamagedRanges.Sum(range => range.LengthBytes)} bytes cannot be restored, at {ListOf(succeeded.DamagedRanges)}: {succeeded.Damage}";
 
-    private static string ListOf(IReadOnlyCollection<ByteRange> ranges)
+    private static string ListOf(Google.Protobuf.Collections.RepeatedField<ByteRange> ranges)
     {
         const int MostListed = 16;
         var listed = string.Join(", ", ranges.Take(MostListed).Select(range => $"{range.OffsetBytes}+{range.LengthBytes}"));

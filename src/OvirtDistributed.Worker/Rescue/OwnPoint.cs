@@ -92,12 +92,12 @@ internal sealed class OwnPoint : IAsyncDisposable
 
     /// <summary>Encodes a chunk as this repository stores it, and has it stored.</summary>
     /// <returns>Null when the repository holds it whole now; else why not.</returns>
-    public Task<string?> RepairAsync(ChunkDigest digest, byte[] plain, bool contentIsWrong, CancellationToken cancellationToken)
+    public async Task<string?> RepairAsync(ChunkDigest digest, byte[] plain, bool contentIsWrong, CancellationToken cancellationToken)
     {
         using var encoder = new FrameEncoder(ProfileOf(Opened!.Parameters.Compression), _keys);
         var frame = new byte[FrameEncoder.MaxEncodedLength(plain.Length)];
         var length = encoder.Encode(FrameKind.Chunk, digest, plain, frame);
-        return RepairAsync(frame.AsMemory(0, length), contentIsWrong, cancellationToken);
+        return await RepairAsync(frame.AsMemory(0, length), contentIsWrong, cancellationToken);
     }
 
     /// <summary>Has a frame stored in place of the damaged one.</summary>

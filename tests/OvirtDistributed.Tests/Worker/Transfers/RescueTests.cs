@@ -24,22 +24,27 @@ public sealed class RescueTests
         Assert.Equal(-1, image.FirstDifference(restored));
         var source = Assert.Single(result.Rescue.Sources);
         Assert.Equal((TransferSite.Offsite, damaged.Count, damaged.Count, 0L), (source.RepositoryName, source.Objects, source.RepairedObjects, source.BytesOnItsWord));
-        Assert.InRange(source.Bytes, damaged.Count * 32L << 10, damaged.Count * 512L << 10);
+        Assert.InRange(source.Bytes, (long)damaged.Count << 15, (long)damaged.Count << 19);
         Assert.Empty(result.Rescue.UnrepairedRanges);
         await IsWholeAsync(site, point, image);
     }
 
     [Fact]
-    public async Task PackIsGone_AllOfItComesFromTheCopyAndIsRepaired()
+    public async Task PackIsCutShort_WhatWasBehindComesFromTheCopyAndIsRepaired()
     {
         await using var site = await TransferSite.StartAsync();
         var (image, point, copy) = await StartAsync(site);
-        File.Delete(site.PacksOf().MaxBy(pack => new FileInfo(pack).Length)!);
+        using (var pack = File.Open(site.PacksOf()[0], FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            pack.SetLength(30 * MiB);
+        }
 
         var (restored, result) = await site.RestoreWithAsync(point, image.Size, null, copy);
 
+        // Behind are the last chunks, and pages: those of a copy with other names are no help to repair.
         Assert.Equal(-1, image.FirstDifference(restored));
-        Assert.True(result.Rescue.Sources.Single().Objects > 0);
+        var source = Assert.Single(result.Rescue.Sources);
+        Assert.True(source.RepairedObjects > 10 || result.Rescue.UnrepairedReason.Length > 0, $"{source}");
     }
 
     [Fact]
@@ -48,7 +53,7 @@ public sealed class RescueTests
         await using var site = await TransferSite.StartAsync();
         var (image, point, _) = await StartAsync(site);
         var other = new SparseImage(image.Size);
-        other.Fill(10 * MiB, 20 * MiB, seed: 99);
+        other.Fill(4 * MiB, 36 * MiB, seed: 99);
         var (wrong, _) = await site.BackUpAsync(other, engineBackup: "backup-2");
         var (copy, _) = await site.CopyAsync(wrong, image.Size, TransferSite.Offsite);
         site.DamageFrames(FrameKind.Chunk, choose: number => number == 50);
@@ -66,7 +71,7 @@ public sealed class RescueTests
         await using var site = await TransferSite.StartAsync();
         var (image, point, good) = await StartAsync(site);
         var other = new SparseImage(image.Size);
-        other.Fill(10 * MiB, 20 * MiB, seed: 99);
+        other.Fill(4 * MiB, 36 * MiB, seed: 99);
         var (wrong, _) = await site.BackUpAsync(other, engineBackup: "backup-2");
         await site.CreateAsync(TransferSite.Third);
         var (bad, _) = await site.CopyAsync(wrong, image.Size, TransferSite.Third);
@@ -158,7 +163,7 @@ public sealed class RescueTests
         Assert.Equal(-1, image.FirstDifference(restored));
         var source = Assert.Single(result.Rescue.Sources);
         Assert.InRange(source.BytesOnItsWord, 4096, 1 * MiB);
-        Assert.Equal(source.Bytes, 20L * MiB);
+        Assert.Equal(20L * MiB, source.Bytes);
         Assert.Contains("a part only", result.Rescue.UnrepairedReason, StringComparison.Ordinal);
         Assert.Equal(source.BytesOnItsWord, result.Rescue.UnrepairedRanges.Sum(range => range.LengthBytes));
     }
@@ -174,7 +179,7 @@ public sealed class RescueTests
         Assert.Equal(-1, image.FirstDifference(restored));
         Assert.NotEqual("", result.Rescue.Unreachable);
         Assert.Equal("", result.Rescue.UnrepairedReason);
-        Assert.Equal(60L * MiB, result.Rescue.Sources.Single().Bytes);
+        Assert.Equal(36L * MiB, result.Rescue.Sources.Single().Bytes);
     }
 
     [Fact]
@@ -204,7 +209,7 @@ public sealed class RescueTests
 
         Assert.Empty(result.DamagedRanges);
         Assert.Equal(damaged.Count, result.Rescue.Sources.Single().RepairedObjects);
-        Assert.Equal(60L * MiB, statistics.ReadBytes);
+        Assert.Equal(36L * MiB, statistics.ReadBytes);
         await IsWholeAsync(site, point, image);
     }
 
@@ -227,8 +232,8 @@ public sealed class RescueTests
     /// <summary>A point, and a copy of it that is cut in another way.</summary>
     private static async Task<(SparseImage Image, string Point, PointCopy Copy)> StartAsync(TransferSite site)
     {
-        var image = new SparseImage(100 * MiB);
-        image.Fill(10 * MiB, 60 * MiB, seed: 5);
+        var image = new SparseImage(52 * MiB);
+        image.Fill(4 * MiB, 36 * MiB, seed: 5);
         var (point, _) = await site.BackUpAsync(image);
         await site.CreateAsync(TransferSite.Offsite);
         var (copy, _) = await site.CopyAsync(point, image.Size, TransferSite.Offsite);
