@@ -110,6 +110,7 @@ public static class ServerHost
         services.AddSingleton<RepositoryKeys>();
         services.AddSingleton<PointCatalog>();
         services.AddSingleton<PointReader>();
+        services.AddSingleton<RestorablePoint>();
         services.AddSingleton<ManifestBuilder>();
         services.AddSingleton<RetentionPlanner>();
         services.AddSingleton<RetentionPolicies>();

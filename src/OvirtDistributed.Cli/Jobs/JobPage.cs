@@ -19,6 +19,7 @@ internal static class JobPage
         }
 
         WriteTasks(context.Output, job);
+        WriteRescues(context.Output, job);
         if (job.Progress is { Stages.Count: > 0 })
         {
             WriteStages(context.Output, job.Progress);
@@ -112,6 +113,30 @@ internal static class JobPage
                 task.Mode,
                 task.Progress?.Bottleneck,
                 new Cell(task.Message, Tone.Attention));
+        }
+
+        table.WriteTo(output);
+    }
+
+    private static void WriteRescues(OutputWriter output, Job job)
+    {
+        var sources = job.Tasks.Where(task => task.Rescue is not null).SelectMany(task => task.Rescue.Sources, (task, source) => (task, source)).ToList();
+        if (sources.Count == 0)
+        {
+            return;
+        }
+
+        output.Heading("Taken from copies");
+        var table = new TextTable("DISK", "REPOSITORY", ">DAMAGED OBJECTS", ">REPAIRED", ">BYTES", ">ON ITS WORD");
+        foreach (var (task, source) in sources)
+        {
+            table.Add(
+                task.DiskAlias.Length > 0 ? task.DiskAlias : task.DiskId,
+                source.Repository,
+                $"{source.Objects}",
+                $"{source.RepairedObjects}",
+                ByteText.Size(source.Bytes),
+                source.BytesOnItsWord == 0 ? "" : ByteText.Size(source.BytesOnItsWord));
         }
 
         table.WriteTo(output);

@@ -17,6 +17,11 @@ internal sealed class PointVerifyCommand : ServerCommand
         Description = "Have a worker read it with its key, up to the last digest, as a job; needed to prove the content of an encrypted repository",
     };
 
+    private readonly Option<bool> _repair = new("--repair")
+    {
+        Description = "With --content: take what is damaged from copies of the point in other repositories, and repair it",
+    };
+
     private readonly Option<bool> _wait = new("--wait") { Description = "With --content: wait for the job and end with its outcome" };
 
     public PointVerifyCommand(CommandRunner runner)
@@ -25,9 +30,15 @@ internal sealed class PointVerifyCommand : ServerCommand
         _point.CompletionSources.Add(runner.Suggestions.Points);
         Add(_point);
         Add(_content);
+        Add(_repair);
         Add(_wait);
         Validators.Add(result =>
         {
+            if (result.GetValue(_repair) && !result.GetValue(_content))
+            {
+                result.AddError("--repair goes with --content: only a worker can read the copies.");
+            }
+
             if (result.GetValue(_wait) && !result.GetValue(_content))
             {
                 result.AddError("--wait goes with --content: without it the answer is waited for anyway.");
@@ -39,7 +50,7 @@ internal sealed class PointVerifyCommand : ServerCommand
     {
         if (context.Value(_content))
         {
-            var request = new VerifyPointsRequest { Points = { context.Value(_point) } };
+            var request = new VerifyPointsRequest { Points = { context.Value(_point) }, Repair = context.Value(_repair) };
             var started = await context.Server.Jobs.VerifyPointsAsync(request, context.Server.Call(cancellationToken));
             return await StartedJobs.FinishAsync(context, [.. started.Jobs], context.Value(_wait), cancellationToken);
         }

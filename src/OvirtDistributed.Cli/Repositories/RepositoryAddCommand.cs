@@ -26,6 +26,12 @@ internal sealed class RepositoryAddCommand : ServerCommand
 
     private readonly Option<bool> _noEncryption = new("--no-encryption") { Description = "With --create: store backups readable; chosen for the repository's life" };
 
+    private readonly Option<string> _replicaOf = new("--replica-of")
+    {
+        Description = "With --create: share key and cutting with this repository, so that copies between the two move stored data as it is",
+        HelpName = "REPOSITORY",
+    };
+
     public RepositoryAddCommand(CommandRunner runner)
         : base(runner, "add", "Make a repository of a Data Mover known, and create it there when asked")
     {
@@ -35,6 +41,8 @@ internal sealed class RepositoryAddCommand : ServerCommand
         Add(_create);
         Add(_chunkAverage);
         Add(_noEncryption);
+        _replicaOf.CompletionSources.Add(runner.Suggestions.Repositories);
+        Add(_replicaOf);
         Validators.Add(result =>
         {
             if (result.GetValue(_chunkAverage) is { } average && (average is <= 0 or > 1024 * 1024 || !result.GetValue(_create)))
@@ -45,6 +53,11 @@ internal sealed class RepositoryAddCommand : ServerCommand
             if (result.GetValue(_noEncryption) && !result.GetValue(_create))
             {
                 result.AddError("--no-encryption needs --create: a repository that exists stays as it is.");
+            }
+
+            if (result.GetValue(_replicaOf) is not null && (!result.GetValue(_create) || result.GetValue(_noEncryption) || result.GetValue(_chunkAverage) is not null))
+            {
+                result.AddError("--replica-of needs --create, and takes encryption and chunk size from that repository: leave --no-encryption and --chunk-average out.");
             }
         });
     }
@@ -60,6 +73,7 @@ internal sealed class RepositoryAddCommand : ServerCommand
             Create = context.Value(_create),
             ChunkAverageBytes = (context.Value(_chunkAverage) ?? 0) * 1024,
             NoEncryption = context.Value(_noEncryption),
+            ReplicaOf = context.Text(_replicaOf),
         };
         var response = await server.Repositories.AddRepositoryAsync(request, server.Call(cancellationToken));
         if (context.Output.IsJson)
@@ -70,7 +84,7 @@ internal sealed class RepositoryAddCommand : ServerCommand
         {
             var repository = response.Repository;
             context.Output.Line(
-                $"Repository {repository.Name} is {(response.Created ? "created and known" : "known")}: "
+                $"Repository {repository.Name} is {(response.Created ? "created and known" : "known")}: {(repository.ReplicaOf.Length > 0 ? $"replica of {repository.ReplicaOf}, " : "")}"
                 + $"{(repository.Encrypted ? "encrypted" : "not encrypted")}, {repository.Points} restore points, {ByteText.Size(repository.FreeBytes)} free.");
             if (RepositoryTable.KeyAdvice(repository) is { } advice)
             {

@@ -47,7 +47,11 @@ internal sealed partial class MoverControlEndpoint(
         draining.ThrowIfDraining();
         var repository = roster.Require(request.Name);
         var chunker = ChunkerParameters.CreateRandom();
-        if (request.ChunkAverageBytes != 0)
+        if (request.ReplicaOf is { } original)
+        {
+            chunker = WireForms.ToChunker(original);
+        }
+        else if (request.ChunkAverageBytes != 0)
         {
             chunker = Sized(chunker, request.ChunkAverageBytes);
         }
@@ -62,7 +66,7 @@ internal sealed partial class MoverControlEndpoint(
             Chunker = chunker,
             Encryption = WireForms.ToEncryption(request.Encryption),
         };
-        var created = await repository.CreateAsync(parameters, context.CancellationToken);
+        var created = await repository.CreateAsync(parameters, isReplica: request.ReplicaOf is not null, context.CancellationToken);
         return new CreateRepositoryResponse { Created = created, Parameters = WireForms.ToWire(repository.RequireStore().Parameters) };
     }
 
@@ -175,6 +179,7 @@ internal sealed partial class MoverControlEndpoint(
             status.RepositoryId = store.Parameters.RepositoryId.ToString();
             status.KeySetId = store.Parameters.Encryption?.KeySetId.ToString("D") ?? "";
             status.KeyCheck = ByteString.CopyFrom(store.Parameters.Encryption is { } encryption ? encryption.KeyCheck.Span : []);
+            status.Parameters = WireForms.ToWire(store.Parameters);
             status.Points = figures.Points;
             status.Packs = figures.Packs;
             status.StoredBytes = figures.PackBytes;

@@ -89,9 +89,12 @@ internal sealed partial class HostedRepository : IAsyncDisposable
     }
 
     /// <summary>Creates and opens it.</summary>
+    /// <param name="parameters">How.</param>
+    /// <param name="isReplica">The parameters are those of another repository, and one that exists must cut exactly so.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <returns>False when it existed with these parameters.</returns>
     /// <exception cref="OperatorException">It exists with other parameters, or the place is in use by something else.</exception>
-    public async Task<bool> CreateAsync(RepositoryParameters parameters, CancellationToken cancellationToken)
+    public async Task<bool> CreateAsync(RepositoryParameters parameters, bool isReplica, CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken);
         try
@@ -103,7 +106,7 @@ internal sealed partial class HostedRepository : IAsyncDisposable
 
             if (_state.Store is { } existing)
             {
-                RequireSame(existing.Parameters, parameters);
+                RequireSame(existing.Parameters, parameters, isReplica);
                 return false;
             }
 
@@ -205,7 +208,7 @@ internal sealed partial class HostedRepository : IAsyncDisposable
         _state = new OpenState(state, problem, null, null);
     }
 
-    private void RequireSame(RepositoryParameters existing, RepositoryParameters wanted)
+    private void RequireSame(RepositoryParameters existing, RepositoryParameters wanted, bool isReplica)
     {
         if (existing.Chunker.AverageSize != wanted.Chunker.AverageSize)
         {
@@ -213,6 +216,12 @@ internal sealed partial class HostedRepository : IAsyncDisposable
                 FailureKind.AlreadyExists,
                 $"Repository '{Name}' exists with an average chunk of {existing.Chunker.AverageSize} bytes, {wanted.Chunker.AverageSize} were asked for: "
                 + "leave the size out to use it as it is, or take another place.");
+        }
+
+        if (isReplica && !existing.Chunker.Equals(wanted.Chunker))
+        {
+            throw new OperatorException(
+                FailureKind.AlreadyExists, $"Repository '{Name}' exists and cuts disks in its own way, so it is no replica of that one: add it as it is, or take another place.");
         }
 
         if (!Equals(existing.Encryption, wanted.Encryption))

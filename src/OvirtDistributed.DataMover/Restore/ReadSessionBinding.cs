@@ -43,6 +43,22 @@ internal abstract class ReadSessionBinding
                 FrameMethods.ProtobufMarshaller(CloseReadRequest.Parser),
                 FrameMethods.ProtobufMarshaller(CloseReadResponse.Parser)),
             service is null ? null : new UnaryServerMethod<CloseReadRequest, CloseReadResponse>(service.CloseRead));
+        binder.AddMethod(
+            new Method<DescribeFramesRequest, DescribeFramesResponse>(
+                MethodType.Unary,
+                ReadSessionService.Descriptor.FullName,
+                nameof(DescribeFrames),
+                FrameMethods.ProtobufMarshaller(DescribeFramesRequest.Parser),
+                FrameMethods.ProtobufMarshaller(DescribeFramesResponse.Parser)),
+            service is null ? null : new UnaryServerMethod<DescribeFramesRequest, DescribeFramesResponse>(service.DescribeFrames));
+        binder.AddMethod(
+            new Method<RepairFramesRequest, RepairFramesResponse>(
+                MethodType.Unary,
+                ReadSessionService.Descriptor.FullName,
+                nameof(RepairFrames),
+                FrameMethods.ProtobufMarshaller(RepairFramesRequest.Parser),
+                FrameMethods.ProtobufMarshaller(RepairFramesResponse.Parser)),
+            service is null ? null : new UnaryServerMethod<RepairFramesRequest, RepairFramesResponse>(service.RepairFrames));
     }
 
     public abstract Task<OpenReadResponse> OpenRead(OpenReadRequest request, ServerCallContext context);
@@ -52,4 +68,8 @@ internal abstract class ReadSessionBinding
     public abstract Task<ReportBadContentResponse> ReportBadContent(ReportBadContentRequest request, ServerCallContext context);
 
     public abstract Task<CloseReadResponse> CloseRead(CloseReadRequest request, ServerCallContext context);
+
+    public abstract Task<DescribeFramesResponse> DescribeFrames(DescribeFramesRequest request, ServerCallContext context);
+
+    public abstract Task<RepairFramesResponse> RepairFrames(RepairFramesRequest request, ServerCallContext context);
 }

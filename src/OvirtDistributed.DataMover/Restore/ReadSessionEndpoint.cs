@@ -12,6 +12,8 @@ using OvirtDistributed.Hosting.Mover;
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Digests;
 using OvirtDistributed.Repository.Store;
+using StoredRepair = OvirtDistributed.Repository.Store.FrameRepair;
+using WireRepair = OvirtDistributed.Contracts.Mover.V1.FrameRepair;
 
 namespace OvirtDistributed.DataMover.Restore;
 
@@ -91,6 +93,40 @@ internal sealed class ReadSessionEndpoint(
         }
 
         return new CloseReadResponse();
+    }
+
+    public override Task<DescribeFramesResponse> DescribeFrames(DescribeFramesRequest request, ServerCallContext context)
+    {
+        var session = sessions.Require<OpenReadSession>(request.ReadSessionId);
+        var store = session.Repository.RequireStore();
+        _ = WireForms.CountDigests(request.Digests, "digests", FrameDownloadStream.MaxDigestsPerRequest);
+        var response = new DescribeFramesResponse();
+        foreach (var digest in MemoryMarshal.Cast<byte, ChunkDigest>(request.Digests.Span))
+        {
+            response.PlainLengths.Add(store.RememberedLength(digest));
+        }
+
+        return Task.FromResult(response);
+    }
+
+    public override async Task<RepairFramesResponse> RepairFrames(RepairFramesRequest request, ServerCallContext context)
+    {
+        draining.ThrowIfDraining();
+        var session = sessions.Require<OpenReadSession>(request.ReadSessionId);
+        if (session.TaskId.Length == 0)
+        {
+            throw new OperatorException(FailureKind.WrongState, "Only a task of the backup server repairs: this session was opened without one.");
+        }
+
+        var frames = request.Frames.Select(frame => frame.Memory).ToList();
+        var repairs = await session.Repository.RequireStore().RepairAsync(frames, request.ContentIsWrong, context.CancellationToken);
+        return new RepairFramesResponse
+        {
+            Repairs =
+            {
+                repairs.Select(repair => repair == StoredRepair.Stored ? WireRepair.Stored : WireRepair.WasWhole),
+            },
+        };
     }
 
     // After the session is in the table: a fence that comes at the same moment finds it there, or is found by the claim.

@@ -3,6 +3,8 @@
 using Google.Protobuf;
 using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Chunking;
 using OvirtDistributed.Repository.Digests;
 using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Maps;
@@ -41,6 +43,33 @@ internal static class WireForms
             _ => CompressionProfile.Default,
         },
     };
+
+    /// <summary>How another repository cuts disks.</summary>
+    /// <exception cref="OperatorException">A value cannot be.</exception>
+    public static ChunkerParameters ToChunker(WireParameters parameters)
+    {
+        if (parameters.MapPageSpanBytes != MapGeometry.PageBytes || parameters.MapNodeChildren != MapGeometry.FanOut)
+        {
+            throw OperatorException.Invalid("replica_of", parameters.RepositoryId, "its maps have another form than this Data Mover writes: update it.");
+        }
+
+        var chunker = new ChunkerParameters
+        {
+            Salt = parameters.ChunkSalt.ToByteArray(),
+            MinimumSize = parameters.ChunkMinBytes,
+            AverageSize = parameters.ChunkAverageBytes,
+            MaximumSize = parameters.ChunkMaxBytes,
+        };
+        try
+        {
+            chunker.Validate();
+            return chunker;
+        }
+        catch (RepositoryException failure)
+        {
+            throw OperatorException.Invalid("replica_of", parameters.RepositoryId, failure.Message);
+        }
+    }
 
     /// <summary>Null for none.</summary>
     /// <exception cref="OperatorException">A value cannot be.</exception>

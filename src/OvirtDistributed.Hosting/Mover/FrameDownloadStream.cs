@@ -130,7 +130,16 @@ public sealed class FrameDownloadStream : IAsyncDisposable
     // A write on a call that the other side ended says only "call is complete"; the reason is the call's status.
     private void ThrowIfEnded()
     {
-        var status = _call.GetStatus();
+        Status status;
+        try
+        {
+            status = _call.GetStatus();
+        }
+        catch (InvalidOperationException)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "The Data Mover ended the stream; its reason has not come yet."));
+        }
+
         if (status.StatusCode != StatusCode.OK)
         {
             throw new RpcException(status, _call.GetTrailers());

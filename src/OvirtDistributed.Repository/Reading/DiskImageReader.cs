@@ -14,9 +14,15 @@ public sealed class DiskImageReader
     private readonly IFrameSource _source;
     private readonly ContentKeys _keys;
     private readonly DiskImageReaderOptions _options;
+    private readonly IImageRescue? _rescue;
 
+    /// <param name="root">Proves the disk.</param>
+    /// <param name="source">Gives its frames.</param>
+    /// <param name="keys">Of the repository.</param>
+    /// <param name="options">Bounds.</param>
+    /// <param name="rescue">Gives what the source cannot; null = then the read fails.</param>
     /// <exception cref="RepositoryException">Root or options are out of range.</exception>
-    public DiskImageReader(DiskRoot root, IFrameSource source, ContentKeys keys, DiskImageReaderOptions options)
+    public DiskImageReader(DiskRoot root, IFrameSource source, ContentKeys keys, DiskImageReaderOptions options, IImageRescue? rescue = null)
     {
         root.Validate();
         if (options.SegmentBytes is < 4096 or > 64 << 20 || options.ReadAhead is < 1 or > 256)
@@ -28,6 +34,7 @@ public sealed class DiskImageReader
         _source = source;
         _keys = keys;
         _options = options;
+        _rescue = rescue;
     }
 
     /// <summary>Hands out a range in ascending order and without gaps: data and zero extents that together cover it exactly.</summary>
@@ -36,7 +43,7 @@ public sealed class DiskImageReader
     /// <remarks>The consumer disposes each extent; as long as it holds <see cref="DiskImageReaderOptions.ReadAhead"/> of them the reader waits.</remarks>
     public async IAsyncEnumerable<ImageExtent> ReadAsync(DiskRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var run = new ImageReadRun(_source, _keys, _options, cancellationToken);
+        await using var run = new ImageReadRun(_source, _keys, _options, _rescue, cancellationToken);
         run.Start(token => WalkAsync(range, token));
         await foreach (var extent in run.ExtentsAsync())
         {
@@ -70,6 +77,22 @@ public sealed class DiskImageReader
         }
     }
 
+    /// <summary>Where a range of the disk uses a chunk, ascending.</summary>
+    /// <exception cref="RepositoryException">A page or node of the map cannot be read.</exception>
+    public async Task<IReadOnlyList<ChunkPlace>> FindPlacesAsync(ChunkDigest digest, DiskRange range, CancellationToken cancellationToken)
+    {
+        var places = new List<ChunkPlace>();
+        await foreach (var piece in WalkAsync(range, cancellationToken))
+        {
+            if (!piece.IsZero && piece.Digest == digest)
+            {
+                places.Add(new ChunkPlace(new DiskRange(piece.Offset, piece.Length), piece.ChunkOffset));
+            }
+        }
+
+        return places;
+    }
+
     /// <summary>The map entries of a range, clipped to it, ascending and without gaps.</summary>
     private async IAsyncEnumerable<ImagePiece> WalkAsync(DiskRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -78,7 +101,7 @@ public sealed class DiskImageReader
             throw RepositoryException.Invalid($"disk range {range.Offset}+{range.Length}: outside the disk of {_root.DiskSize} bytes");
         }
 
-        using var walker = new MapWalker(_root, _source, _keys);
+        using var walker = new MapWalker(_root, _source, _keys, _rescue);
         await foreach (var piece in walker.WalkAsync(range, cancellationToken))
         {
             yield return piece;

@@ -9,7 +9,7 @@ using OvirtDistributed.Repository.Frames;
 namespace OvirtDistributed.Repository.Reading;
 
 /// <summary>One read of a range: plans segments, fetches and decodes some of them ahead, hands them out in order.</summary>
-internal sealed class ImageReadRun : IAsyncDisposable
+internal sealed partial class ImageReadRun : IAsyncDisposable
 {
     // Bounds what one segment of small fragments can fetch.
     private const int MaxChunksPerSegment = 64;
@@ -17,6 +17,7 @@ internal sealed class ImageReadRun : IAsyncDisposable
     private readonly IFrameSource _source;
     private readonly ContentKeys _keys;
     private readonly DiskImageReaderOptions _options;
+    private readonly IImageRescue? _rescue;
     private readonly CancellationToken _callerToken;
     private readonly CancellationTokenSource _stop;
     private readonly SemaphoreSlim _slots;
@@ -24,8 +25,9 @@ internal sealed class ImageReadRun : IAsyncDisposable
     private readonly ConcurrentBag<FrameDecoder> _decoders = [];
     private Task _producer = Task.CompletedTask;
 
-    public ImageReadRun(IFrameSource source, ContentKeys keys, DiskImageReaderOptions options, CancellationToken cancellationToken)
+    public ImageReadRun(IFrameSource source, ContentKeys keys, DiskImageReaderOptions options, IImageRescue? rescue, CancellationToken cancellationToken)
     {
+        _rescue = rescue;
         _source = source;
         _keys = keys;
         _options = options;
@@ -115,14 +117,15 @@ internal sealed class ImageReadRun : IAsyncDisposable
     {
         while (piece.Length > 0)
         {
-            if (segment.Length > 0 && (segment.Length + piece.Length > _options.SegmentBytes || segment.Chunks.Count >= MaxChunksPerSegment))
+            if (segment.Length > 0
+                && (segment.Length + piece.Length > _options.SegmentBytes || segment.Chunks.Count >= MaxChunksPerSegment || segment.IsForeign != piece.IsForeign))
             {
                 segment = await EmitAsync(segment, cancellationToken);
             }
 
             var length = (int)Math.Min(piece.Length, _options.SegmentBytes - segment.Length);
             segment.Add(piece with { Length = length });
-            piece = new ImagePiece(piece.Offset + length, piece.Length - length, piece.Digest, piece.ChunkOffset + length);
+            piece = piece with { Offset = piece.Offset + length, Length = piece.Length - length, ChunkOffset = piece.ChunkOffset + length };
         }
 
         return segment;
@@ -155,19 +158,13 @@ internal sealed class ImageReadRun : IAsyncDisposable
         var buffer = ArrayPool<byte>.Shared.Rent(segment.Length);
         try
         {
-            using var frames = await _source.FetchAsync(segment.Chunks.ToArray(), cancellationToken);
-            if (!_decoders.TryTake(out var decoder))
+            if (segment.IsForeign)
             {
-                decoder = new FrameDecoder(_keys);
+                await _rescue!.ReadAsync(segment.Offset, buffer.AsMemory(0, segment.Length), cancellationToken);
             }
-
-            try
+            else
             {
-                Decode(segment, frames, decoder, buffer);
-            }
-            finally
-            {
-                _decoders.Add(decoder);
+                await FillAsync(segment, buffer, cancellationToken);
             }
 
             return new ImageExtent(segment.Offset, segment.Length, buffer, _slots);
@@ -177,6 +174,36 @@ internal sealed class ImageReadRun : IAsyncDisposable
             ArrayPool<byte>.Shared.Return(buffer);
             _slots.Release();
             throw;
+        }
+    }
+
+    private async Task FillAsync(Segment segment, byte[] buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var frames = await _source.FetchAsync(segment.Chunks.ToArray(), cancellationToken);
+            Decode(segment, frames, buffer);
+        }
+        catch (RepositoryException failure) when (_rescue is not null)
+        {
+            await RescueAsync(segment, buffer, _rescue, failure, cancellationToken);
+        }
+    }
+
+    private void Decode(Segment segment, FrameBatch frames, byte[] buffer)
+    {
+        if (!_decoders.TryTake(out var decoder))
+        {
+            decoder = new FrameDecoder(_keys);
+        }
+
+        try
+        {
+            Decode(segment, frames, decoder, buffer);
+        }
+        finally
+        {
+            _decoders.Add(decoder);
         }
     }
 
@@ -241,6 +268,9 @@ internal sealed class ImageReadRun : IAsyncDisposable
 
         public int Length { get; private set; }
 
+        /// <summary>Its map page is lost: it comes from a copy as a whole.</summary>
+        public bool IsForeign { get; private set; }
+
         public List<ChunkDigest> Chunks { get; } = [];
 
         public List<Part> Parts { get; } = [];
@@ -250,6 +280,13 @@ internal sealed class ImageReadRun : IAsyncDisposable
             if (Length == 0)
             {
                 Offset = piece.Offset;
+                IsForeign = piece.IsForeign;
+            }
+
+            if (IsForeign)
+            {
+                Length += (int)piece.Length;
+                return;
             }
 
             if (!_numbers.TryGetValue(piece.Digest, out var number))

@@ -53,7 +53,8 @@ internal sealed class MapFetcher : IDisposable
 
     public void Dispose() => _decoder.Dispose();
 
-    private void Decode(FrameKind kind, in ChunkDigest digest, ReadOnlySpan<byte> frame, int position, Take take)
+    /// <summary>Proves one frame and hands its content over.</summary>
+    public void Decode(FrameKind kind, in ChunkDigest digest, ReadOnlySpan<byte> frame, int position, Take take)
     {
         var length = FrameHeader.Read(frame).PlainLength;
         var plain = ArrayPool<byte>.Shared.Rent(length);

@@ -7,6 +7,9 @@ public sealed partial class RepositoryStore
 {
     internal static partial class Log
     {
+        [LoggerMessage(LogLevel.Information, "{Kind} {Digest} was repaired from a copy: it is in {Pack} now")]
+        public static partial void FrameRepaired(ILogger logger, string kind, string digest, string pack);
+
         [LoggerMessage(
             LogLevel.Information,
             "Garbage collection: {Packs} packs looked at, {Dead} without use, {Rewritten} rewritten, {Busy} in use meanwhile; {Removed} removed, {Bytes} bytes")]

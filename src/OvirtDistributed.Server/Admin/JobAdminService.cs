@@ -84,7 +84,7 @@ internal sealed class JobAdminService(
     public override async Task<Wire.VerifyPointsResponse> VerifyPoints(Wire.VerifyPointsRequest request, ServerCallContext context)
     {
         var ids = await verifications.AdmitAsync(
-            new VerifyRequest([.. request.Points], request.BytesPerSecond, request.Cluster, request.RequestId), context.CancellationToken);
+            new VerifyRequest([.. request.Points], request.BytesPerSecond, request.Cluster, request.RequestId, Repair: request.Repair), context.CancellationToken);
         return new Wire.VerifyPointsResponse { Jobs = { await queries.GetAsync(ids, context.CancellationToken) } };
     }
 

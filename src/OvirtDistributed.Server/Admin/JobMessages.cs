@@ -56,6 +56,24 @@ internal static class JobMessages
         Progress = ToProgress([task.Statistics], task.StoredBytes, task.Started is { } started ? (task.Ended ?? now) - started : TimeSpan.Zero),
         Message = task.Message,
         Mode = job.Kind is JobKind.Restore or JobKind.Verify ? "" : task.Incremental ? "incremental" : "full",
+        Rescue = ToRescue(task.Rescue),
+    };
+
+    private static Wire.Rescue? ToRescue(TaskRescue? rescue) => rescue is null ? null : new Wire.Rescue
+    {
+        Unrepaired = rescue.Unrepaired,
+        Unreachable = rescue.Unreachable,
+        Sources =
+        {
+            rescue.Sources.Select(source => new Wire.RescueSource
+            {
+                Repository = source.Repository,
+                Objects = source.Objects,
+                Bytes = source.Bytes,
+                RepairedObjects = source.RepairedObjects,
+                BytesOnItsWord = source.BytesOnItsWord,
+            }),
+        },
     };
 
     private static Wire.Progress ToProgress(IReadOnlyList<TaskStatistics> tasks, long storedBytes, TimeSpan elapsed)

@@ -20,12 +20,8 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
     public override async Task<Wire.AddRepositoryResponse> AddRepository(Wire.AddRepositoryRequest request, ServerCallContext context)
     {
         var (repository, created) = await registry.AddAsync(
-            request.Name,
-            request.MoverAddress,
-            request.MoverRepository,
-            request.Create,
-            request.ChunkAverageBytes,
-            encrypt: !request.NoEncryption,
+            new RepositoryRequest(
+                request.Name, request.MoverAddress, request.MoverRepository, request.Create, request.ChunkAverageBytes, !request.NoEncryption, request.ReplicaOf),
             context.CancellationToken);
         return new Wire.AddRepositoryResponse { Repository = await ReadAsync(repository.Id, context.CancellationToken), Created = created };
     }
@@ -35,7 +31,7 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
         await using var database = await contexts.CreateDbContextAsync(context.CancellationToken);
         var repositories = await database.Repositories.AsNoTracking().OrderBy(row => row.Name).ToListAsync(context.CancellationToken);
         var held = await database.RepositoryKeys.AsNoTracking().Select(row => row.KeySetId).ToListAsync(context.CancellationToken);
-        return new Wire.ListRepositoriesResponse { Repositories = { repositories.Select(repository => ToWire(repository, held)) } };
+        return new Wire.ListRepositoriesResponse { Repositories = { repositories.Select(repository => ToWire(repository, held, repositories)) } };
     }
 
     public override async Task CollectGarbage(
@@ -110,8 +106,8 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
     private async Task<Wire.Repository> ReadAsync(Guid id, CancellationToken cancellationToken)
     {
         await using var database = await contexts.CreateDbContextAsync(cancellationToken);
-        var stored = await database.Repositories.AsNoTracking().FirstAsync(row => row.Id == id, cancellationToken);
-        return ToWire(stored, await database.RepositoryKeys.AsNoTracking().Select(row => row.KeySetId).ToListAsync(cancellationToken));
+        var all = await database.Repositories.AsNoTracking().ToListAsync(cancellationToken);
+        return ToWire(all.First(row => row.Id == id), await database.RepositoryKeys.AsNoTracking().Select(row => row.KeySetId).ToListAsync(cancellationToken), all);
     }
 
     private static Wire.KeySlot ToWire(KeySlot slot, ReadOnlyMemory<byte> stored) => new()
@@ -123,7 +119,7 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
         Stored = ByteString.CopyFrom(stored.Span),
     };
 
-    private static Wire.Repository ToWire(StoredRepository repository, List<Guid> keysHeld) => new()
+    private static Wire.Repository ToWire(StoredRepository repository, List<Guid> keysHeld, List<StoredRepository> all) => new()
     {
         Id = repository.Id.ToString("D"),
         Name = repository.Name,
@@ -138,5 +134,6 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
         Encrypted = repository.KeySetId is not null,
         KeyHeld = repository.KeySetId is { } keySet && keysHeld.Contains(keySet),
         KeySlots = repository.KeySlots,
+        ReplicaOf = all.Find(row => row.Id == repository.ReplicaOf)?.Name ?? "",
     };
 }

@@ -133,6 +133,7 @@ internal sealed partial class PointCatalog(IDbContextFactory<ServerDbContext> co
         Incremental = manifest.Kind == PointKind.Incremental,
         ModeReason = manifest.FallbackReason ?? manifest.Properties.GetValueOrDefault(PointFacts.ModeReason, ""),
         TransportMode = manifest.TransportMode ?? "",
+        CopyOf = manifest.Properties.GetValueOrDefault(PointFacts.CopyOf, ""),
         Consistency = NameOf(manifest.Consistency),
         JobId = Guid.TryParse(manifest.JobId, out var job) ? job : null,
         TraceId = manifest.TraceId ?? "",

@@ -53,6 +53,9 @@ internal sealed class RestorePoint
     /// <summary>The repository refuses to remove it before; null when it is not locked. What the repository said last: it decides.</summary>
     public DateTimeOffset? LockedUntil { get; set; }
 
+    /// <summary>The id of the point this one was copied from; empty when it is no copy.</summary>
+    public string CopyOf { get; set; } = "";
+
     public IReadOnlyList<RestorePointDisk> Disks { get; set; } = [];
 }
 

@@ -94,6 +94,7 @@ internal sealed class TaskConfiguration : IEntityTypeConfiguration<DiskTask>
         builder.ToTable("tasks");
         builder.Property(task => task.Statistics).IsJson();
         builder.Property(task => task.Plan).IsJson();
+        builder.Property(task => task.Rescue).IsJson();
         builder.Property(task => task.Version).IsRowVersion();
         builder.HasIndex(task => new { task.JobId, task.DiskId }).IsUnique();
         builder.HasIndex(task => task.State);

@@ -65,6 +65,9 @@ internal sealed class DiskTask
     /// <summary>Verification: what cannot be restored of the disk; empty when it is whole.</summary>
     public string Damage { get; set; } = "";
 
+    /// <summary>Restore, verification: what the point's own repository could not give; null when that was nothing.</summary>
+    public TaskRescue? Rescue { get; set; }
+
     /// <summary>Restore: how the target disk is made.</summary>
     public RestoreDiskPlan? Plan { get; set; }
 

@@ -25,7 +25,8 @@ internal sealed class Job
 
     public required string VmName { get; set; }
 
-    public required Guid RepositoryId { get; init; }
+    /// <summary>Set anew only by a restore that has to read from a copy of its point.</summary>
+    public required Guid RepositoryId { get; set; }
 
     /// <summary>The cluster whose workers are offered the tasks.</summary>
     public Guid ClusterId { get; set; }

@@ -144,6 +144,29 @@ internal sealed class TaskSettlement(
         instruments.OnAttemptEnded("succeeded");
         var worker = await step.Database.Workers.Where(row => row.Id == task.WorkerId).Select(row => row.Name).FirstOrDefaultAsync(cancellationToken);
         step.Info($"disk {task.DiskAlias}: done by {worker ?? task.WorkerId} in attempt {task.Attempt}", task.Id);
+        await TellRescueAsync(step, task, cancellationToken);
+    }
+
+    /// <summary>A disk that needed copies is a good one; what they could not repair needs attention. A verification records what is damaged by itself.</summary>
+    private static async Task TellRescueAsync(StepContext step, DiskTask task, CancellationToken cancellationToken)
+    {
+        if (task.Rescue is not { } rescue)
+        {
+            return;
+        }
+
+        var repository = (await step.Database.RepositoryOfAsync(step.Job, cancellationToken)).Name;
+        foreach (var note in rescue.Notes(task.DiskAlias, repository))
+        {
+            step.Warning(note, task.Id);
+            step.Job.Note(note);
+        }
+
+        foreach (var warning in step.Job.Kind == JobKind.Restore ? rescue.Warnings(task.DiskAlias, repository) : [])
+        {
+            step.Warning(warning, task.Id);
+            step.Job.Warn(warning);
+        }
     }
 
     private async Task<bool> IsStuckAsync(StepContext step, DiskTask task, CancellationToken cancellationToken)
@@ -190,6 +213,11 @@ internal sealed class TaskSettlement(
         try
         {
             await mover.FenceAsync(repository.Address(), task.Id, task.FencingToken + 1, cancellationToken);
+        }
+        catch (MoverException failure) when (failure.IsPassing && step.Job.Kind == JobKind.Restore)
+        {
+            // An old attempt only reads there, and its disk is gone: nobody waits for a repository that a copy stands in for.
+            step.Warning($"disk {task.DiskAlias}: the old attempt was not shut out of repository {repository.Name}: {failure.Message}", task.Id);
         }
         catch (MoverException failure) when (failure.IsPassing && !stop)
         {

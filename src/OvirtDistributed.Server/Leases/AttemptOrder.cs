@@ -13,6 +13,12 @@ internal sealed record CopyOrigin(MoverAddress Mover, RepositoryKey? Key, Restor
     public override string ToString() => $"CopyOrigin {Mover}";
 }
 
+/// <summary>The same disk in another repository.</summary>
+internal sealed record DiskCopySource(string Repository, MoverAddress Mover, RepositoryKey? Key, string PointId, RestorePointDisk Disk)
+{
+    public override string ToString() => $"DiskCopySource {Mover}";
+}
+
 /// <summary>Everything a worker needs for one attempt. Holds URLs that are credentials.</summary>
 internal sealed record AttemptOrder(Jobs.Job Job, Jobs.DiskTask Task, Guid DiskId, MoverAddress Mover, EngineTransfer? Transfer, EngineAccess? Access)
 {
@@ -24,6 +30,9 @@ internal sealed record AttemptOrder(Jobs.Job Job, Jobs.DiskTask Task, Guid DiskI
 
     /// <summary>Copy: where the disk is read from.</summary>
     public CopyOrigin? Origin { get; init; }
+
+    /// <summary>Restore, verification that repairs: where else the disk is, best first.</summary>
+    public IReadOnlyList<DiskCopySource> Copies { get; init; } = [];
 
     public override string ToString() => $"AttemptOrder of task {Task.Id} attempt {Task.Attempt}";
 }

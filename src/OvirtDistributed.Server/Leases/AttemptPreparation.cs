@@ -45,6 +45,7 @@ internal sealed class AttemptPreparation(
                 Key = key,
                 Source = source,
                 Origin = job.Kind == JobKind.Copy ? await FindOriginAsync(context, job, task, cancellationToken) : null,
+                Copies = job.Verify is { Repair: true } ? await FindCopiesAsync(context, job, task, cancellationToken) : [],
             };
         }
 
@@ -65,7 +66,12 @@ internal sealed class AttemptPreparation(
 
         // A lease lost meanwhile is being settled by the job, which closes what the ledger names.
         return await leases.IsHeldAsync(claim, cancellationToken)
-            ? new AttemptOrder(job, task, diskId, repository.Address(), transfer, access) { Key = key, Source = source }
+            ? new AttemptOrder(job, task, diskId, repository.Address(), transfer, access)
+            {
+                Key = key,
+                Source = source,
+                Copies = job.Kind == JobKind.Restore ? await FindCopiesAsync(context, job, task, cancellationToken) : [],
+            }
             : null;
     }
 
@@ -90,6 +96,30 @@ internal sealed class AttemptPreparation(
             ?? throw new MoverException(MoverFailure.NotFound, $"Restore point {details.SourcePointId} with disk {task.DiskAlias} is not in repository {repository.Name} any more.");
         var baseDisk = task.Incremental ? await FindDiskAsync(context, repository.Id, details.SourceBasePointId, task.DiskId, cancellationToken) : null;
         return new CopyOrigin(repository.Address(), await keys.RequireKeyAsync(repository, cancellationToken), disk, baseDisk);
+    }
+
+    /// <summary>The disk in the copies of the job's point; one whose key is missing here is none.</summary>
+    private async Task<IReadOnlyList<DiskCopySource>> FindCopiesAsync(ServerDbContext context, Job job, DiskTask task, CancellationToken cancellationToken)
+    {
+        var copies = new List<DiskCopySource>();
+        foreach (var (point, repository) in await PointCopies.FindAsync(context, job.RepositoryId, job.Restore?.PointId ?? job.PointId!, cancellationToken))
+        {
+            if (point.Disks.FirstOrDefault(disk => disk.Id == task.DiskId) is not { } disk)
+            {
+                continue;
+            }
+
+            try
+            {
+                copies.Add(new DiskCopySource(repository.Name, repository.Address(), await keys.RequireKeyAsync(repository, cancellationToken), point.Id, disk));
+            }
+            catch (MoverException failure) when (failure.Failure == MoverFailure.KeyMissing)
+            {
+                // The others, and the point's own repository, may do.
+            }
+        }
+
+        return copies;
     }
 
     private static async Task<RestorePointDisk?> FindDiskAsync(

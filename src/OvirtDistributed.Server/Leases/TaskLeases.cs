@@ -84,6 +84,7 @@ internal sealed class TaskLeases(IDbContextFactory<ServerDbContext> contexts, Ti
             .SetProperty(task => task.StoredBytes, result.StoredBytes)
             .SetProperty(task => task.Checksum, result.Checksum)
             .SetProperty(task => task.Damage, result.Damage)
+            .SetProperty(task => task.Rescue, result.Rescue)
             .SetProperty(task => task.Statistics, statistics)
             .SetProperty(task => task.LeaseUntil, (DateTimeOffset?)null), cancellationToken);
         if (changed == 0)

@@ -10,4 +10,7 @@ internal sealed record TaskResult(
 {
     /// <summary>Verification: what cannot be restored; empty when all can.</summary>
     public string Damage { get; init; } = "";
+
+    /// <summary>What copies gave; null when nothing was needed.</summary>
+    public TaskRescue? Rescue { get; init; }
 }

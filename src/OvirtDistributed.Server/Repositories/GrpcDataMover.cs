@@ -48,14 +48,19 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
         {
             Encryption = Guid.TryParse(found.KeySetId, out var keySet) ? new EncryptionParameters { KeySetId = keySet, KeyCheck = found.KeyCheck.ToByteArray() } : null,
             KeySlots = found.KeySlots,
+            Parameters = found.Parameters,
         };
     });
 
-    public Task<bool> CreateRepositoryAsync(
-        MoverAddress repository, int chunkAverageBytes, EncryptionParameters? encryption, CancellationToken cancellationToken)
+    public Task<bool> CreateRepositoryAsync(MoverAddress repository, NewRepository parameters, CancellationToken cancellationToken)
     {
-        var request = new CreateRepositoryRequest { Name = repository.Repository, ChunkAverageBytes = chunkAverageBytes };
-        if (encryption is not null)
+        var request = new CreateRepositoryRequest
+        {
+            Name = repository.Repository,
+            ChunkAverageBytes = parameters.ChunkAverageBytes,
+            ReplicaOf = parameters.ReplicaOf,
+        };
+        if (parameters.Encryption is { } encryption)
         {
             request.Encryption = new RepositoryEncryption
             {

@@ -12,8 +12,7 @@ internal interface IDataMover
     Task<MoverRepositoryStatus> ReadStatusAsync(MoverAddress repository, CancellationToken cancellationToken);
 
     /// <summary>Answers whether it was made by this call.</summary>
-    Task<bool> CreateRepositoryAsync(
-        MoverAddress repository, int chunkAverageBytes, EncryptionParameters? encryption, CancellationToken cancellationToken);
+    Task<bool> CreateRepositoryAsync(MoverAddress repository, NewRepository parameters, CancellationToken cancellationToken);
 
     /// <summary>Durable on return: no session of the task with a lower token writes or reads any more.</summary>
     Task FenceAsync(MoverAddress repository, Guid taskId, long lowestToken, CancellationToken cancellationToken);
@@ -57,6 +56,12 @@ internal interface IDataMover
     Task<bool> RemoveKeySlotAsync(MoverAddress repository, Guid slotId, CancellationToken cancellationToken);
 }
 
+/// <summary>How a repository is made.</summary>
+/// <param name="ChunkAverageBytes">0 = the usual.</param>
+/// <param name="Encryption">Null = without.</param>
+/// <param name="ReplicaOf">The parameters of the repository it becomes a replica of; null for one of its own.</param>
+internal sealed record NewRepository(int ChunkAverageBytes, EncryptionParameters? Encryption, RepositoryParameters? ReplicaOf = null);
+
 internal sealed record MoverAddress(string Address, string Repository);
 
 /// <summary>A point of a repository. <see cref="Problem"/> says why <see cref="Manifest"/> is empty; it is empty itself when all is well.</summary>
@@ -71,4 +76,7 @@ internal sealed record MoverRepositoryStatus(
     public EncryptionParameters? Encryption { get; init; }
 
     public int KeySlots { get; init; }
+
+    /// <summary>Null while it is not open, and of a Data Mover of an older version.</summary>
+    public RepositoryParameters? Parameters { get; init; }
 }

@@ -4,8 +4,10 @@ using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Repository.Encryption;
+using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Jobs;
 
 namespace OvirtDistributed.Server.Repositories;
 
@@ -14,10 +16,10 @@ internal sealed class RepositoryRegistry(
     IDbContextFactory<ServerDbContext> contexts, IDataMover mover, RepositoryKeys keys, PointCatalog catalog, RepositoryMonitor monitor, TimeProvider time)
 {
     /// <exception cref="OperatorException">It cannot be added.</exception>
-    public async Task<(StoredRepository Repository, bool Created)> AddAsync(
-        string name, string moverAddress, string moverRepository, bool create, int chunkAverageBytes, bool encrypt, CancellationToken cancellationToken)
+    public async Task<(StoredRepository Repository, bool Created)> AddAsync(RepositoryRequest request, CancellationToken cancellationToken)
     {
-        Check(name, chunkAverageBytes);
+        var (name, moverAddress, moverRepository) = (request.Name, request.MoverAddress, request.MoverRepository);
+        Check(request);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         if (await context.Repositories.AnyAsync(row => row.Name == name, cancellationToken))
         {
@@ -27,7 +29,8 @@ internal sealed class RepositoryRegistry(
         var address = new MoverAddress(moverAddress, moverRepository.Length > 0 ? moverRepository : name);
         try
         {
-            var (status, created) = await OpenAsync(address, create, chunkAverageBytes, encrypt, cancellationToken);
+            var original = await FindOriginalAsync(context, request.ReplicaOf, cancellationToken);
+            var (status, created) = await OpenAsync(address, request, original, cancellationToken);
             var repository = new StoredRepository
             {
                 Id = Guid.NewGuid(),
@@ -38,6 +41,7 @@ internal sealed class RepositoryRegistry(
                 Location = status.Location,
                 KeySetId = status.Encryption?.KeySetId,
                 KeySlots = status.KeySlots,
+                ReplicaOf = original?.Id,
                 Created = time.GetUtcNow(),
             };
             context.Repositories.Add(repository);
@@ -57,19 +61,25 @@ internal sealed class RepositoryRegistry(
     }
 
     private async Task<(MoverRepositoryStatus Status, bool Created)> OpenAsync(
-        MoverAddress address, bool create, int chunkAverageBytes, bool encrypt, CancellationToken cancellationToken)
+        MoverAddress address, RepositoryRequest request, StoredRepository? original, CancellationToken cancellationToken)
     {
         var status = await mover.ReadStatusAsync(address, cancellationToken);
         var created = false;
-        if (!status.Exists)
+        if (original is not null)
         {
-            if (!create)
+            // Also one that exists: the Data Mover then says whether it fits.
+            created = await CreateReplicaAsync(address, original, cancellationToken);
+            status = await mover.ReadStatusAsync(address, cancellationToken);
+        }
+        else if (!status.Exists)
+        {
+            if (!request.Create)
             {
                 throw new OperatorException(
                     FailureKind.WrongState, $"Repository '{address.Repository}' has not been created at {status.Location} yet: ask to create it (--create).");
             }
 
-            (created, var key) = await CreateAsync(address, chunkAverageBytes, encrypt, cancellationToken);
+            (created, var key) = await CreateAsync(address, request.ChunkAverageBytes, request.Encrypt, cancellationToken);
             status = await mover.ReadStatusAsync(address, cancellationToken);
             RequireEncrypted(address, status, key);
         }
@@ -85,14 +95,14 @@ internal sealed class RepositoryRegistry(
     {
         if (!encrypt)
         {
-            return (await mover.CreateRepositoryAsync(address, chunkAverageBytes, encryption: null, cancellationToken), null);
+            return (await mover.CreateRepositoryAsync(address, new NewRepository(chunkAverageBytes, Encryption: null), cancellationToken), null);
         }
 
         var key = RepositoryKey.Generate();
         await keys.PutAsync(key, cancellationToken);
         try
         {
-            return (await mover.CreateRepositoryAsync(address, chunkAverageBytes, key.Describe(), cancellationToken), key);
+            return (await mover.CreateRepositoryAsync(address, new NewRepository(chunkAverageBytes, key.Describe()), cancellationToken), key);
         }
         catch (MoverException failure) when (failure.Failure is MoverFailure.Refused or MoverFailure.Full)
         {
@@ -114,8 +124,39 @@ internal sealed class RepositoryRegistry(
         }
     }
 
-    private static void Check(string name, int chunkAverageBytes)
+    /// <summary>Same key, same cutting, same recipients of the key.</summary>
+    private async Task<bool> CreateReplicaAsync(MoverAddress address, StoredRepository original, CancellationToken cancellationToken)
     {
+        var source = await mover.ReadStatusAsync(original.Address(), cancellationToken);
+        if (source.Parameters is not { } parameters)
+        {
+            throw new OperatorException(
+                FailureKind.Unavailable, $"Repository {original.Name} does not say how it was made ({source.Problem}): open it, and update its Data Mover if it is of an older version.");
+        }
+
+        var created = await mover.CreateRepositoryAsync(address, new NewRepository(0, source.Encryption, parameters), cancellationToken);
+        foreach (var slot in created && source.Encryption is not null ? await mover.ListKeySlotsAsync(original.Address(), cancellationToken) : [])
+        {
+            await mover.AddKeySlotAsync(address, slot, cancellationToken);
+        }
+
+        return created;
+    }
+
+    private static async Task<StoredRepository?> FindOriginalAsync(ServerDbContext context, string text, CancellationToken cancellationToken) => text.Length == 0
+        ? null
+        : NameLookup.Resolve(
+            await context.Repositories.AsNoTracking().ToListAsync(cancellationToken), "replica_of", "repository", text, row => row.Name, row => row.Id);
+
+    private static void Check(RepositoryRequest request)
+    {
+        var (name, chunkAverageBytes) = (request.Name, request.ChunkAverageBytes);
+        if (request.ReplicaOf.Length > 0 && (!request.Create || chunkAverageBytes != 0 || !request.Encrypt))
+        {
+            throw OperatorException.Invalid(
+                "replica_of", request.ReplicaOf, "a replica is created (create), and takes the size of its chunks and its encryption from that repository: leave these out.");
+        }
+
         if (name.Length is 0 or > 100)
         {
             throw OperatorException.Invalid("name", name, "use 1 to 100 characters.");
@@ -136,3 +177,14 @@ internal sealed class RepositoryRegistry(
         _ => FailureKind.InvalidInput,
     };
 }
+
+/// <summary>What an operator asks.</summary>
+/// <param name="Name">In this installation.</param>
+/// <param name="MoverAddress">Of its Data Mover.</param>
+/// <param name="MoverRepository">Its name there; empty = <paramref name="Name"/>.</param>
+/// <param name="Create">Make it where there is none.</param>
+/// <param name="ChunkAverageBytes">Of a new one; 0 = the usual.</param>
+/// <param name="Encrypt">Whether a new one is encrypted.</param>
+/// <param name="ReplicaOf">Name or id of the repository it becomes a replica of; empty for one of its own.</param>
+internal sealed record RepositoryRequest(
+    string Name, string MoverAddress, string MoverRepository, bool Create, int ChunkAverageBytes, bool Encrypt, string ReplicaOf = "");

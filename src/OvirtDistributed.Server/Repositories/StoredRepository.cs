@@ -36,6 +36,9 @@ internal sealed class StoredRepository
     /// <summary>Recipients that can open it without this server.</summary>
     public int KeySlots { get; set; }
 
+    /// <summary>The repository it was made a replica of.</summary>
+    public Guid? ReplicaOf { get; init; }
+
     public required DateTimeOffset Created { get; init; }
 
     public DateTimeOffset? Checked { get; set; }

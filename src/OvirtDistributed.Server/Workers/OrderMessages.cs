@@ -45,7 +45,13 @@ internal static class OrderMessages
                 break;
             case JobKind.Verify:
                 message.BytesPerSecond = order.Job.Verify!.BytesPerSecond;
-                message.Verify = new VerifyDiskOrder { PointId = order.Job.PointId, Root = RootOf(order.Source) };
+                message.Verify = new VerifyDiskOrder
+                {
+                    PointId = order.Job.PointId,
+                    Root = RootOf(order.Source),
+                    Repair = order.Job.Verify.Repair,
+                    Copies = { CopiesOf(order) },
+                };
                 break;
         }
 
@@ -71,7 +77,16 @@ internal static class OrderMessages
         TargetIsZero = order.Task.Plan!.ReadsAsZero,
         VerifyChecksum = order.Job.Restore.Verify,
         Root = RootOf(order.Source),
+        Copies = { CopiesOf(order) },
     };
+
+    private static IEnumerable<PointCopy> CopiesOf(AttemptOrder order) => order.Copies.Select(copy => new PointCopy
+    {
+        Mover = TargetOf(copy.Mover, copy.Key),
+        PointId = copy.PointId,
+        Root = RootOf(copy.Disk),
+        RepositoryName = copy.Repository,
+    });
 
     private static CopyDiskOrder CopyOf(AttemptOrder order, CopyDetails details)
     {

@@ -2,6 +2,7 @@
 
 using Google.Protobuf.WellKnownTypes;
 using OvirtDistributed.Contracts.Control.V1;
+using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Leases;
@@ -145,19 +146,25 @@ internal sealed partial class WorkerCalls(
         statistics)
     {
         Damage = DamageOf(succeeded),
+        Rescue = RescueOf(succeeded.Rescue),
     };
 
-    private static string DamageOf(TaskSucceeded succeeded)
+    private static TaskRescue? RescueOf(RescueReport? report) => report is null ? null : new TaskRescue
+    {
+        Sources = [.. report.Sources.Select(source => new Jobs.RescueSource(source.RepositoryName, source.Objects, source.Bytes, source.RepairedObjects, source.BytesOnItsWord))],
+        Unrepaired = report.UnrepairedReason.Length == 0 ? "" : $"{ListOf(report.UnrepairedRanges)}: {report.UnrepairedReason}",
+        Unreachable = report.Unreachable,
+    };
+
+    private static string DamageOf(TaskSucceeded succeeded) => succeeded.DamagedRanges.Count == 0
+        ? ""
+        : $"{succeeded.DamagedRanges.Sum(range => range.LengthBytes)} bytes cannot be restored, at {ListOf(succeeded.DamagedRanges)}: {succeeded.Damage}";
+
+    private static string ListOf(Google.Protobuf.Collections.RepeatedField<ByteRange> ranges)
     {
         const int MostListed = 16;
-        if (succeeded.DamagedRanges.Count == 0)
-        {
-            return "";
-        }
-
-        var ranges = succeeded.DamagedRanges.Take(MostListed).Select(range => $"{range.OffsetBytes}+{range.LengthBytes}");
-        var more = succeeded.DamagedRanges.Count > MostListed ? $" and {succeeded.DamagedRanges.Count - MostListed} more" : "";
-        return $"{succeeded.DamagedRanges.Sum(range => range.LengthBytes)} bytes cannot be restored, at {string.Join(", ", ranges)}{more}: {succeeded.Damage}";
+        var listed = string.Join(", ", ranges.Take(MostListed).Select(range => $"{range.OffsetBytes}+{range.LengthBytes}"));
+        return ranges.Count > MostListed ? $"{listed} and {ranges.Count - MostListed} more" : listed;
     }
 
     private static Guid Parse(string field, string text) =>

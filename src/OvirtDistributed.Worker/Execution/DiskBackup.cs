@@ -12,6 +12,7 @@ using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Worker.Mover;
 using OvirtDistributed.Worker.Pipeline;
 using OvirtDistributed.Worker.Transports;
+using OvirtDistributed.Worker.Transports.Points;
 using CompressionProfile = OvirtDistributed.Repository.Frames.CompressionProfile;
 using DiskRoot = OvirtDistributed.Repository.Maps.DiskRoot;
 using WireProfile = OvirtDistributed.Contracts.Mover.V1.CompressionProfile;
@@ -23,8 +24,14 @@ internal sealed partial class DiskBackup(
     PipelineOptions options, BufferPool buffers, TlsIdentity? tls, TimeProvider time, ILogger<DiskBackup> logger)
 {
     /// <summary>Opens the session, moves what is needed, completes the disk.</summary>
+    /// <param name="order">What to do.</param>
+    /// <param name="workerId">Who does it.</param>
+    /// <param name="source">The disk.</param>
+    /// <param name="control">Progress and limits.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="frames">Of a copy: moves stored frames where the target is a replica; the source is not read as a disk then.</param>
     public async Task<TaskSucceeded> RunAsync(
-        TaskOrder order, string workerId, IDiskSource source, TransferControl control, CancellationToken cancellationToken)
+        TaskOrder order, string workerId, IDiskSource source, TransferControl control, CancellationToken cancellationToken, FrameCopy? frames = null)
     {
         try
         {
@@ -32,7 +39,9 @@ internal sealed partial class DiskBackup(
             var session = await OpenAsync(order, workerId, channels.Calls, cancellationToken);
             try
             {
-                return await RunSessionAsync(order, session, channels, source, control, cancellationToken);
+                return frames is not null && frames.Fits(session.Opened.Parameters)
+                    ? await CopyFramesAsync(session, channels, frames, control, cancellationToken)
+                    : await RunSessionAsync(order, session, channels, source, control, cancellationToken);
             }
             finally
             {
@@ -78,6 +87,16 @@ internal sealed partial class DiskBackup(
         }
     }
 
+    /// <summary>From a replica: stored frames go as they are.</summary>
+    private async Task<TaskSucceeded> CopyFramesAsync(
+        BackupSession session, MoverChannels channels, FrameCopy frames, TransferControl control, CancellationToken cancellationToken)
+    {
+        await using var alive = SessionKeepAlive.Start(session.TouchAsync, session.Opened.IdleTimeoutSeconds, time);
+        control.Meter.Route = "replica";
+        var root = await frames.RunAsync(session, channels.Bulk, control, cancellationToken);
+        return await CompleteAsync(session, root, cancellationToken);
+    }
+
     private async Task<TaskSucceeded> RunSessionAsync(
         TaskOrder order, BackupSession session, MoverChannels channels, IDiskSource source, TransferControl control, CancellationToken cancellationToken)
     {
@@ -113,14 +132,16 @@ internal sealed partial class DiskBackup(
         return await CompleteAsync(session, root, cancellationToken);
     }
 
+    public static Contracts.Mover.V1.DiskRoot ToWire(DiskRoot root) => new()
+    {
+        Digest = Google.Protobuf.ByteString.CopyFrom(root.Digest.ToArray()),
+        Levels = root.Levels,
+        SizeBytes = root.DiskSize,
+    };
+
     private static async Task<TaskSucceeded> CompleteAsync(BackupSession session, DiskRoot root, CancellationToken cancellationToken)
     {
-        var wire = new Contracts.Mover.V1.DiskRoot
-        {
-            Digest = Google.Protobuf.ByteString.CopyFrom(root.Digest.ToArray()),
-            Levels = root.Levels,
-            SizeBytes = root.DiskSize,
-        };
+        var wire = ToWire(root);
         var completed = await session.CompleteDiskAsync(wire, cancellationToken);
         return new TaskSucceeded { Root = wire, StoredBytes = completed.StoredBytes };
     }

@@ -7,7 +7,7 @@ using OvirtDistributed.Worker.Transports.Points;
 
 namespace OvirtDistributed.Worker.Execution;
 
-/// <summary>Copies a disk of a restore point into another repository: a backup whose source is that point.</summary>
+/// <summary>Copies a disk of a restore point into another repository: a backup whose source is that point, or stored frames as they are where the two are replicas.</summary>
 internal sealed class DiskCopy(PipelineOptions options, DiskBackup backup, TlsIdentity? tls, TimeProvider time)
 {
     /// <summary>Opens source and target, moves what the target lacks, completes the disk.</summary>
@@ -24,6 +24,6 @@ internal sealed class DiskCopy(PipelineOptions options, DiskBackup backup, TlsId
         control.Meter.Route = source.Route;
         var write = order.Clone();
         write.Backup = copy.Target; // in place of the copy: from here on it is one
-        return await backup.RunAsync(write, workerId, source, control, cancellationToken);
+        return await backup.RunAsync(write, workerId, source, control, cancellationToken, new FrameCopy(source, copy, options, time));
     }
 }

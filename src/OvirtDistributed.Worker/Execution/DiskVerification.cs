@@ -10,14 +10,15 @@ using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Reading;
 using OvirtDistributed.Worker.Mover;
 using OvirtDistributed.Worker.Pipeline;
+using OvirtDistributed.Worker.Rescue;
 
 namespace OvirtDistributed.Worker.Execution;
 
 /// <summary>
 /// Reads a disk of a restore point as a restore would, with the key, up to the last digest, and writes it nowhere. What does not hold is found in
-/// steps of a map page and does not end the verification.
+/// steps of a map page and does not end the verification. Where the order says so, what is damaged comes from copies of the point and is repaired.
 /// </summary>
-internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls, TimeProvider time)
+internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls, TimeProvider time, ILogger<DiskVerification> logger)
 {
     private const int SegmentBytes = 1 << 20;
     private const int ReadAhead = 8;
@@ -54,25 +55,27 @@ internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls
         control.Meter.Route = "repository";
         control.Meter.AddTotal(order.DiskSizeBytes);
         var position = 0L;
+        var rescued = new RescueLog();
         while (position < order.DiskSizeBytes)
         {
             // Many fetches at a time, as a restore reads. What goes wrong ends all of them: where it was is looked for one page and one fetch at a time.
             var all = new DiskRange(position, order.DiskSizeBytes - position);
-            var (proven, damage) = await ReadAsync(order, channels, all, ReadAhead, control, cancellationToken);
-            position = damage is null ? proven : await FindDamageAsync(order, channels, proven, result, control, cancellationToken);
+            var (proven, damage) = await ReadAsync(order, channels, rescued, all, ReadAhead, control, cancellationToken);
+            position = damage is null ? proven : await FindDamageAsync(order, channels, rescued, proven, result, control, cancellationToken);
         }
 
+        AddUnrepaired(result, rescued);
         return result;
     }
 
     /// <returns>Where to go on: behind the first damaged page, or at the end.</returns>
     private async Task<long> FindDamageAsync(
-        TaskOrder order, MoverChannels channels, long position, TaskSucceeded result, TransferControl control, CancellationToken cancellationToken)
+        TaskOrder order, MoverChannels channels, RescueLog rescued, long position, TaskSucceeded result, TransferControl control, CancellationToken cancellationToken)
     {
         while (position < order.DiskSizeBytes)
         {
             var end = Math.Min(order.DiskSizeBytes, (MapGeometry.PageOf(position) + 1) * MapGeometry.PageBytes);
-            var (proven, damage) = await ReadAsync(order, channels, new DiskRange(position, end - position), readAhead: 1, control, cancellationToken);
+            var (proven, damage) = await ReadAsync(order, channels, rescued, new DiskRange(position, end - position), readAhead: 1, control, cancellationToken);
             if (damage is null)
             {
                 position = end;
@@ -100,7 +103,7 @@ internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls
     {
         try
         {
-            await using var session = await OpenAsync(order, channels, cancellationToken);
+            await using var session = await ReadSession.OpenAsync(channels.Calls, channels.Bulk, RequestOf(order), time, cancellationToken);
             var root = OrderKeys.RequireRoot(order.Verify.Root, session.Opened.Root, $"Disk {order.DiskId} of point '{order.Verify.PointId}'");
             var range = new DiskRange(page * MapGeometry.PageBytes, MapGeometry.PageLength(page, root.DiskSize));
             var bad = await ContentCheck.FindBadAsync(root, session, OrderKeys.Of(order.Mover, session.Opened.Parameters), range, cancellationToken);
@@ -136,20 +139,35 @@ internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls
         }
     }
 
+    /// <summary>What a copy gave and could not be repaired is as damaged as what nobody gave.</summary>
+    private static void AddUnrepaired(TaskSucceeded result, RescueLog rescued)
+    {
+        if (rescued.ToReport() is not { } report)
+        {
+            return;
+        }
+
+        result.Rescue = report;
+        if (report.UnrepairedReason.Length > 0)
+        {
+            var ranges = result.DamagedRanges.Select(range => new DiskRange(range.OffsetBytes, range.LengthBytes)).Concat(rescued.UnrepairedRanges());
+            var joined = RescueLog.Join(ranges);
+            result.DamagedRanges.Clear();
+            result.DamagedRanges.AddRange(joined.Select(range => new ByteRange { OffsetBytes = range.Offset, LengthBytes = range.Length }));
+            result.Damage = result.Damage.Length > 0 ? result.Damage : report.UnrepairedReason;
+        }
+    }
+
     /// <summary>Reads a range in a session of its own: damage ends the streams of one.</summary>
     /// <returns>The first byte that was not proven, and what is wrong there; null when all was.</returns>
     private async Task<(long Proven, Damage? Damage)> ReadAsync(
-        TaskOrder order, MoverChannels channels, DiskRange range, int readAhead, TransferControl control, CancellationToken cancellationToken)
+        TaskOrder order, MoverChannels channels, RescueLog rescued, DiskRange range, int readAhead, TransferControl control, CancellationToken cancellationToken)
     {
         var position = range.Offset;
-        await using var session = await OpenAsync(order, channels, cancellationToken);
-        var root = OrderKeys.RequireRoot(order.Verify.Root, session.Opened.Root, $"Disk {order.DiskId} of point '{order.Verify.PointId}'");
-        await using var alive = SessionKeepAlive.Start(session.TouchAsync, session.Opened.IdleTimeoutSeconds, time);
-        var reader = new DiskImageReader(
-            root, session, OrderKeys.Of(order.Mover, session.Opened.Parameters), new DiskImageReaderOptions { SegmentBytes = SegmentBytes, ReadAhead = readAhead });
+        await using var disk = await PointDisk.OpenAsync(OrderOf(order), channels, rescued, tls, time, logger, cancellationToken);
         try
         {
-            await foreach (var extent in reader.ReadAsync(range, cancellationToken))
+            await foreach (var extent in disk.NewReader(SegmentBytes, readAhead, order.Verify.Repair).ReadAsync(range, cancellationToken))
             {
                 using (extent)
                 {
@@ -164,25 +182,36 @@ internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls
         {
             return (position, new Damage(failure.Message, !failure.BadContent.IsZero));
         }
+        catch (TaskFailureException failure) when (failure.Code == FailureCode.RepositoryDamaged)
+        {
+            return (position, new Damage(failure.Message, IsContent: true)); // no copy has it either; whether it is the content the report finds out
+        }
         finally
         {
-            control.Meter.AddSent(session.ReceivedBytes);
+            control.Meter.AddSent(disk.ReceivedBytes);
         }
     }
 
-    private Task<ReadSession> OpenAsync(TaskOrder order, MoverChannels channels, CancellationToken cancellationToken) => ReadSession.OpenAsync(
-        channels.Calls,
-        channels.Bulk,
-        new OpenReadRequest
-        {
-            Repository = order.Mover.Repository,
-            PointId = order.Verify.PointId,
-            DiskId = order.DiskId,
-            TaskId = order.TaskId,
-            FencingToken = order.FencingToken,
-        },
-        time,
-        cancellationToken);
+    private static OpenReadRequest RequestOf(TaskOrder order) => new()
+    {
+        Repository = order.Mover.Repository,
+        PointId = order.Verify.PointId,
+        DiskId = order.DiskId,
+        TaskId = order.TaskId,
+        FencingToken = order.FencingToken,
+    };
+
+    private static PointDiskOrder OrderOf(TaskOrder order) => new()
+    {
+        Mover = order.Mover,
+        PointId = order.Verify.PointId,
+        DiskId = order.DiskId,
+        TaskId = order.TaskId,
+        FencingToken = order.FencingToken,
+        Root = order.Verify.Root,
+        Copies = order.Verify.Copies,
+        NeedsOwn = true,
+    };
 
     private static async Task CountAsync(ImageExtent extent, TransferControl control, CancellationToken cancellationToken)
     {

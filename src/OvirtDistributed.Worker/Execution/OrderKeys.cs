@@ -51,7 +51,7 @@ internal static class OrderKeys
                 $"{what} has root {root.Digest} ({root.DiskSize} bytes) at the Data Mover, but {ToRoot(expected).Digest} in its manifest: it was exchanged or damaged.");
     }
 
-    private static DiskRoot ToRoot(WireRoot root) => new(new ChunkDigest(root.Digest.Span), root.Levels, root.SizeBytes);
+    public static DiskRoot ToRoot(WireRoot root) => new(new ChunkDigest(root.Digest.Span), root.Levels, root.SizeBytes);
 
     private static EncryptionParameters EncryptionOf(WireParameters parameters) =>
         new() { KeySetId = Guid.Parse(parameters.KeySetId), KeyCheck = parameters.KeyCheck.ToByteArray() };

@@ -9,14 +9,19 @@ using OvirtDistributed.Repository.Reading;
 
 namespace OvirtDistributed.Worker.Mover;
 
-/// <summary>One stream of frames over one connection, opened at the first fetch. A fetch given up in the middle ends the stream for all.</summary>
+/// <summary>
+/// One stream of frames over one connection, opened at the first fetch. A fetch that fails or is given up in the middle ends the stream for all that were
+/// under way; the next fetch opens another one.
+/// </summary>
 internal sealed class FrameLane(CallInvoker invoker, string sessionId, CancellationToken sessionEnded) : IAsyncDisposable
 {
     private readonly SemaphoreSlim _asking = new(1);
     private FrameDownloadStream? _stream;
     private Task _lastRead = Task.CompletedTask;
+    private long _receivedBefore;
+    private bool _isBroken;
 
-    public long ReceivedBytes => _stream?.ReadBytes ?? 0;
+    public long ReceivedBytes => Volatile.Read(ref _receivedBefore) + (_stream?.ReadBytes ?? 0);
 
     public async Task<FrameBatch> FetchAsync(ReadOnlyMemory<ChunkDigest> digests, CancellationToken cancellationToken)
     {
@@ -24,9 +29,10 @@ internal sealed class FrameLane(CallInvoker invoker, string sessionId, Cancellat
         await _asking.WaitAsync(cancellationToken);
         try
         {
+            await DropBrokenAsync();
             _stream ??= FrameDownloadStream.Open(invoker, sessionId, sessionEnded);
             var asked = MemoryMarshal.AsBytes(digests.Span).ToArray();
-            await _stream.RequestAsync(asked, cancellationToken);
+            await RequestAsync(_stream, asked, cancellationToken);
             read = ReadAsync(_stream, _lastRead, digests, cancellationToken);
             _lastRead = read;
         }
@@ -47,6 +53,32 @@ internal sealed class FrameLane(CallInvoker invoker, string sessionId, Cancellat
 
         await _lastRead.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _asking.Dispose();
+    }
+
+    private async ValueTask RequestAsync(FrameDownloadStream stream, byte[] asked, CancellationToken cancellationToken)
+    {
+        _isBroken = true;
+        try
+        {
+            await stream.RequestAsync(asked, cancellationToken);
+            _isBroken = false;
+        }
+        catch (RpcException)
+        {
+            // What ended the stream is what the fetch before this one met, if there was one under way.
+            await _lastRead;
+            throw;
+        }
+    }
+
+    private async ValueTask DropBrokenAsync()
+    {
+        if (_stream is { } broken && _lastRead.IsCompleted && (_isBroken || !_lastRead.IsCompletedSuccessfully))
+        {
+            Volatile.Write(ref _receivedBefore, _receivedBefore + broken.ReadBytes);
+            await broken.DisposeAsync();
+            (_stream, _lastRead, _isBroken) = (null, Task.CompletedTask, false);
+        }
     }
 
     private static async Task<FrameBatch> ReadAsync(

@@ -14,6 +14,15 @@ internal static class MoverFailures
     /// <summary>The machine-readable reason of a call that came with too low a token.</summary>
     private const string FencedReason = "fenced";
 
+    /// <summary>Any failure of a call, of what came from it, or one that is told already.</summary>
+    public static TaskFailureException Told(Exception failure) => failure switch
+    {
+        TaskFailureException told => told,
+        RpcException call => Classify(call),
+        RepositoryException damage => Classify(damage),
+        _ => throw new ArgumentException("Not a failure of a Data Mover.", nameof(failure), failure),
+    };
+
     public static TaskFailureException Classify(RpcException failure)
     {
         var code = CodeOf(failure);

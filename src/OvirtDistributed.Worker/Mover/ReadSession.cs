@@ -17,6 +17,7 @@ internal sealed class ReadSession : IFrameSource, IAsyncDisposable
 
     private readonly ReadSessionService.ReadSessionServiceClient _client;
     private readonly TimeProvider _time;
+    private readonly IReadOnlyList<CallInvoker> _bulk;
     private readonly FrameLane[] _lanes;
     private readonly CancellationTokenSource _ended;
     private int _next;
@@ -26,6 +27,7 @@ internal sealed class ReadSession : IFrameSource, IAsyncDisposable
     {
         _client = client;
         _time = time;
+        _bulk = bulk;
         Opened = opened;
         _ended = new CancellationTokenSource();
         _lanes = [.. bulk.Select(invoker => new FrameLane(invoker, opened.ReadSessionId, _ended.Token))];
@@ -47,15 +49,34 @@ internal sealed class ReadSession : IFrameSource, IAsyncDisposable
     public async Task<FrameBatch> FetchAsync(ReadOnlyMemory<ChunkDigest> digests, CancellationToken cancellationToken)
     {
         var lane = _lanes[(uint)Interlocked.Increment(ref _next) % (uint)_lanes.Length];
-        try
-        {
-            return await lane.FetchAsync(digests, cancellationToken);
-        }
-        catch (RpcException failure)
-        {
-            var error = failure.StatusCode == StatusCode.DataLoss ? RepositoryError.Damaged : RepositoryError.Unavailable;
-            throw new RepositoryException(error, failure.Status.Detail, failure);
-        }
+        return await FetchAsync(lane, digests, cancellationToken);
+    }
+
+    /// <summary>Fetches over a stream of its own: what fails is this fetch and none beside it.</summary>
+    public async Task<FrameBatch> FetchAloneAsync(ReadOnlyMemory<ChunkDigest> digests, CancellationToken cancellationToken)
+    {
+        await using var lane = new FrameLane(_bulk[0], Opened.ReadSessionId, _ended.Token);
+        return await FetchAsync(lane, digests, cancellationToken);
+    }
+
+    /// <summary>How long the content of a frame is, also of one that is lost; 0 when the repository does not know.</summary>
+    public async Task<int> DescribeAsync(ChunkDigest digest, CancellationToken cancellationToken)
+    {
+        var request = new DescribeFramesRequest { ReadSessionId = Opened.ReadSessionId, Digests = ByteString.CopyFrom(digest.ToArray()) };
+        var answer = await _client.DescribeFramesAsync(request, cancellationToken: cancellationToken);
+        return answer.PlainLengths.Count == 1 ? answer.PlainLengths[0] : 0;
+    }
+
+    /// <summary>Sends a frame that replaces a damaged one.</summary>
+    /// <param name="frame">Whole and encoded.</param>
+    /// <param name="contentIsWrong">The repository's own frame decodes to other content.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>Whether it was stored; else the repository holds a whole one.</returns>
+    public async Task<bool> RepairAsync(ReadOnlyMemory<byte> frame, bool contentIsWrong, CancellationToken cancellationToken)
+    {
+        var request = new RepairFramesRequest { ReadSessionId = Opened.ReadSessionId, ContentIsWrong = contentIsWrong, Frames = { UnsafeByteOperations.UnsafeWrap(frame) } };
+        var answer = await _client.RepairFramesAsync(request, cancellationToken: cancellationToken);
+        return answer.Repairs is [FrameRepair.Stored];
     }
 
     /// <summary>Tells the Data Mover that somebody is still there: only fetching does, an open stream does not.</summary>
@@ -87,6 +108,19 @@ internal sealed class ReadSession : IFrameSource, IAsyncDisposable
             Digests = UnsafeByteOperations.UnsafeWrap(digests),
         };
         return (await _client.ReportBadContentAsync(request, cancellationToken: cancellationToken)).Noted;
+    }
+
+    private static async Task<FrameBatch> FetchAsync(FrameLane lane, ReadOnlyMemory<ChunkDigest> digests, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await lane.FetchAsync(digests, cancellationToken);
+        }
+        catch (RpcException failure)
+        {
+            var error = failure.StatusCode == StatusCode.DataLoss ? RepositoryError.Damaged : RepositoryError.Unavailable;
+            throw new RepositoryException(error, failure.Status.Detail, failure);
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -18,17 +18,9 @@ internal sealed class MapKeeper : IMapSink, IDisposable
     /// <summary>Reader steps the map may lag behind; each is at most a segment or some thousand ranges.</summary>
     private const int MaximumLag = 64;
 
-    // Each record makes the Data Mover flush: seconds apart, so that the flushes stay few, and no more work than that is lost.
-    private static readonly TimeSpan RecordPause = TimeSpan.FromSeconds(3);
-
     private readonly UploadLanes _lanes;
-    private readonly BackupSession _session;
-    private readonly TransferMeter _meter;
-    private readonly TimeProvider _time;
+    private readonly PageJournal _journal;
     private readonly Channel<bool> _bell = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-    private readonly Channel<(long[] Mark, PageDigest[] Pages)> _finished = Channel.CreateUnbounded<(long[], PageDigest[])>();
-    // The channel's own completion comes only once it is empty, which it is not when the last pages arrive during a pause.
-    private readonly TaskCompletionSource _complete = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim _lag = new(MaximumLag);
     private readonly List<PageDigest> _pages = [];
     private int _steps;
@@ -36,9 +28,7 @@ internal sealed class MapKeeper : IMapSink, IDisposable
     public MapKeeper(UploadLanes lanes, BackupSession session, TransferMeter meter, TimeProvider time)
     {
         _lanes = lanes;
-        _session = session;
-        _meter = meter;
-        _time = time;
+        _journal = new PageJournal(lanes, session, meter, time);
     }
 
     /// <summary>Something was added to the map.</summary>
@@ -69,37 +59,11 @@ internal sealed class MapKeeper : IMapSink, IDisposable
             }
         }
 
-        _complete.SetResult();
-        _finished.Writer.Complete();
+        _journal.Complete();
     }
 
-    /// <summary>Journals finished pages until the map is complete; then the disk's root makes the journal superfluous.</summary>
-    public async Task RecordAsync(CancellationToken cancellationToken)
-    {
-        while (await _finished.Reader.WaitToReadAsync(cancellationToken))
-        {
-            var pages = new List<PageDigest>();
-            var mark = Array.Empty<long>();
-            while (_finished.Reader.TryRead(out var finished))
-            {
-                pages.AddRange(finished.Pages);
-                mark = finished.Mark;
-            }
-
-            if (_complete.Task.IsCompleted)
-            {
-                return;
-            }
-
-            var since = _meter.Now();
-            await _lanes.FlushAsync(cancellationToken);
-            await _lanes.WaitDurableAsync(mark, cancellationToken);
-            await _session.RecordPagesAsync(pages, cancellationToken);
-            _meter.Waited(PipelineStage.Store, since);
-            await Task.WhenAny(_complete.Task, Task.Delay(RecordPause, _time, cancellationToken));
-            cancellationToken.ThrowIfCancellationRequested();
-        }
-    }
+    /// <summary>Journals finished pages until the map is complete.</summary>
+    public Task RecordAsync(CancellationToken cancellationToken) => _journal.RecordAsync(cancellationToken);
 
     public ValueTask WriteFrameAsync(FrameKind kind, ChunkDigest digest, ReadOnlyMemory<byte> frame, CancellationToken cancellationToken) =>
         _lanes.SendAsync(frame, cancellationToken);
@@ -117,7 +81,7 @@ internal sealed class MapKeeper : IMapSink, IDisposable
     {
         if (_pages.Count > 0)
         {
-            _finished.Writer.TryWrite((_lanes.TakeMark(), [.. _pages]));
+            _journal.Add([.. _pages]);
             _pages.Clear();
         }
     }

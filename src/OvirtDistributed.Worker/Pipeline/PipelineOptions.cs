@@ -35,6 +35,12 @@ public sealed class PipelineOptions
     /// <summary>Digests of the chunks sent last that each slot remembers, so that it does not ask for them again. Default 65,536 (4 MiB).</summary>
     public int RecentDigests { get; set; } = 65_536;
 
+    /// <summary>
+    /// Whether frames copied between replicas are decrypted, decompressed and compared with their digest on the way; else only their checksum is. Default true: it costs
+    /// a fraction of what compressing would.
+    /// </summary>
+    public bool VerifyReplicaContent { get; set; } = true;
+
     internal int EffectiveEncoders => Encoders > 0 ? Encoders : Environment.ProcessorCount;
 
     internal int EffectiveSegments => Segments > 0 ? Segments : Environment.ProcessorCount + 4;

@@ -2,24 +2,20 @@
 
 using Grpc.Core;
 using OvirtDistributed.Contracts.Control.V1;
-using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Tls;
 using OvirtDistributed.Repository;
-using OvirtDistributed.Repository.Digests;
-using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Maps;
-using OvirtDistributed.Repository.Reading;
 using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Mover;
 using OvirtDistributed.Worker.Pipeline;
+using OvirtDistributed.Worker.Rescue;
 using OvirtDistributed.Worker.Transports;
-using DiskRoot = OvirtDistributed.Repository.Maps.DiskRoot;
 
 namespace OvirtDistributed.Worker.Restore;
 
 /// <summary>
-/// Writes one disk of a restore point to a fresh target: data only, zeroes where the target is not known to be zero. Every chunk is proven
-/// by its digest on the way, and in the end the other side's checksum of what it holds is compared with ours of what was sent.
+/// Writes one disk of a restore point to a fresh target: data only, zeroes where the target is not known to be zero. What the point's own repository
+/// cannot give comes from copies of the point, and is repaired there. Every chunk is proven by its digest on the way, and in the end the other side's checksum of what it holds is compared with ours of what was sent.
 /// </summary>
 internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? tls, TimeProvider time, ILogger<DiskRestore> logger)
 {
@@ -28,11 +24,12 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
         try
         {
             using var channels = new MoverChannels(order.Mover.Address, tls, options.MoverConnections);
-            var (root, digest) = await WriteAsync(order, channels, target, control, cancellationToken);
+            var rescued = new RescueLog();
+            var (root, digest) = await WriteAsync(order, channels, target, rescued, control, cancellationToken);
             var checksum = order.Restore.VerifyChecksum
-                ? await VerifyAsync(order, channels, root, digest, target, control, cancellationToken)
+                ? await VerifyAsync(order, channels, digest, target, control, cancellationToken)
                 : string.Empty;
-            return new TaskSucceeded { Root = root, Checksum = checksum };
+            return new TaskSucceeded { Root = DiskBackup.ToWire(root), Checksum = checksum, Rescue = rescued.ToReport() };
         }
         catch (RpcException failure)
         {
@@ -46,29 +43,27 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
         }
     }
 
-    private async Task<(Contracts.Mover.V1.DiskRoot Root, string Digest)> WriteAsync(
-        TaskOrder order, MoverChannels channels, IDiskTarget target, TransferControl control, CancellationToken cancellationToken)
+    private async Task<(DiskRoot Root, string Digest)> WriteAsync(
+        TaskOrder order, MoverChannels channels, IDiskTarget target, RescueLog rescued, TransferControl control, CancellationToken cancellationToken)
     {
-        await using var session = await OpenAsync(order, channels, cancellationToken);
-        var root = session.Opened.Root;
-        OrderKeys.RequireRoot(order.Restore.Root, root, $"Disk {order.Restore.SourceDiskId} of point '{order.Restore.PointId}'");
+        await using var disk = await OpenAsync(order, channels, rescued, cancellationToken);
+        var root = disk.Root;
         var targetSize = await target.GetSizeAsync(cancellationToken);
-        if (root.SizeBytes > targetSize)
+        if (root.DiskSize > targetSize)
         {
             throw new TaskFailureException(
                 FailureCode.BadOrder,
-                $"Disk {order.Restore.SourceDiskId} of point '{order.Restore.PointId}' has {root.SizeBytes} bytes, target disk {order.DiskId} only {targetSize}.");
+                $"Disk {order.Restore.SourceDiskId} of point '{order.Restore.PointId}' has {root.DiskSize} bytes, target disk {order.DiskId} only {targetSize}.");
         }
 
         control.Meter.AddTotal(targetSize);
         control.Meter.SetWidth(PipelineStage.Target, target.Connections);
         using var digest = order.Restore.VerifyChecksum ? new BlockDigest(BlockDigest.Algorithms[0]) : null;
         var writer = new TargetWriter(target, control, order.Restore.TargetIsZero);
-        var reader = NewReader(root, session, OrderKeys.Of(order.Mover, session.Opened.Parameters), target.Connections + ReadAhead);
-        await writer.RunAsync(reader, root.SizeBytes, targetSize, digest, cancellationToken);
+        await writer.RunAsync(disk.NewReader(SegmentBytes, target.Connections + ReadAhead), root.DiskSize, targetSize, digest, cancellationToken);
         await target.FlushAsync(cancellationToken);
-        control.Meter.AddSent(session.ReceivedBytes);
-        Log.DiskWritten(logger, order.DiskId, root.SizeBytes);
+        control.Meter.AddSent(disk.ReceivedBytes);
+        Log.DiskWritten(logger, order.DiskId, root.DiskSize);
         return (root, digest?.Finish() ?? string.Empty);
     }
 
@@ -78,25 +73,21 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
     // Segments in the making beyond those being written: some being fetched on each connection while others are decoded.
     private const int ReadAhead = 8;
 
-    private static DiskImageReader NewReader(Contracts.Mover.V1.DiskRoot root, ReadSession session, ContentKeys keys, int readAhead) => new(
-        new DiskRoot(new ChunkDigest(root.Digest.Span), root.Levels, root.SizeBytes),
-        session,
-        keys,
-        new DiskImageReaderOptions { SegmentBytes = SegmentBytes, ReadAhead = readAhead });
-
-    private async Task<ReadSession> OpenAsync(TaskOrder order, MoverChannels channels, CancellationToken cancellationToken)
+    private async Task<PointDisk> OpenAsync(TaskOrder order, MoverChannels channels, RescueLog rescued, CancellationToken cancellationToken)
     {
-        var request = new OpenReadRequest
+        var disk = new PointDiskOrder
         {
-            Repository = order.Mover.Repository,
+            Mover = order.Mover,
             PointId = order.Restore.PointId,
             DiskId = order.Restore.SourceDiskId,
             TaskId = order.TaskId,
             FencingToken = order.FencingToken,
+            Root = order.Restore.Root,
+            Copies = order.Restore.Copies,
         };
         try
         {
-            return await ReadSession.OpenAsync(channels.Calls, channels.Bulk, request, time, cancellationToken);
+            return await PointDisk.OpenAsync(disk, channels, rescued, tls, time, logger, cancellationToken);
         }
         catch (RpcException failure) when (failure.StatusCode == StatusCode.NotFound)
         {
@@ -108,7 +99,6 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
     private async Task<string> VerifyAsync(
         TaskOrder order,
         MoverChannels channels,
-        Contracts.Mover.V1.DiskRoot root,
         string sha256,
         IDiskTarget target,
         TransferControl control,
@@ -130,7 +120,7 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
                 continue;
             }
 
-            var ours = algorithm == BlockDigest.Algorithms[0] ? sha256 : await DigestAgainAsync(order, channels, root, algorithm, target, cancellationToken);
+            var ours = algorithm == BlockDigest.Algorithms[0] ? sha256 : await DigestAgainAsync(order, channels, algorithm, target, cancellationToken);
             if (theirs != ours)
             {
                 throw new TaskFailureException(
@@ -147,13 +137,11 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
     }
 
     // Rare: only a daemon without SHA-256 makes the image be read from the repository a second time.
-    private async Task<string> DigestAgainAsync(
-        TaskOrder order, MoverChannels channels, Contracts.Mover.V1.DiskRoot root, string algorithm, IDiskTarget target, CancellationToken cancellationToken)
+    private async Task<string> DigestAgainAsync(TaskOrder order, MoverChannels channels, string algorithm, IDiskTarget target, CancellationToken cancellationToken)
     {
-        await using var session = await OpenAsync(order, channels, cancellationToken);
+        await using var disk = await OpenAsync(order, channels, new RescueLog(), cancellationToken);
         using var digest = new BlockDigest(algorithm);
-        var reader = NewReader(root, session, OrderKeys.Of(order.Mover, session.Opened.Parameters), ReadAhead);
-        await foreach (var extent in reader.ReadAsync(new DiskRange(0, root.SizeBytes), cancellationToken))
+        await foreach (var extent in disk.NewReader(SegmentBytes, ReadAhead).ReadAsync(new DiskRange(0, disk.Root.DiskSize), cancellationToken))
         {
             using (extent)
             {
@@ -161,7 +149,7 @@ internal sealed partial class DiskRestore(PipelineOptions options, TlsIdentity? 
             }
         }
 
-        digest.AddZeroes(await target.GetSizeAsync(cancellationToken) - root.SizeBytes);
+        digest.AddZeroes(await target.GetSizeAsync(cancellationToken) - disk.Root.DiskSize);
         return digest.Finish();
     }
 }

@@ -181,6 +181,15 @@ public sealed class LabSite : IAsyncDisposable
         return NewService("ovd-datamover", DataMoverHost.Build, settings);
     }
 
+    /// <summary>Starts another Data Mover with one repository, which nobody has made known to the server.</summary>
+    public async Task<ILabService> AddDataMoverAsync(string name, string repository, string directory, CancellationToken cancellationToken)
+    {
+        var settings = new ServiceSettings(name, _certificates!.Issue(name)).Set($"DataMover:Repositories:{repository}:Path", directory);
+        var mover = Owned(NewService("ovd-datamover", DataMoverHost.Build, settings));
+        await mover.StartAsync(cancellationToken);
+        return mover;
+    }
+
     private async Task<ILabService> NewServerAsync(IReadOnlyList<SimulatedCluster> clusters, CancellationToken cancellationToken)
     {
         var database = $"ovd_{Guid.NewGuid():N}";

@@ -15,6 +15,20 @@ namespace OvirtDistributed.Tests.Cli;
 public sealed class JobTests
 {
     [Fact]
+    public async Task JobThatReadFromACopy_ShowsWhatCameFromWhere()
+    {
+        var installation = Samples.Installation();
+        var task = installation.Jobs[0].Tasks[0];
+        task.Rescue = new Rescue { Sources = { new RescueSource { Repository = "offsite", Objects = 3, RepairedObjects = 2, Bytes = 4 << 20, BytesOnItsWord = 1 << 20 } } };
+        await using var server = await FakeBackupServer.StartAsync(installation);
+
+        var run = await CliRun.OvdAsync(server, "job", "show", Samples.JobId);
+
+        Assert.Contains("Taken from copies", run.Out, StringComparison.Ordinal);
+        Assert.Matches(@"offsite +3 +2 +4[.0]* MiB +1[.0]* MiB", run.Out);
+    }
+
+    [Fact]
     public async Task BackupRun_SendsEveryOptionAndNamesTheJobs()
     {
         await using var server = await FakeBackupServer.StartAsync(Samples.Installation());

@@ -136,6 +136,46 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         return !entry.IsNone;
     }
 
+    /// <summary>The newest entry, also of a place that is not usable any more: what is still known of a frame that is lost.</summary>
+    public bool TryFindAny(in ChunkDigest digest, out IndexEntry entry)
+    {
+        IndexRun[] runs;
+        lock (_gate)
+        {
+            if (_table.TryFind(digest, out entry) || (_frozen is not null && _frozen.TryFind(digest, out entry)))
+            {
+                return true;
+            }
+
+            runs = _runs;
+            foreach (var run in runs)
+            {
+                run.TryAcquire();
+            }
+        }
+
+        try
+        {
+            for (var i = runs.Length - 1; i >= 0; i--)
+            {
+                if (runs[i].TryFind(digest, out entry))
+                {
+                    return true;
+                }
+            }
+
+            entry = default;
+            return false;
+        }
+        finally
+        {
+            foreach (var run in runs)
+            {
+                run.Release();
+            }
+        }
+    }
+
     /// <summary>Writes the memory table out when it has grown to its bound.</summary>
     public async Task WriteTableIfFullAsync(CancellationToken cancellationToken)
     {

@@ -45,6 +45,7 @@ internal sealed class StoredFrameReader(
                     var moved = new IndexEntry[digests.Length];
                     if (Find(digests.Span, moved) < digests.Length || entries.AsSpan(0, digests.Length).SequenceEqual(moved))
                     {
+                        await ReportGoneAsync(digests, entries, cancellationToken);
                         throw;
                     }
 
@@ -106,6 +107,46 @@ internal sealed class StoredFrameReader(
         finally
         {
             readers.Return(entry.Pack);
+        }
+    }
+
+    /// <summary>A pack that somebody took away gives none of its frames back: they count as damaged, so that they are sent again.</summary>
+    private async Task ReportGoneAsync(ReadOnlyMemory<ChunkDigest> digests, IndexEntry[] entries, CancellationToken cancellationToken)
+    {
+        var gone = new Dictionary<uint, string?>();
+        for (var i = 0; i < digests.Length; i++)
+        {
+            var entry = entries[i];
+            if (!packs.IsUsable(entry))
+            {
+                continue;
+            }
+
+            if (!gone.TryGetValue(entry.Pack, out var reason))
+            {
+                reason = await ExplainAbsenceAsync(entry.Pack, cancellationToken);
+                gone.Add(entry.Pack, reason);
+            }
+
+            if (reason is not null)
+            {
+                onDamage(digests.Span[i], entry, reason);
+            }
+        }
+    }
+
+    /// <summary>Null when the pack is there.</summary>
+    private async Task<string?> ExplainAbsenceAsync(uint pack, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await readers.RentAsync(pack, cancellationToken);
+            readers.Return(pack);
+            return null;
+        }
+        catch (RepositoryException failure) when (failure.Error == RepositoryError.Damaged)
+        {
+            return failure.Message;
         }
     }
 

@@ -8,13 +8,12 @@ using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
-using OvirtDistributed.Server.Repositories;
 
 namespace OvirtDistributed.Server.Jobs.Restore;
 
 /// <summary>Reads the point, decides disks, allocation and NICs, and offers one task per disk.</summary>
 internal sealed class PrepareRestoreStep(
-    IEngineDirectory engines, PointReader points, IClusterQueues queues, InventoryCatalog inventory, TaskSettlement settlement, Installation installation) : IJobStep
+    IEngineDirectory engines, RestorablePoint restorable, IClusterQueues queues, InventoryCatalog inventory, TaskSettlement settlement, Installation installation) : IJobStep
 {
     public JobKind Kind => JobKind.Restore;
 
@@ -23,12 +22,11 @@ internal sealed class PrepareRestoreStep(
     public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
     {
         var job = context.Job;
+        var (manifest, ovf) = await restorable.FindAsync(context, cancellationToken);
         var details = job.Restore!;
-        var repository = await context.Database.RepositoryOfAsync(job, cancellationToken);
-        var manifest = await points.FindAsync(repository, details.PointId, cancellationToken);
         if (manifest is null)
         {
-            return StepResult.Fail($"Restore point {details.PointId} is not in repository {repository.Name} any more.");
+            return StepResult.Fail($"Restore point {details.PointId} is not in its repository any more.");
         }
 
         var vm = VmOf(manifest);
@@ -47,7 +45,7 @@ internal sealed class PrepareRestoreStep(
         await queues.DeclareAsync(details.ClusterId, cancellationToken);
         await PlanDisksAsync(context, manifest, vm, cancellationToken);
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Vm, JsonSerializer.Serialize(vm, JsonColumn.Options), cancellationToken);
-        await context.Database.PutDocumentAsync(job.Id, JobDocument.Ovf, await points.ReadOvfAsync(repository, manifest, cancellationToken), cancellationToken);
+        await context.Database.PutDocumentAsync(job.Id, JobDocument.Ovf, ovf, cancellationToken);
         job.PointId = manifest.PointId;
         return StepResult.Next(JobEvent.Prepared);
     }

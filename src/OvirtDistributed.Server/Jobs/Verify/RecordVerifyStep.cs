@@ -20,7 +20,7 @@ internal sealed class RecordVerifyStep : IJobStep
         foreach (var task in damaged)
         {
             context.Error($"disk {task.DiskAlias}: {task.Damage}", task.Id);
-            job.Warn($"Disk {task.DiskAlias} is damaged: {task.Damage} The next backup of the VM sends what it can again; a copy of the point in another repository may be whole.");
+            job.Warn($"Disk {task.DiskAlias} is damaged: {task.Damage} {(job.Verify!.Repair ? "No copy in another repository could repair all of it; the" : "A copy of the point in another repository may repair it (ovd point verify --content --repair); the")} next backup of the VM sends again what the guest has not changed since.");
         }
 
         return StepResult.Next(JobEvent.Recorded);

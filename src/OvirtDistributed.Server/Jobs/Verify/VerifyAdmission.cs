@@ -50,7 +50,7 @@ internal sealed class VerifyAdmission(IDbContextFactory<ServerDbContext> context
             }
 
             var cluster = await clusters.ChooseAsync(context, point, request.Cluster, cancellationToken);
-            var details = new VerifyDetails { BytesPerSecond = request.BytesPerSecond, Scheduled = request.Scheduled };
+            var details = new VerifyDetails { BytesPerSecond = request.BytesPerSecond, Scheduled = request.Scheduled, Repair = request.Repair };
             var job = jobs.NewJob(JobKind.Verify, point.ManagerId, point.VmId, point.VmName, point.RepositoryId, cluster, row => row.Verify = details);
             job.PointId = point.Id;
             admitted.Add(job);
@@ -61,4 +61,4 @@ internal sealed class VerifyAdmission(IDbContextFactory<ServerDbContext> context
 }
 
 /// <summary>What is asked.</summary>
-internal sealed record VerifyRequest(IReadOnlyList<string> Points, long BytesPerSecond, string Cluster, string RequestId, bool Scheduled = false);
+internal sealed record VerifyRequest(IReadOnlyList<string> Points, long BytesPerSecond, string Cluster, string RequestId, bool Scheduled = false, bool Repair = false);

@@ -8,6 +8,9 @@ internal sealed record VerifyDetails
     /// <summary>0 = as fast as it goes.</summary>
     public long BytesPerSecond { get; init; }
 
+    /// <summary>What is damaged is taken from copies of the point and repaired.</summary>
+    public bool Repair { get; init; }
+
     /// <summary>It was not asked for by an operator but was due.</summary>
     public bool Scheduled { get; init; }
 }

@@ -57,6 +57,10 @@ internal sealed class PointSource : IDiskSource
 
     public string Route => "repository";
 
+    public Contracts.Mover.V1.RepositoryParameters Parameters => _session.Opened.Parameters;
+
+    public ContentKeys Keys => _keys;
+
     /// <summary>Opens the point at its Data Mover.</summary>
     /// <exception cref="TaskFailureException">The order does not fit what is there, or the Data Mover cannot be reached.</exception>
     public static async Task<PointSource> OpenAsync(TaskOrder order, CopyDiskOrder copy, int connections, TlsIdentity? tls, TimeProvider time, CancellationToken cancellationToken)
@@ -127,6 +131,20 @@ internal sealed class PointSource : IDiskSource
         },
         cancellationToken);
 
+    /// <summary>Frames of the point as they are stored; not proven yet.</summary>
+    public Task<FrameBatch> FetchAsync(ReadOnlyMemory<ChunkDigest> digests, CancellationToken cancellationToken) => _session.FetchAsync(digests, cancellationToken);
+
+    /// <summary>The map of the disk.</summary>
+    public Task<DiskMapFrames> LoadMapAsync(CancellationToken cancellationToken) => DiskMapFrames.LoadAsync(_root, _session, _keys, cancellationToken);
+
+    /// <summary>The map of the disk in the earlier point.</summary>
+    public async Task<DiskMapFrames> LoadBaseMapAsync(CancellationToken cancellationToken)
+    {
+        await using var before = await OpenBaseAsync(cancellationToken);
+        var root = OrderKeys.RequireRoot(_order.SourceBaseRoot, before.Opened.Root, $"The disk of restore point '{_order.SourceBasePointId}'");
+        return await DiskMapFrames.LoadAsync(root, before, _keys, cancellationToken);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _alive.DisposeAsync();
@@ -144,13 +162,16 @@ internal sealed class PointSource : IDiskSource
 
     private async IAsyncEnumerable<SourceExtent> ListChangesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var before = await ReadSession.OpenAsync(_channels.Calls, _channels.Bulk, _request(_order.SourceBasePointId), _time, cancellationToken);
+        await using var before = await OpenBaseAsync(cancellationToken);
         var baseRoot = OrderKeys.RequireRoot(_order.SourceBaseRoot, before.Opened.Root, $"The disk of restore point '{_order.SourceBasePointId}'");
         await foreach (var range in DiskDifference.ListAsync(_root, _session, baseRoot, before, _keys, cancellationToken))
         {
             yield return new SourceExtent(range.Offset, range.Length, range.IsZero, range.IsChanged);
         }
     }
+
+    private Task<ReadSession> OpenBaseAsync(CancellationToken cancellationToken) =>
+        ReadSession.OpenAsync(_channels.Calls, _channels.Bulk, _request(_order.SourceBasePointId), _time, cancellationToken);
 
     private static async Task<T> GuardAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken)
     {

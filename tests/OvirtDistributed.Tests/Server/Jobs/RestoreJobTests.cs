@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Leases;
@@ -127,6 +128,56 @@ public sealed class RestoreJobTests(PostgresServer postgres)
         Assert.Equal(("raw", false), (Assert.Single(site.Engine.Disks.Values).Format, site.Engine.Disks.Values.Single().Sparse));
         Assert.Contains(job.Notes, note => note.Contains("preallocated", StringComparison.Ordinal));
         Assert.False(Assert.Single(job.Tasks).Plan!.ReadsAsZero);
+    }
+
+    [Fact]
+    public async Task RepositoryCannotBeRead_TheCopyStandsInAndTheJobSaysSo()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        var copy = await site.CopyPointAsync(point, "offsite");
+        site.Mover.Unreachable.Add("main");
+
+        var job = await site.RunToEndAsync(await RestoreAsync(site, point)).WithinDeadline();
+
+        Assert.Equal(JobOutcome.Succeeded, job.Outcome);
+        Assert.Equal((copy.RepositoryId, copy.Id, copy.Id), (job.RepositoryId, job.PointId, job.Restore!.PointId));
+        Assert.Contains(job.Notes, note => note.Contains($"Restored from the copy {copy.Id} in repository offsite", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task PointHasCopies_TheOrderNamesThemBestFirst()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        var damaged = await site.CopyPointAsync(point, "a-damaged", row => row.Damage = "chunks");
+        var sibling = await site.CopyPointAsync(point, "b-whole");
+        var task = Assert.Single((await site.DriveAsync(await RestoreAsync(site, point), JobState.Copying)).Tasks);
+
+        var order = await site.Get<AttemptPreparation>().PrepareAsync(await site.LeaseAsync(task), TestSite.Token);
+
+        Assert.Equal([(sibling.Id, "b-whole"), (damaged.Id, "a-damaged")], order!.Copies.Select(found => (found.PointId, found.Repository)));
+        Assert.All(order.Copies, found => Assert.Equal(task.DiskId, found.Disk.Id));
+        await using var context = site.Database();
+        var siblings = await PointCopies.FindAsync(context, sibling.RepositoryId, sibling.Id, TestSite.Token);
+        Assert.Equal([point, damaged.Id], siblings.Select(found => found.Point.Id));
+    }
+
+    [Fact]
+    public async Task WorkerTookDataFromACopy_TheJobTellsWhatWasRepairedAndWarnsOfTheRest()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var id = await RestoreAsync(site, await BackedUpAsync(site));
+        var task = Assert.Single((await site.DriveAsync(id, JobState.Copying)).Tasks);
+        var claim = await site.LeaseAsync(task);
+        await site.Get<AttemptPreparation>().PrepareAsync(claim, TestSite.Token);
+        await site.SucceedAsync(claim, task, new TaskRescue { Sources = [new RescueSource("offsite", 3, 4096, 2, 0)], Unrepaired = "0+4096: a map page is lost" });
+
+        var job = await site.RunToEndAsync(id).WithinDeadline();
+
+        Assert.Equal(JobOutcome.Warning, job.Outcome);
+        Assert.Contains(job.Notes, note => note.Contains("3 damaged chunks or map pages (4096 bytes of the disk) came from repository offsite; 2 of them were repaired in repository", StringComparison.Ordinal));
+        Assert.Contains(job.Warnings, warning => warning.Contains("a map page is lost", StringComparison.Ordinal));
     }
 
     private static async Task<string> BackedUpAsync(TestSite site, int disks = 1, Func<EngineDisk, EngineDisk>? change = null)

@@ -21,7 +21,7 @@ public sealed class EncryptionDowngradeTests(PostgresServer postgres)
         (site.Mover.Exists, site.Mover.Encryption) = (false, null);
 
         var refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RepositoryRegistry>().AddAsync(
-            "second", "http://mover", "second", create: true, chunkAverageBytes: 0, encrypt: true, TestSite.Token)).WithinDeadline();
+            new RepositoryRequest("second", "http://mover", "second", Create: true, ChunkAverageBytes: 0, Encrypt: true), TestSite.Token)).WithinDeadline();
 
         Assert.Contains("not encrypted", refused.Message, StringComparison.Ordinal);
         await using var context = site.Database();

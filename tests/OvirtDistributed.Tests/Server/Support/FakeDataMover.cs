@@ -55,8 +55,7 @@ internal sealed class FakeDataMover : IDataMover
     }
 
     /// <summary>Creates it, and does not encrypt it whatever was asked for.</summary>
-    public Task<bool> CreateRepositoryAsync(
-        MoverAddress repository, int chunkAverageBytes, EncryptionParameters? encryption, CancellationToken cancellationToken)
+    public Task<bool> CreateRepositoryAsync(MoverAddress repository, NewRepository parameters, CancellationToken cancellationToken)
     {
         Exists = true;
         return Task.FromResult(true);
@@ -125,8 +124,12 @@ internal sealed class FakeDataMover : IDataMover
         }
     }
 
-    public Task<ReadOnlyMemory<byte>?> FindPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken) =>
-        Task.FromResult(PointsByJob.Values.FirstOrDefault(point => Read(point).PointId == pointId) is { } found ? (ReadOnlyMemory<byte>?)found : null);
+    /// <summary>Repositories, by their names at the Data Mover, whose points cannot be read.</summary>
+    public HashSet<string> Unreachable { get; } = new(StringComparer.Ordinal);
+
+    public Task<ReadOnlyMemory<byte>?> FindPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken) => Unreachable.Contains(repository.Repository)
+        ? Task.FromException<ReadOnlyMemory<byte>?>(new MoverException(MoverFailure.Unreachable, "the Data Mover was made unreachable"))
+        : Task.FromResult(PointsByJob.Values.FirstOrDefault(point => Read(point).PointId == pointId) is { } found ? (ReadOnlyMemory<byte>?)found : null);
 
     public Task<ReadOnlyMemory<byte>> ReadBlobFrameAsync(MoverAddress repository, string pointId, string blob, CancellationToken cancellationToken)
     {

@@ -4,11 +4,14 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Maps;
+using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server;
+using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
@@ -194,11 +197,11 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
         return new LeaseClaim(workerId, task.Id, task.Attempt, grant.FencingToken);
     }
 
-    public async Task SucceedAsync(LeaseClaim claim, DiskTask task)
+    public async Task SucceedAsync(LeaseClaim claim, DiskTask task, TaskRescue? rescue = null)
     {
         var digest = new byte[32];
         digest[0] = 1;
-        var result = new TaskResult(digest, MapGeometry.LevelsOf(task.SizeBytes), task.SizeBytes, 100, null, TaskStatistics.Empty with { ReadBytes = 1000 });
+        var result = new TaskResult(digest, MapGeometry.LevelsOf(task.SizeBytes), task.SizeBytes, 100, null, TaskStatistics.Empty with { ReadBytes = 1000 }) { Rescue = rescue };
         Assert.True(await Get<TaskLeases>().ReportSuccessAsync(claim, result, Token));
     }
 
@@ -216,6 +219,38 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
     {
         await using var context = await Get<IDbContextFactory<ServerDbContext>>().CreateDbContextAsync(Token);
         return await context.Repositories.AsNoTracking().SingleAsync(Token);
+    }
+
+    /// <summary>Makes another repository known, with the same key, and a copy of a point in it, as a copy job leaves it.</summary>
+    public async Task<RestorePoint> CopyPointAsync(string pointId, string repository, Action<RestorePoint>? change = null)
+    {
+        await using var context = Database();
+        var original = await context.Repositories.AsNoTracking().SingleAsync(row => row.Id == RepositoryId, Token);
+        var target = new StoredRepository
+        {
+            Id = Guid.NewGuid(),
+            Name = repository,
+            MoverAddress = original.MoverAddress,
+            MoverRepository = repository,
+            RepositoryUid = $"uid-{repository}",
+            KeySetId = original.KeySetId,
+            Created = Time.GetUtcNow(),
+        };
+        context.Repositories.Add(target);
+        var job = Guid.NewGuid();
+        var manifest = Mover.PointsByJob.Values.Select(Mover.Read).Single(point => point.PointId == pointId);
+        manifest = manifest with
+        {
+            PointId = CopyDetails.PointIdOf(pointId, target.Id),
+            JobId = job.ToString("D"),
+            Properties = new Dictionary<string, string>(manifest.Properties) { [PointFacts.CopyOf] = pointId },
+        };
+        var stored = ManifestCodec.Write(manifest, Mover.Keys);
+        Mover.PointsByJob[job] = stored.ToArray();
+        await Get<PointCatalog>().PutAsync(context, target, stored, lockedUntil: null, Token);
+        change?.Invoke(context.RestorePoints.Local.Single());
+        await context.SaveChangesAsync(Token);
+        return context.RestorePoints.Local.Single();
     }
 
     private async Task FillAsync()

@@ -31,6 +31,10 @@ internal sealed class TransferSite : IAsyncDisposable
 {
     private const string RepositoryName = "main";
 
+    /// <summary>Repositories that can be made beside the main one.</summary>
+    public const string Offsite = "offsite";
+    public const string Third = "third";
+
     public const string DiskId = "disk-1";
 
     private readonly TemporaryDirectory _directory;
@@ -61,6 +65,8 @@ internal sealed class TransferSite : IAsyncDisposable
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["DataMover:Repositories:main:Path"] = directory.File(RepositoryName),
+            ["DataMover:Repositories:offsite:Path"] = directory.File(Offsite),
+            ["DataMover:Repositories:third:Path"] = directory.File(Third),
             ["Logging:Console:Disabled"] = "true",
         });
         var mover = DataMoverHost.Build(builder);
@@ -90,7 +96,7 @@ internal sealed class TransferSite : IAsyncDisposable
             backup,
             new DiskRestore(Options, tls: null, TimeProvider.System, NullLogger<DiskRestore>.Instance),
             new DiskCopy(Options, backup, tls: null, TimeProvider.System),
-            new DiskVerification(Options, tls: null, TimeProvider.System));
+            new DiskVerification(Options, tls: null, TimeProvider.System, NullLogger<DiskVerification>.Instance));
     }
 
     public TaskOrder BackupOrder(ImageServer image, string? taskId = null, long token = 1, string? basePoint = null, string engineBackup = "backup-1") => new()
@@ -194,6 +200,58 @@ internal sealed class TransferSite : IAsyncDisposable
         return (await CommitAsync(order, result, basePoint), statistics);
     }
 
+    /// <summary>Makes another repository: a replica of the main one, or one that cuts in its own way.</summary>
+    public async Task CreateAsync(string repository, bool replica = false)
+    {
+        var status = await Control.GetStatusAsync(new GetStatusRequest()).ResponseAsync.WithinDeadline();
+        var request = new CreateRepositoryRequest { Name = repository, ReplicaOf = replica ? status.Repositories.Single(row => row.Name == RepositoryName).Parameters : null };
+        await Control.CreateRepositoryAsync(request).ResponseAsync.WithinDeadline();
+    }
+
+    /// <summary>Copies a point of the main repository, and makes a point of it there.</summary>
+    public async Task<(PointCopy Copy, TransferStatistics Statistics)> CopyAsync(
+        string point, long size, string repository, (string Point, PointCopy Copy)? before = null)
+    {
+        var order = new TaskOrder
+        {
+            JobId = "copy-job",
+            TaskId = NewTask(),
+            Attempt = 1,
+            FencingToken = 1,
+            VmName = "vm",
+            DiskId = DiskId,
+            DiskSizeBytes = size,
+            Mover = new MoverTarget { Address = MoverAddress, Repository = repository },
+            Copy = new CopyDiskOrder
+            {
+                Source = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
+                SourcePointId = point,
+                SourceRoot = await RootAsync(point),
+                SourceBasePointId = before?.Point ?? "",
+                SourceBaseRoot = before is { } earlier ? await RootAsync(earlier.Point) : null,
+                Target = new BackupDiskOrder
+                {
+                    TransportMode = "copy",
+                    Incremental = before is not null,
+                    EngineBackupId = $"copy-{point}",
+                    BasePointId = before?.Copy.PointId ?? "",
+                    BaseRoot = before?.Copy.Root,
+                },
+            },
+        };
+        var (result, statistics) = await RunAsync(order);
+        var copied = await CommitAsync(order, result);
+        return (new PointCopy { Mover = order.Mover, PointId = copied, Root = result.Root, RepositoryName = repository }, statistics);
+    }
+
+    /// <summary>The root of a point's disk as its manifest says.</summary>
+    public async Task<DiskRoot> RootAsync(string point, string repository = RepositoryName)
+    {
+        var manifest = await Control.GetPointAsync(new GetPointRequest { Repository = repository, PointId = point }).ResponseAsync.WithinDeadline();
+        var root = ManifestCodec.Read(point, manifest.Manifest.Span, ContentKeys.Plain).Disks[0].Root;
+        return new DiskRoot { Digest = ByteString.CopyFrom(root.Digest.ToArray()), Levels = root.Levels, SizeBytes = root.DiskSize };
+    }
+
     public async Task<string> CommitAsync(TaskOrder order, TaskSucceeded result, string? basePoint = null)
     {
         var point = $"point-{Interlocked.Increment(ref _points)}";
@@ -217,7 +275,7 @@ internal sealed class TransferSite : IAsyncDisposable
         };
         await Control.CommitAsync(new CommitRequest
         {
-            Repository = RepositoryName,
+            Repository = order.Mover.Repository,
             JobId = manifest.JobId,
             Manifest = ByteString.CopyFrom(ManifestCodec.Write(manifest, ContentKeys.Plain)),
         }).ResponseAsync.WithinDeadline();
@@ -225,37 +283,69 @@ internal sealed class TransferSite : IAsyncDisposable
     }
 
     /// <summary>Restores a point to a fresh disk and returns what the disk holds then.</summary>
-    public async Task<SparseImage> RestoreAsync(string point, long size)
+    public async Task<SparseImage> RestoreAsync(string point, long size) => (await RestoreWithAsync(point, size)).Image;
+
+    /// <summary>The same, with copies of the point to turn to.</summary>
+    public async Task<(SparseImage Image, TaskSucceeded Result)> RestoreWithAsync(string point, long size, Action<TaskOrder>? change = null, params PointCopy[] copies)
     {
         await using var target = await ImageServer.StartAsync(new SparseImage(size));
-        var (result, _) = await RunAsync(RestoreOrder(target, point));
+        var order = RestoreOrder(target, point);
+        order.Restore.Copies.AddRange(copies);
+        order.Restore.Root = copies.Length > 0 ? await RootAsync(point) : null;
+        change?.Invoke(order);
+        var (result, _) = await RunAsync(order);
         Assert.Equal($"sha256:{target.Image.Checksum(4 << 20)}", result.Checksum);
         Assert.True(target.Flushes > 0 || target.Writes.IsEmpty);
-        return target.Image;
+        return (target.Image, result);
     }
 
     /// <summary>An order to verify a point.</summary>
-    public async Task<TaskOrder> VerifyOrderAsync(string point, long size)
+    public async Task<TaskOrder> VerifyOrderAsync(string point, long size) => new()
     {
-        var manifest = await Control.GetPointAsync(new GetPointRequest { Repository = RepositoryName, PointId = point }).ResponseAsync.WithinDeadline();
-        var root = ManifestCodec.Read(point, manifest.Manifest.Span, ContentKeys.Plain).Disks[0].Root;
-        return new TaskOrder
+        JobId = "verify-job",
+        TaskId = NewTask(),
+        Attempt = 1,
+        FencingToken = 1,
+        VmName = "vm",
+        DiskId = DiskId,
+        DiskSizeBytes = size,
+        Mover = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
+        Verify = new VerifyDiskOrder { PointId = point, Root = await RootAsync(point) },
+    };
+
+    /// <summary>Changes a byte in the payload of stored frames, all of them or those that are chosen.</summary>
+    /// <param name="kind">Of which kind.</param>
+    /// <param name="repository">Where.</param>
+    /// <param name="choose">By their number, from 0, in the order of the packs.</param>
+    /// <returns>The names of the frames.</returns>
+    public List<ChunkDigest> DamageFrames(FrameKind kind, string repository = RepositoryName, Func<int, bool>? choose = null)
+    {
+        var damaged = new List<ChunkDigest>();
+        var number = 0;
+        foreach (var pack in PacksOf(repository))
         {
-            JobId = "verify-job",
-            TaskId = NewTask(),
-            Attempt = 1,
-            FencingToken = 1,
-            VmName = "vm",
-            DiskId = DiskId,
-            DiskSizeBytes = size,
-            Mover = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
-            Verify = new VerifyDiskOrder
+            var content = File.ReadAllBytes(pack);
+            using var file = File.Open(pack, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+            for (var at = 64; at + FrameHeader.Size <= content.Length && content.AsSpan(at, 4).SequenceEqual("OVDF"u8);)
             {
-                PointId = point,
-                Root = new DiskRoot { Digest = ByteString.CopyFrom(root.Digest.ToArray()), Levels = root.Levels, SizeBytes = root.DiskSize },
-            },
-        };
+                var header = FrameHeader.Read(content.AsSpan(at));
+                if (header.Kind == kind && (choose is null || choose(number++)))
+                {
+                    file.Position = at + FrameHeader.Size + (header.StoredLength / 2);
+                    file.WriteByte((byte)(content[file.Position] ^ 0x40));
+                    damaged.Add(header.Digest);
+                }
+
+                at += header.FrameLength;
+            }
+        }
+
+        return damaged;
     }
+
+    /// <summary>The pack files of a repository, by their names.</summary>
+    public IReadOnlyList<string> PacksOf(string repository = RepositoryName) =>
+        [.. Directory.GetFiles(Path.Combine(_directory.File(repository), "packs"), "*.pack", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
 
     /// <summary>Changes one byte in the middle of the largest pack.</summary>
     public void DamageOnePack()
