@@ -54,9 +54,19 @@ public sealed partial class EngineVms
     /// The engine does not tell of which snapshot an attached disk is. So one that is attached already is a refusal (<see cref="OvirtError.Conflict"/>), and
     /// when the answer is lost, what may have come of it is detached before the disk is attached anew.
     /// </remarks>
-    public async Task<DiskAttachment> AttachSnapshotDiskAsync(VmId vm, DiskId disk, SnapshotId snapshot, CorrelationId correlation, CancellationToken cancellationToken)
+    public async Task<DiskAttachment> AttachSnapshotDiskAsync(
+        VmId vm, DiskId disk, SnapshotId snapshot, bool readOnly, CorrelationId correlation, CancellationToken cancellationToken)
     {
-        var request = new AttachDisk { Disk = disk, Snapshot = snapshot, Active = true, Bootable = false, PassDiscard = false };
+        var request = new AttachDisk
+        {
+            Disk = disk,
+            Snapshot = snapshot,
+            Active = true,
+            Bootable = false,
+            PassDiscard = false,
+            ReadOnly = readOnly ? true : null,
+            Interface = DiskInterface.VirtioScsi,
+        };
         try
         {
             return await AttachDiskAsync(vm, request, correlation, cancellationToken);

@@ -200,12 +200,12 @@ public abstract partial class EngineConformance
         await client.Snapshots.WaitUntilOkAsync(source.Id, snapshot, None).WithinDeadline();
 
         var lost = site.LoseNextAnswer("POST", "/vms/*/diskattachments");
-        var attached = await client.Vms.AttachSnapshotDiskAsync(worker, disk, snapshot, CorrelationId.New(), None).WithinDeadline();
+        var attached = await client.Vms.AttachSnapshotDiskAsync(worker, disk, snapshot, readOnly: true, CorrelationId.New(), None).WithinDeadline();
 
         Assert.True(lost());
-        Assert.Equal((disk, true, false, DiskInterface.VirtioScsi), (attached.DiskId, attached.Active, attached.Bootable, attached.Interface));
+        Assert.Equal((disk, true, true, DiskInterface.VirtioScsi), (attached.DiskId, attached.Active, attached.ReadOnly, attached.Interface));
         Assert.Contains(await client.Vms.ListAttachmentsAsync(worker, None).WithinDeadline(), item => item.DiskId == disk && item.Active);
-        await RefusedAsync(client.Vms.AttachSnapshotDiskAsync(worker, disk, snapshot, CorrelationId.New(), None));
+        await RefusedAsync(client.Vms.AttachSnapshotDiskAsync(worker, disk, snapshot, readOnly: true, CorrelationId.New(), None));
         await RefusedAsync(client.Snapshots.DeleteAsync(source.Id, snapshot, CorrelationId.New(), None));
         Assert.True(await client.Vms.SetActiveAsync(worker, disk, active: false, CorrelationId.New(), None).WithinDeadline());
         Assert.False((await client.Vms.FindAttachmentAsync(worker, disk, None).WithinDeadline())!.Active);

@@ -96,8 +96,8 @@ internal sealed class DeviceSite : IAsyncDisposable
         await Client.Snapshots.WaitUntilGoneAsync(Source, snapshot, None).WithinDeadline();
     }
 
-    public Task AttachAsync(VmId worker, SnapshotId snapshot) =>
-        Client.Vms.AttachSnapshotDiskAsync(worker, SourceDisk, snapshot, CorrelationId.New(), None).WithinDeadline();
+    public Task AttachAsync(VmId worker, SnapshotId snapshot, bool readOnly = false) =>
+        Client.Vms.AttachSnapshotDiskAsync(worker, SourceDisk, snapshot, readOnly, CorrelationId.New(), None).WithinDeadline();
 
     public Task ReleaseAsync(VmId worker, DiskId disk) => Client.Vms.ReleaseDiskAsync(worker, disk, CorrelationId.New(), None).WithinDeadline();
 
@@ -148,12 +148,12 @@ internal sealed class DeviceSite : IAsyncDisposable
         RandomAccess.Write(handle, data, offset);
     }
 
-    /// <summary>Bytes and bytes in a sector of the device that a link leads to.</summary>
-    public static (long Size, int Sector) Geometry(string link)
+    /// <summary>Size, size of a sector, and whether it can be read only: of the device that a link leads to.</summary>
+    public static (long Bytes, long SectorBytes, bool ReadOnly) Geometry(string link)
     {
         var name = Path.GetFileName(new FileInfo(link).LinkTarget!);
         long Number(string file) => long.Parse(File.ReadAllText($"/sys/class/block/{name}/{file}").Trim(), System.Globalization.CultureInfo.InvariantCulture);
-        return (Number("size") * 512, (int)Number("queue/logical_block_size"));
+        return (Number("size") * 512, Number("queue/logical_block_size"), Number("ro") != 0);
     }
 
     public Task AssertNothingShownAsync() => AssertNothingLeftAsync(_directory.File("sim"), own: 2);

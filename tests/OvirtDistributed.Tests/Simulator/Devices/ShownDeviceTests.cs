@@ -28,7 +28,7 @@ public sealed class ShownDeviceTests
         await site.AttachAsync(site.Worker1, snapshot);
         var link = site.Link(site.Worker1, site.SourceDisk, serialLength);
 
-        Assert.Equal((DeviceSite.DiskBytes, 512), DeviceSite.Geometry(link));
+        Assert.Equal((DeviceSite.DiskBytes, 512, false), DeviceSite.Geometry(link));
         AssertSame(expected, DeviceSite.Read(link));
         await site.Engine.GuestWriteAsync(site.SourceDisk.Value, 1 << 20, Filled(2, 300_000), None).WithinDeadline();
         AssertSame(expected, DeviceSite.Read(link));
@@ -79,13 +79,14 @@ public sealed class ShownDeviceTests
     {
         await using var site = await DeviceSite.StartAsync();
         var snapshot = await site.SnapshotAsync();
-        await Task.WhenAll(site.AttachAsync(site.Worker1, snapshot), site.AttachAsync(site.Worker2, snapshot)).WithinDeadline();
+        await Task.WhenAll(site.AttachAsync(site.Worker1, snapshot), site.AttachAsync(site.Worker2, snapshot, readOnly: true)).WithinDeadline();
         var (one, two) = (site.Link(site.Worker1, site.SourceDisk), site.Link(site.Worker2, site.SourceDisk));
         var expected = DeviceSite.Read(two);
 
         DeviceSite.Write(one, 0, Filled(9, 4096));
 
         AssertSame(expected, DeviceSite.Read(two));
+        Assert.Equal((false, true), (DeviceSite.Geometry(one).ReadOnly, DeviceSite.Geometry(two).ReadOnly));
         await site.ReleaseAsync(site.Worker1, site.SourceDisk);
         Assert.Equal((false, true), (new FileInfo(one).Exists, new FileInfo(two).Exists));
         await RefusedAsync(() => site.DeleteSnapshotAsync(snapshot));
@@ -118,6 +119,22 @@ public sealed class ShownDeviceTests
         await site.Client.Vms.WaitForStatusAsync(site.Worker1, [VmStatus.Up], None).WithinDeadline();
         AssertSame(await site.ReferenceAsync(site.SourceDisk), DeviceSite.Read(link));
         // What is plugged now goes with the simulator: the site looks.
+    }
+
+    [Fact]
+    public async Task MachineHasNoLoopDevices_IsSaid()
+    {
+        using var directory = new TemporaryDirectory();
+        await using var storage = DiskStorage.Open(
+            directory.File("data"), new DiskStorageOptions { Losetup = "false" }, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance, TimeProvider.System);
+        var (disk, vm) = (Guid.NewGuid(), Guid.NewGuid());
+        await storage.CreateDiskAsync(new DiskSpec(disk, Guid.NewGuid(), VolumeFormat.Cow, Sparse: true, 1 << 20), None).WithinDeadline();
+        await storage.StartVmAsync(vm, [disk], None).WithinDeadline();
+
+        var failure = await Assert.ThrowsAsync<StorageException>(() => storage.OpenDeviceAsync(new DeviceSpec(vm, disk, null, ReadOnly: false), None)).WithinDeadline();
+
+        Assert.Contains("Loop devices cannot be used on this machine", failure.Message, StringComparison.Ordinal);
+        Assert.Empty(storage.Leftovers());
     }
 
     [Fact]
