@@ -33,6 +33,9 @@ public sealed record LeftoverReport
     /// <summary>Disks of a snapshot attached to a VM.</summary>
     public required IReadOnlyList<string> SnapshotAttachments { get; init; }
 
+    /// <summary>Disks attached to a VM that is seen from inside, and not there before it was.</summary>
+    public required IReadOnlyList<string> WorkerAttachments { get; init; }
+
     public required IReadOnlyList<string> LockedDisks { get; init; }
 
     public required IReadOnlyList<string> IllegalDisks { get; init; }
@@ -52,6 +55,7 @@ public sealed record LeftoverReport
         .. Backups.Select(s => $"backup: {s}"),
         .. Transfers.Select(s => $"transfer: {s}"),
         .. SnapshotAttachments.Select(s => $"attachment: {s}"),
+        .. WorkerAttachments.Select(s => $"attachment to a worker: {s}"),
         .. LockedDisks.Select(s => $"locked disk: {s}"),
         .. IllegalDisks.Select(s => $"illegal disk: {s}"),
         .. LockedVms.Select(s => $"locked VM: {s}"),
@@ -87,7 +91,7 @@ public sealed class SimulatorEngine
         state => [.. state.Clusters.Values.Select(c => new SimulatedCluster(c.Id, c.Name))],
         cancellationToken);
 
-    public Task<LeftoverReport> LeftoversAsync(CancellationToken cancellationToken) => ReadAsync(Report, cancellationToken);
+    public Task<LeftoverReport> LeftoversAsync(CancellationToken cancellationToken) => ReadAsync(state => Report(state, _engine), cancellationToken);
 
     /// <summary>A write by the guest, or to the disk of a stopped VM.</summary>
     public Task GuestWriteAsync(Guid diskId, long offsetBytes, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) =>
@@ -125,6 +129,27 @@ public sealed class SimulatorEngine
         }
     }
 
+    /// <summary>
+    /// From now on this machine sees the VM from inside: while it runs, each active disk attachment of it, of a snapshot or not, is a block device here with
+    /// a link in <paramref name="directory"/> that is named as udev in the guest would (<c>scsi-0QEMU_QEMU_HARDDISK_…</c>, <c>virtio-…</c>).
+    /// Takes root's rights, FUSE and loop devices.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">No such VM, or it is shown already.</exception>
+    /// <exception cref="StorageException">This machine cannot show disks as block devices; the message says why.</exception>
+    public async Task ShowDevicesAsync(Guid vmId, string directory, CancellationToken cancellationToken)
+    {
+        await _engine.State.Gate.WaitAsync(cancellationToken);
+        try
+        {
+            var vm = _engine.State.Vms.GetValueOrDefault(vmId) ?? throw new InvalidOperationException($"There is no VM {vmId}.");
+            await _engine.Devices.ShowAsync(vm, directory, cancellationToken);
+        }
+        finally
+        {
+            _engine.State.Gate.Release();
+        }
+    }
+
     /// <summary>Gives a host another status, for example <c>non_responsive</c>; running VMs and transfers are not touched.</summary>
     /// <exception cref="InvalidOperationException">No host of that name.</exception>
     public Task SetHostStatusAsync(string hostName, string status, CancellationToken cancellationToken) => ReadAsync(
@@ -145,22 +170,20 @@ public sealed class SimulatorEngine
         await _engine.Storage.LoseBitmapAsync(checkpoint.Id, diskId, cancellationToken);
     }
 
-    private static LeftoverReport Report(EngineState state, IDiskStorage storage) => new()
+    private static LeftoverReport Report(EngineState state, EngineContext engine) => new()
     {
         Snapshots = [.. state.Vms.Values.SelectMany(v => v.Snapshots.Where(s => !s.IsActive).Select(s => $"{v.Name}: {s.Description} ({s.Status})"))],
         Backups = [.. state.Vms.Values.SelectMany(v => v.Backups.Where(b => !b.Ended).Select(b => $"{v.Name}: {b.Id} ({b.Phase})"))],
         Transfers = [.. state.Transfers.Values.Where(t => !t.Finished).Select(t => $"{t.Id} of disk {t.DiskId} ({t.Phase})")],
         SnapshotAttachments = [.. state.Vms.Values.SelectMany(v => v.Attachments.Where(a => a.SnapshotId is not null).Select(a => $"{v.Name}: disk {a.DiskId} of snapshot {a.SnapshotId}"))],
+        WorkerAttachments = engine.Devices.Added(),
         LockedDisks = [.. state.Disks.Values.Where(d => d.Status == DiskStatus.Locked).Select(d => $"{d.Name} {d.Id}")],
         IllegalDisks = [.. state.Disks.Values.Where(d => d.Status == DiskStatus.Illegal).Select(d => $"{d.Name} {d.Id}")],
         LockedVms = [.. state.Vms.Values.Where(v => v.LockedBy is not null).Select(v => v.Name)],
-        Storage = storage.Leftovers(),
+        Storage = [.. engine.Storage.Leftovers(), .. engine.Devices.Stray()],
         Checkpoints = state.Vms.Values.Where(v => v.Checkpoints.Count > 0)
             .GroupBy(v => v.Name).ToDictionary(g => g.Key, g => (IReadOnlyList<Guid>)[.. g.SelectMany(v => v.Checkpoints).Select(c => c.Id)]),
     };
-
-    private Task<LeftoverReport> ReadAsync(Func<EngineState, IDiskStorage, LeftoverReport> read, CancellationToken cancellationToken) =>
-        ReadAsync(state => read(state, _engine.Storage), cancellationToken);
 
     private async Task<T> ReadAsync<T>(Func<EngineState, T> read, CancellationToken cancellationToken)
     {

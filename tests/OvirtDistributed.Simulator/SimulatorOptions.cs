@@ -54,6 +54,12 @@ public sealed record SimulatorOptions
     /// <summary>Backups take a snapshot of their own from this cluster level on; 4.7 is the engines' default. Null: never.</summary>
     public Version? HybridBackupFrom { get; init; } = new(4, 7);
 
+    /// <summary>
+    /// How much of a disk's id is the serial number of its device in a guest (<see cref="SimulatorEngine.ShowDevicesAsync"/>): all 36 characters, or the
+    /// first 20 as with machine types before oVirt 4.4. A virtio disk never has more than 20.
+    /// </summary>
+    public int DeviceSerialLength { get; init; } = 36;
+
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
     /// <summary>Where the simulator's messages go; nowhere by default. The caller disposes it.</summary>

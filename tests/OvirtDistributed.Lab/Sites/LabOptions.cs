@@ -21,6 +21,12 @@ public sealed record LabOptions
     /// <summary>Workers in each cluster (separate processes); an embedded worker per cluster otherwise.</summary>
     public int WorkersPerCluster { get; init; } = 1;
 
+    /// <summary>
+    /// Names of the VMs of the model that the workers run in, in the order of the workers; those left over run in none. The simulator shows such a VM's disks
+    /// as block devices of this machine, which takes root's rights. Needs <see cref="SeparateProcesses"/>.
+    /// </summary>
+    public IReadOnlyList<string> WorkerVms { get; init; } = [];
+
     /// <summary>Disks each worker processes at a time.</summary>
     public int SlotsPerWorker { get; init; } = 2;
 

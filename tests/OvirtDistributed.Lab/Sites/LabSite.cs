@@ -23,6 +23,7 @@ public sealed class LabSite : IAsyncDisposable
     private readonly Stack<IAsyncDisposable> _started = new();
     private readonly bool _ownDirectory;
     private readonly List<ILabService> _workers = [];
+    private IReadOnlyList<WorkerVm> _workerVms = [];
     private PrivatePostgres? _postgres;
     private string _database = "";
     private PrivateRabbitMq? _rabbitMq;
@@ -106,6 +107,7 @@ public sealed class LabSite : IAsyncDisposable
         progress.Report("oVirt simulator: manager, hosts and storage");
         Simulator = Owned(await SimulatorHost.StartAsync(
             _options.Simulator with { DataDirectory = Path.Combine(DataDirectory, "sim") }, _options.Model, cancellationToken));
+        _workerVms = await WorkerVm.ShowAsync(_options, Simulator.Engine, DataDirectory, cancellationToken);
         progress.Report("Data Mover: one repository on the local file system");
         DataMover = Owned(NewDataMover());
         await DataMover.StartAsync(cancellationToken);
@@ -230,6 +232,7 @@ public sealed class LabSite : IAsyncDisposable
             .Set("Worker:Name", name)
             .Set("Worker:Slots", $"{_options.SlotsPerWorker}")
             .Set("Bus:Uri", _rabbitMq!.Uri);
+        _workerVms.ElementAtOrDefault(_workers.Count)?.AddTo(settings);
         foreach (var (key, value) in _options.WorkerSettings)
         {
             _ = settings.Set(key, value);

@@ -126,7 +126,8 @@ internal sealed class AdminEndpoint(SimulatorEngine engine, ApiRouter router, Se
         not_like_an_engine = new[]
         {
             "Moving a disk changes the engine's view of it; the files stay in one directory for all storage domains.",
-            "A snapshot disk attached to another VM is known to the API only: no guest sees it.",
+            "A snapshot disk attached to another VM is known to the API only, unless the devices of that VM are shown on this machine.",
+            "A disk whose shown device is open is not unplugged: the call is refused.",
             "There is one user role: whoever can log in may do everything.",
         },
     };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Microsoft.Extensions.Logging;
+using OvirtDistributed.Simulator.Engine.Devices;
 using OvirtDistributed.Simulator.Engine.Entities;
 using OvirtDistributed.Simulator.Faults;
 using OvirtDistributed.Simulator.ImageIo;
@@ -23,6 +24,7 @@ internal sealed class EngineContext : IAsyncDisposable
         Options = options;
         Storage = storage;
         Logger = options.Loggers.CreateLogger<EngineContext>();
+        Devices = new GuestDevices(this);
     }
 
     public ILogger Logger { get; }
@@ -34,6 +36,9 @@ internal sealed class EngineContext : IAsyncDisposable
     public FaultSet Faults { get; } = new();
 
     public IDiskStorage Storage { get; }
+
+    /// <summary>The disks of VMs that this machine sees from inside.</summary>
+    public GuestDevices Devices { get; }
 
     /// <summary>The daemon of each host.</summary>
     public Dictionary<Guid, IImageIoDaemon> Daemons { get; } = [];
@@ -162,6 +167,7 @@ internal sealed class EngineContext : IAsyncDisposable
             await transfer.Export!.DisposeAsync();
         }
 
+        await Devices.DisposeAsync();
         await Storage.DisposeAsync();
         _stopping.Dispose();
         State.Dispose();

@@ -23,6 +23,9 @@ internal sealed class DiskEntry(string directory, DiskRecord record)
 
     public bool HasWriter { get; set; }
 
+    /// <summary>What is shown as block devices: a snapshot's volume, or null for the disk itself.</summary>
+    public List<Guid?> Devices { get; } = [];
+
     public bool Deleted { get; set; }
 
     public Guid Id => Record.DiskId;
@@ -75,6 +78,15 @@ internal sealed class DiskEntry(string directory, DiskRecord record)
         if (Readers > 0 || HasWriter)
         {
             throw new StorageException(StorageFailure.Busy, $"Disk {Id}: {what} is not possible while it is exported; close the exports first.");
+        }
+    }
+
+    /// <exception cref="StorageException">The disk, or the snapshot's volume of it, is shown as a block device.</exception>
+    public void RequireNoDevice(string what, params IEnumerable<Guid?> images)
+    {
+        if (images.Any(Devices.Contains))
+        {
+            throw new StorageException(StorageFailure.Busy, $"Disk {Id}: {what} is not possible while a VM has it attached; detach it first.");
         }
     }
 

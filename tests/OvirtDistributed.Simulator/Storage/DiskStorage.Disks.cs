@@ -40,6 +40,7 @@ public sealed partial class DiskStorage
             using var hold = await HoldAsync(diskId, cancellationToken);
             hold.Only.RequireStopped("removal");
             hold.Only.RequireIdle("removal");
+            hold.Only.RequireNoDevice("removal", hold.Only.Devices);
             Unregister(hold.Only);
         }
         catch (StorageException e) when (e.Failure == StorageFailure.NotFound)
@@ -60,6 +61,8 @@ public sealed partial class DiskStorage
                 $"Disk {diskId} has {disk.Record.Active.VirtualSizeBytes} bytes and cannot become {virtualSizeBytes}: it can only grow, to a multiple of {SectorBytes}.");
         }
 
+        // A block device keeps the size it was made with.
+        disk.RequireNoDevice("a change of size", [null]);
         if (disk.Vm is { } vm)
         {
             await vm.ResizeAsync(diskId, virtualSizeBytes);

@@ -74,6 +74,7 @@ public sealed partial class DiskStorage
         disk.RequireStopped("the restore of a snapshot");
         disk.RequireIdle("the restore of a snapshot");
         var index = disk.Record.IndexOf(imageId);
+        disk.RequireNoDevice("the restore of a snapshot", disk.Record.Layers.Skip(index + 1).Select(l => (Guid?)l.ImageId));
         var overlay = await NewOverlayAsync(disk, newActiveImageId, index);
         var states = await BitmapsAsync(disk);
 
@@ -100,6 +101,7 @@ public sealed partial class DiskStorage
             throw new StorageException(StorageFailure.Busy, $"Volume {imageId} of disk {diskId} is the active layer, no snapshot's.");
         }
 
+        disk.RequireNoDevice("the removal of a snapshot", imageId, disk.Record.Layers[index + 1].ImageId);
         await MergeLayerAsync(disk, index);
     }
 

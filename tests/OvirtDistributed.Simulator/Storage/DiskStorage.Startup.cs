@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using OvirtDistributed.Simulator.Storage.Devices;
 
 namespace OvirtDistributed.Simulator.Storage;
 
@@ -40,10 +41,15 @@ public sealed partial class DiskStorage
 
     /// <summary>
     /// Ends the children of a predecessor that was killed: processes whose command line names our run directory. They still hold image locks.
-    /// The directory's lock is ours, so no living owner exists.
+    /// So are block devices and mounts of its devices. The directory's lock is ours, so no living owner exists.
     /// </summary>
     private void ClearRunDirectory()
     {
+        foreach (var (device, _) in LoopDevice.Below(_run + "/").ToList())
+        {
+            LoopDevice.Release(device);
+        }
+
         foreach (var entry in Directory.EnumerateDirectories("/proc"))
         {
             if (int.TryParse(Path.GetFileName(entry), NumberStyles.None, CultureInfo.InvariantCulture, out var id) && IsOrphan(id))
@@ -54,6 +60,7 @@ public sealed partial class DiskStorage
 
         foreach (var file in Directory.EnumerateFiles(_run))
         {
+            FuseExport.Unmount(file);
             File.Delete(file);
         }
     }

@@ -105,6 +105,7 @@ public sealed partial class DiskStorage
         }
 
         hold.Only.RequireIdle("unplugging");
+        hold.Only.RequireNoDevice("unplugging", [null]);
         await vm.DetachAsync(diskId);
         hold.Only.Vm = null;
     }

@@ -2,6 +2,7 @@
 
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using OvirtDistributed.Simulator.Storage.Devices;
 using OvirtDistributed.Simulator.Storage.Processes;
 
 namespace OvirtDistributed.Simulator.Storage;
@@ -23,6 +24,7 @@ public sealed partial class DiskStorage : IDiskStorage
     private readonly ConcurrentDictionary<Guid, VmProcess> _vms = new();
     private readonly ConcurrentDictionary<Guid, BackupEntry> _backups = new();
     private readonly ConcurrentDictionary<DiskExport, string> _exports = new();
+    private readonly ConcurrentDictionary<DiskDevice, Guid> _devices = new();
     private readonly SemaphoreSlim _vmGate = new(1);
     private int _sequence;
 
@@ -64,14 +66,19 @@ public sealed partial class DiskStorage : IDiskStorage
         var names = new List<string>();
         names.AddRange(_exports.Values.Select(url => $"export {url}"));
         names.AddRange(_backups.Keys.Select(id => $"backup {id}"));
-        var ofVms = _vms.Values.SelectMany(vm => new[] { vm.NbdPath, vm.MonitorPath }).ToHashSet(StringComparer.Ordinal);
-        names.AddRange(Directory.EnumerateFiles(_run).Where(f => !ofVms.Contains(f)).Select(f => $"file {Path.GetFileName(f)}"));
+        var known = _vms.Values.SelectMany(vm => new[] { vm.NbdPath, vm.MonitorPath }).Concat(_devices.Keys.SelectMany(d => d.Files)).ToHashSet(StringComparer.Ordinal);
+        names.AddRange(Directory.EnumerateFiles(_run).Where(f => !known.Contains(f)).Select(f => $"file {Path.GetFileName(f)}"));
         return names;
     }
 
     /// <summary>Closes exports, ends backups and stops the VMs cleanly. Nothing of ours runs afterwards.</summary>
     public async ValueTask DisposeAsync()
     {
+        foreach (var device in _devices.Keys)
+        {
+            await TryAsync(() => device.DisposeAsync().AsTask());
+        }
+
         foreach (var export in _exports.Keys)
         {
             await TryAsync(() => export.DisposeAsync().AsTask());

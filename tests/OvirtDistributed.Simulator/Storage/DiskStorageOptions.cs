@@ -18,6 +18,8 @@ public sealed class DiskStorageOptions
 
     public string QemuStorageDaemon { get; init; } = "qemu-storage-daemon";
 
+    public string Losetup { get; init; } = "losetup";
+
     /// <summary>Clients one export accepts at a time; as vdsm starts qemu-nbd.</summary>
     public int ExportClients { get; init; } = 8;
 }

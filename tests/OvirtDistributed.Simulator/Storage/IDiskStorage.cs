@@ -60,6 +60,23 @@ public interface IDiskExport : IAsyncDisposable
     bool HasDirtyExtents { get; }
 }
 
+/// <summary>
+/// A disk as the guest of the running VM <paramref name="VmId"/> sees it. With <paramref name="ImageId"/> it is a snapshot's volume, which stays as it is
+/// whatever the guest writes; without, it is the disk itself, which is plugged to that VM.
+/// </summary>
+public sealed record DeviceSpec(Guid VmId, Guid DiskId, Guid? ImageId, bool ReadOnly);
+
+/// <summary>A disk as a block device of this machine. Disposing takes it away even while it is open, as a power failure would.</summary>
+public interface IDiskDevice : IAsyncDisposable
+{
+    /// <summary>The device, for example <c>/dev/loop3</c>.</summary>
+    string Path { get; }
+
+    /// <summary>Takes the device away; what was written to it is in the image then. Waits a moment for whoever has it open.</summary>
+    /// <exception cref="StorageException">It is still open (<see cref="StorageFailure.Busy"/>, and it stays), or what was written is lost.</exception>
+    Task CloseAsync(CancellationToken cancellationToken);
+}
+
 /// <summary>Raised for what a real host would refuse. <see cref="Failure"/> tells the engine part which answer or event to give.</summary>
 public sealed class StorageException(StorageFailure failure, string message) : Exception(message)
 {
@@ -170,6 +187,10 @@ public interface IDiskStorage : IAsyncDisposable
     /// <summary>Opens an export for an image transfer.</summary>
     Task<IDiskExport> OpenExportAsync(ExportSpec spec, CancellationToken cancellationToken);
 
-    /// <summary>Names of everything still running or lying about: exports, scratch files, backups. Empty after a clean end; tests assert it.</summary>
+    /// <summary>Shows a disk as a block device of this machine.</summary>
+    /// <exception cref="StorageException">Also when this machine has no FUSE or no loop devices; the message says so.</exception>
+    Task<IDiskDevice> OpenDeviceAsync(DeviceSpec spec, CancellationToken cancellationToken);
+
+    /// <summary>Names of everything still running or lying about: exports, scratch files, backups. Empty after a clean end; tests assert it. Devices are their owner's.</summary>
     IReadOnlyList<string> Leftovers();
 }

@@ -10,7 +10,7 @@ namespace OvirtDistributed.Ovirt.Engine.Vms;
 
 /// <summary>VMs and what belongs to them.</summary>
 /// <remarks>Creating calls are not repeated when their answer is lost; see <see cref="OvirtException.MayHaveBeenCarriedOut"/>.</remarks>
-public sealed class EngineVms
+public sealed partial class EngineVms
 {
     private const string Details = "disk_attachments.disk,nics,tags";
 
@@ -123,47 +123,6 @@ public sealed class EngineVms
             _poll.Timeouts.VmStatus,
             async token => await FindAsync(vm, token) is { } found ? PollResult<bool>.Waiting(found.Status.ToString()) : PollResult<bool>.Finished(true),
             cancellationToken);
-
-    /// <summary>The VM's disks, each with the disk itself.</summary>
-    public async Task<IReadOnlyList<DiskAttachment>> ListAttachmentsAsync(VmId vm, CancellationToken cancellationToken)
-    {
-        var path = EngineQuery.With($"vms/{vm}/diskattachments", ("follow", "disk"));
-        var listed = await _http.ListAsync(path, EngineJson.Default.WireListDiskAttachmentDto, VmMapping.ToAttachment, cancellationToken);
-        var result = new List<DiskAttachment>(listed.Count);
-        foreach (var attachment in listed)
-        {
-            result.Add(attachment.Disk is not null
-                ? attachment
-                : attachment with
-                {
-                    Disk = await _http.FindAsync($"disks/{attachment.DiskId}", EngineJson.Default.DiskDto, Disks.DiskMapping.ToDisk, cancellationToken),
-                });
-        }
-
-        return result;
-    }
-
-    /// <summary>One attachment; null when the disk is not attached to this VM.</summary>
-    public Task<DiskAttachment?> FindAttachmentAsync(VmId vm, DiskId disk, CancellationToken cancellationToken) =>
-        _http.FindAsync($"vms/{vm}/diskattachments/{disk}", EngineJson.Default.DiskAttachmentDto, VmMapping.ToAttachment, cancellationToken);
-
-    public Task<DiskAttachment> AttachDiskAsync(VmId vm, AttachDisk request, CorrelationId correlation, CancellationToken cancellationToken) =>
-        _http.ReadAsync(
-            EngineRequest.Post($"vms/{vm}/diskattachments", request.ToBody(), correlation),
-            EngineJson.Default.DiskAttachmentDto,
-            VmMapping.ToAttachment,
-            cancellationToken);
-
-    public async Task UpdateAttachmentAsync(VmId vm, DiskId disk, UpdateAttachment change, CorrelationId correlation, CancellationToken cancellationToken) =>
-        await _http.SendAsync(EngineRequest.Put($"vms/{vm}/diskattachments/{disk}", change.ToBody(), correlation), cancellationToken);
-
-    /// <summary>Detaches a disk and keeps it. Idempotent. Engines built after April 2026 drop the disk's checkpoints with it.</summary>
-    public async Task DetachDiskAsync(VmId vm, DiskId disk, CorrelationId correlation, CancellationToken cancellationToken)
-    {
-        // Said in so many words, because the other value deletes the disk.
-        var path = EngineQuery.With($"vms/{vm}/diskattachments/{disk}", ("detach_only", "true"));
-        await _http.SendAsync(EngineRequest.Delete(path, correlation), cancellationToken);
-    }
 
     /// <summary>The VM's NICs, with the addresses their guest reports.</summary>
     public Task<IReadOnlyList<Nic>> ListNicsAsync(VmId vm, CancellationToken cancellationToken) =>

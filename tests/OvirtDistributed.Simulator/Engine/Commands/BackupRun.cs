@@ -185,7 +185,7 @@ internal sealed class BackupRun(EngineContext engine, SnapshotCommands snapshots
             await op.ApplyAsync(() =>
             {
                 Guard.VmFree(vm, CannotRemoveSnapshot);
-                vms.CheckSnapshotsFree(vm, CannotRemoveSnapshot, snapshot.Id);
+                vms.CheckSnapshotsFree(vm, CannotRemoveSnapshot, snapshot);
                 snapshot.Status = SnapshotStatus.Locked;
                 vm.LockedBy = SnapshotCommands.Busy;
                 locked = true;

@@ -2,6 +2,7 @@
 
 using OvirtDistributed.Simulator.Api;
 using OvirtDistributed.Simulator.Engine.Entities;
+using OvirtDistributed.Simulator.Storage;
 
 namespace OvirtDistributed.Simulator.Engine.Commands;
 
@@ -38,6 +39,7 @@ internal sealed class PowerCommands(EngineContext engine)
             async op =>
             {
                 await engine.Storage.StartVmAsync(vm.Id, [.. plugged.Select(d => d.Id)], engine.Stopping);
+                await ShowAsync(op, vm);
                 await op.StepAsync();
                 await op.ApplyAsync(() => vm.Status = vm.PowerEpoch == epoch ? VmStatus.PoweringUp : vm.Status);
                 await op.StepAsync();
@@ -93,6 +95,7 @@ internal sealed class PowerCommands(EngineContext engine)
                 }
                 while (await op.ReadAsync(() => vm.Backups.Exists(b => !b.Ended && b.Kind == BackupKind.Live)));
 
+                await engine.Devices.UnplugAllAsync(vm.Id);
                 await engine.Storage.StopVmAsync(vm.Id, clean: true, engine.Stopping);
                 await op.ApplyAsync(() =>
                 {
@@ -111,6 +114,7 @@ internal sealed class PowerCommands(EngineContext engine)
             throw ApiFault.Conflict($"VM {vm.Name} is not running.");
         }
 
+        await engine.Devices.UnplugAllAsync(vm.Id);
         await engine.Storage.StopVmAsync(vm.Id, clean: false, cancellationToken);
         vm.PowerEpoch++;
         AbortLiveBackups(vm, "the VM's process was lost during the backup");
@@ -135,6 +139,20 @@ internal sealed class PowerCommands(EngineContext engine)
         }
 
         return engine.Done(scope, $"{(freeze ? "Freezing" : "Thawing")} filesystems of VM {vm.Name}");
+    }
+
+    private async Task ShowAsync(Operation op, Vm vm)
+    {
+        try
+        {
+            await engine.Devices.PlugAsync(await op.ReadAsync(() => engine.Devices.Plan(vm)), engine.Stopping);
+        }
+        catch (StorageException)
+        {
+            await engine.Devices.UnplugAllAsync(vm.Id);
+            await engine.Storage.StopVmAsync(vm.Id, clean: true, engine.Stopping);
+            throw;
+        }
     }
 
     public static EventSubject Subject(Vm vm) => new() { VmId = vm.Id, ClusterId = vm.ClusterId, HostId = vm.HostId };

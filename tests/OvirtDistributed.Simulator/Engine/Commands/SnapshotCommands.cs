@@ -76,7 +76,7 @@ internal sealed class SnapshotCommands(EngineContext engine, DiskCommands disks,
         }
 
         CheckQuiet(vm, CannotRemove);
-        vms.CheckSnapshotsFree(vm, CannotRemove, snapshot.Id);
+        vms.CheckSnapshotsFree(vm, CannotRemove, snapshot);
         var layers = Layers(snapshot);
         Guard.DisksUnlocked(layers.Select(l => l.Disk), CannotRemove);
         layers.ForEach(l => Guard.NotTransferred(State, l.Disk, CannotRemove));
@@ -110,7 +110,7 @@ internal sealed class SnapshotCommands(EngineContext engine, DiskCommands disks,
         }
 
         var newer = vm.Snapshots.SkipWhile(s => s != snapshot).Skip(1).ToList();
-        newer.ForEach(s => vms.CheckSnapshotsFree(vm, CannotRestore, s.Id));
+        newer.ForEach(s => vms.CheckSnapshotsFree(vm, CannotRestore, s));
         var layers = Layers(snapshot);
         Guard.DisksUnlocked(layers.Select(l => l.Disk), CannotRestore);
         layers.ForEach(l => Guard.NotTransferred(State, l.Disk, CannotRestore));

@@ -131,12 +131,17 @@ internal sealed partial class VmCommands(EngineContext engine, DiskCommands disk
             });
     }
 
-    /// <summary>Refuses while a snapshot disk of the VM is attached to another VM.</summary>
-    public void CheckSnapshotsFree(Vm vm, string cannot, Guid? snapshotId = null)
+    /// <summary>
+    /// Refuses while a snapshot disk of the VM is attached to another VM, plugged or not. With <paramref name="snapshot"/> only its disks count, but in any
+    /// snapshot: a merge changes the layers of its neighbours.
+    /// </summary>
+    public void CheckSnapshotsFree(Vm vm, string cannot, Snapshot? snapshot = null)
     {
-        var ids = vm.Snapshots.Where(s => snapshotId is null || s.Id == snapshotId).Select(s => s.Id).ToHashSet();
+        var ids = vm.Snapshots.Select(s => s.Id).ToHashSet();
         var attached = State.Vms.Values
-            .SelectMany(v => v.Attachments.Where(a => a.SnapshotId is { } s && ids.Contains(s)).Select(a => $"{State.Disks[a.DiskId].Name}/{v.Name}"))
+            .SelectMany(v => v.Attachments
+                .Where(a => a.SnapshotId is { } s && ids.Contains(s) && snapshot?.Volumes.ContainsKey(a.DiskId) != false)
+                .Select(a => $"{State.Disks[a.DiskId].Name}/{v.Name}"))
             .ToList();
         if (attached.Count > 0)
         {

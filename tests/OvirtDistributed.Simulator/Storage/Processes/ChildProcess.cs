@@ -70,7 +70,7 @@ internal sealed partial class ChildProcess : IAsyncDisposable
         }
         catch (Exception e) when (e is System.ComponentModel.Win32Exception or InvalidOperationException)
         {
-            throw new StorageException(StorageFailure.ToolFailed, $"Cannot start {program}: {e.Message}. Install the Debian packages qemu-utils and qemu-system-common.");
+            throw new StorageException(StorageFailure.ToolFailed, $"Cannot start {program}: {e.Message}. Install the Debian packages qemu-utils, qemu-system-common and mount.");
         }
     }
 

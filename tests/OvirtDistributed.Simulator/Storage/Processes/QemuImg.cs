@@ -65,19 +65,8 @@ internal sealed class QemuImg(string program, TimeProvider timeProvider)
 
     private async Task<string> RunAsync(IReadOnlyList<string> arguments, TimeSpan deadline, CancellationToken cancellationToken)
     {
-        await using var process = ChildProcess.Start(program, arguments, readOutput: true);
-        using var limit = new CancellationTokenSource(deadline, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        try
-        {
-            var output = await process.Output.ReadToEndAsync(either.Token);
-            var code = await process.Exited.WaitAsync(either.Token);
-            return code == 0 ? output : throw Failed(arguments, process.ErrorText, code);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new StorageException(StorageFailure.ToolFailed, $"qemu-img {arguments[0]} did not end within {deadline}.");
-        }
+        var result = await Tool.RunAsync(program, arguments, deadline, timeProvider, cancellationToken);
+        return result.Code == 0 ? result.Output : throw Failed(arguments, result.Error, result.Code);
     }
 
     private static StorageException Failed(IReadOnlyList<string> arguments, string error, int code)

@@ -189,6 +189,40 @@ public abstract partial class EngineConformance
     }
 
     [Fact]
+    public async Task SnapshotDisk_IsAttachedToAnotherVmUnpluggedAndDetached()
+    {
+        await using var site = await StartAsync();
+        await using var client = Connect(site);
+        var source = await FindVmAsync(client, "web");
+        var worker = (await FindVmAsync(client, "db")).Id;
+        var disk = source.DiskAttachments![0].DiskId;
+        var snapshot = (await client.Snapshots.CreateAsync(source.Id, new CreateSnapshot { Description = "attached", Disks = [disk] }, CorrelationId.New(), None).WithinDeadline()).Id;
+        await client.Snapshots.WaitUntilOkAsync(source.Id, snapshot, None).WithinDeadline();
+
+        var lost = site.LoseNextAnswer("POST", "/vms/*/diskattachments");
+        var attached = await client.Vms.AttachSnapshotDiskAsync(worker, disk, snapshot, readOnly: true, CorrelationId.New(), None).WithinDeadline();
+
+        Assert.True(lost());
+        Assert.Equal((disk, true, true, DiskInterface.VirtioScsi), (attached.DiskId, attached.Active, attached.ReadOnly, attached.Interface));
+        Assert.Contains(await client.Vms.ListAttachmentsAsync(worker, None).WithinDeadline(), item => item.DiskId == disk && item.Active);
+        await RefusedAsync(client.Vms.AttachSnapshotDiskAsync(worker, disk, snapshot, readOnly: true, CorrelationId.New(), None));
+        await RefusedAsync(client.Snapshots.DeleteAsync(source.Id, snapshot, CorrelationId.New(), None));
+        Assert.True(await client.Vms.SetActiveAsync(worker, disk, active: false, CorrelationId.New(), None).WithinDeadline());
+        Assert.False((await client.Vms.FindAttachmentAsync(worker, disk, None).WithinDeadline())!.Active);
+        await RefusedAsync(client.Snapshots.DeleteAsync(source.Id, snapshot, CorrelationId.New(), None));
+
+        await client.Vms.ReleaseDiskAsync(worker, disk, CorrelationId.New(), None).WithinDeadline();
+        await client.Vms.ReleaseDiskAsync(worker, disk, CorrelationId.New(), None).WithinDeadline();
+
+        Assert.False(await client.Vms.SetActiveAsync(worker, disk, active: true, CorrelationId.New(), None).WithinDeadline());
+        Assert.Null(await client.Vms.FindAttachmentAsync(worker, disk, None).WithinDeadline());
+        Assert.NotNull(await client.Disks.FindAsync(disk, None).WithinDeadline());
+        await client.Snapshots.DeleteAsync(source.Id, snapshot, CorrelationId.New(), None).WithinDeadline();
+        await client.Snapshots.WaitUntilGoneAsync(source.Id, snapshot, None).WithinDeadline();
+        await AssertNothingLeftAsync(site);
+    }
+
+    [Fact]
     public async Task VmFromOvf_IsMadeTaggedConnectedStartedAndDeleted()
     {
         await using var site = await StartAsync();
@@ -272,4 +306,7 @@ public abstract partial class EngineConformance
         Assert.Contains(
             await client.Events.SearchAsync(new EngineSearch("note"), 10, None).WithinDeadline(), item => item.Index == note.Index);
     }
+
+    private static async Task RefusedAsync(Task call) =>
+        Assert.Equal(OvirtError.Conflict, (await Assert.ThrowsAsync<OvirtException>(() => call).WithinDeadline()).Error);
 }

@@ -101,6 +101,12 @@ internal sealed class FakeStorage : IDiskStorage
         return Task.FromResult<IDiskExport>(new Export(this, _chains[spec.DiskId][^1].VirtualSizeBytes, incremental));
     }
 
+    public async Task<IDiskDevice> OpenDeviceAsync(DeviceSpec spec, CancellationToken cancellationToken)
+    {
+        await Do($"{nameof(OpenDeviceAsync)} {spec.DiskId} {spec.ImageId}", () => 0);
+        return new Device(this);
+    }
+
     public IReadOnlyList<string> Leftovers() =>
         [.. _backups.Keys.Select(b => $"backup {b}"), .. Enumerable.Repeat("export", Volatile.Read(ref _exports))];
 
@@ -147,5 +153,14 @@ internal sealed class FakeStorage : IDiskStorage
 
             return ValueTask.CompletedTask;
         }
+    }
+
+    private sealed class Device(FakeStorage owner) : IDiskDevice
+    {
+        public string Path => "/dev/null";
+
+        public Task CloseAsync(CancellationToken cancellationToken) => owner.Do(nameof(CloseAsync), () => 0);
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

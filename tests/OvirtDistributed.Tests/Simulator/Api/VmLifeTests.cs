@@ -152,15 +152,25 @@ public sealed class VmLifeTests
         var disk = (await api.DisksOfAsync("web"))[0];
         var snapshot = (await api.PostOkAsync($"{source}/snapshots", new { description = "s", persist_memorystate = "false" }))["id"]!.GetValue<string>();
         await api.WaitAsync($"{source}/snapshots/{snapshot}", "snapshot_status", "ok");
+        var next = (await api.PostOkAsync($"{source}/snapshots", new { description = "next", persist_memorystate = "false" }))["id"]!.GetValue<string>();
+        await api.WaitAsync($"{source}/snapshots/{next}", "snapshot_status", "ok");
         var body = new { disk = new { id = disk, snapshot = new { id = snapshot } }, active = "true", bootable = "false", @interface = "virtio_scsi" };
         await api.PostOkAsync($"{proxy}/diskattachments", body);
         await api.AssertFaultAsync(HttpMethod.Post, $"{proxy}/diskattachments", body, HttpStatusCode.Conflict, "already attached");
         await api.AssertFaultAsync(HttpMethod.Delete, $"{source}/snapshots/{snapshot}", null, HttpStatusCode.Conflict, "attached to other VMs");
+        await api.AssertFaultAsync(HttpMethod.Delete, $"{source}/snapshots/{next}", null, HttpStatusCode.Conflict, "attached to other VMs");
+        await api.AssertFaultAsync(HttpMethod.Delete, source, null, HttpStatusCode.Conflict, "VM is running");
         Assert.NotEmpty((await api.Engine.LeftoversAsync(ApiFixture.Token)).SnapshotAttachments);
+        // As on an engine the attachment does not tell of which snapshot the disk is.
+        Assert.Null((await api.GetAsync($"{proxy}/diskattachments/{disk}"))["disk"]!["snapshot"]);
         await api.SendAsync(HttpMethod.Put, $"{proxy}/diskattachments/{disk}", new { active = "false" });
         await api.SendAsync(HttpMethod.Delete, $"{proxy}/diskattachments/{disk}");
-        await api.SendAsync(HttpMethod.Delete, $"{source}/snapshots/{snapshot}");
-        await api.WaitAsync($"{source}/snapshots/{snapshot}", "id", "gone");
+        foreach (var ended in new[] { snapshot, next })
+        {
+            await api.SendAsync(HttpMethod.Delete, $"{source}/snapshots/{ended}");
+            await api.WaitAsync($"{source}/snapshots/{ended}", "id", "gone");
+        }
+
         Assert.Equal(HttpStatusCode.OK, (await api.SendAsync(HttpMethod.Get, $"disks/{disk}")).Status);
         await api.AssertCleanAsync();
     }
