@@ -27,11 +27,11 @@ internal sealed class BackupPlanner(IDataMover mover)
     /// <summary>What was asked, with the mode that was chosen.</summary>
     public static async Task<BackupDetails> ApplyAsync(
         ServerDbContext context, Guid managerId, BackupDetails request, TransportChoice choice, CancellationToken cancellationToken) => request with
-    {
-        TransportMode = choice.Mode,
-        TransportReason = choice.Reason,
-        GivesLayers = TransportChoice.GivesLayers(await VersionAsync(context, managerId, cancellationToken)),
-    };
+        {
+            TransportMode = choice.Mode,
+            TransportReason = choice.Reason,
+            GivesLayers = TransportChoice.GivesLayers(await VersionAsync(context, managerId, cancellationToken)),
+        };
 
     /// <summary>Disks, and full or incremental, in the mode that <paramref name="request"/> says.</summary>
     public async Task<BackupPlan> PlanAsync(
