@@ -36,7 +36,7 @@ internal sealed partial class DiskBackup(
         try
         {
             using var channels = new MoverChannels(order.Mover.Address, tls, options.MoverConnections);
-            var session = await OpenAsync(order, workerId, channels.Calls, cancellationToken);
+            var session = await OpenAsync(order, workerId, source.ReadsUnchanged, channels.Calls, cancellationToken);
             try
             {
                 return frames is not null && frames.Fits(session.Opened.Parameters)
@@ -60,7 +60,7 @@ internal sealed partial class DiskBackup(
         }
     }
 
-    private async Task<BackupSession> OpenAsync(TaskOrder order, string workerId, CallInvoker calls, CancellationToken cancellationToken)
+    private async Task<BackupSession> OpenAsync(TaskOrder order, string workerId, bool readsUnchanged, CallInvoker calls, CancellationToken cancellationToken)
     {
         var request = new OpenSessionRequest
         {
@@ -74,7 +74,7 @@ internal sealed partial class DiskBackup(
             DiskSizeBytes = order.DiskSizeBytes,
             BasePointId = order.Backup.BasePointId,
             WorkerId = workerId,
-            WantsRewrites = order.Backup.Incremental,
+            WantsRewrites = order.Backup.Incremental && readsUnchanged,
         };
         try
         {
@@ -109,6 +109,12 @@ internal sealed partial class DiskBackup(
         await using var baseAlive = baseReader is null
             ? null
             : SessionKeepAlive.Start(baseReader.TouchAsync, baseReader.Opened.IdleTimeoutSeconds, time);
+        if (baseRoot is not null && !source.ReadsUnchanged && opened.DamagedRanges.Count > 0)
+        {
+            throw new TaskFailureException(
+                FailureCode.DirtyExtentsUnavailable, $"Point '{order.Backup.BasePointId}' is damaged, and what it lost cannot be read from what changed since: the disk has to be read in full.");
+        }
+
         using var plan = baseRoot is null
             ? await BackupPlan.FullAsync(source, options, cancellationToken)
             : await BackupPlan.IncrementalAsync(

@@ -67,7 +67,7 @@ internal sealed class TaskExecutor(
         }
 
         var client = await images.ConnectAsync(TransferOf(order.Backup.ImageTransfer), ImageAccess.Read, FailureCode.SourceFailed, cancellationToken);
-        var changes = order.Backup.TransportMode == ImageTransferMode ? ChangeSource.Layer : ChangeSource.DirtyBitmap;
+        var changes = order.Backup is { TransportMode: ImageTransferMode, Incremental: true } ? ChangeSource.Layer : ChangeSource.DirtyBitmap;
         return await ImageIoSource.OpenAsync(client, order, changes, cancellationToken);
     }
 

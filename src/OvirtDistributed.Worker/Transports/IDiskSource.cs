@@ -27,6 +27,12 @@ internal interface IDiskSource : IAsyncDisposable
     /// <summary>Which way the data comes: direct or proxy.</summary>
     string Route { get; }
 
+    /// <summary>
+    /// False for a source that gives what changed and nothing else, such as a single layer of a disk: whatever else is read from it would be zeroes
+    /// that are not on the disk.
+    /// </summary>
+    bool ReadsUnchanged { get; }
+
     /// <summary>All extents, ascending and without gaps from 0 to <see cref="SizeBytes"/>. May take long to start, and is consumed quickly.</summary>
     IAsyncEnumerable<SourceExtent> ListExtentsAsync(bool changes, CancellationToken cancellationToken);
 

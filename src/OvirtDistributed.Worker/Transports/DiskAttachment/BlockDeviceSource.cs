@@ -19,6 +19,8 @@ internal sealed class BlockDeviceSource(BlockDevice device) : IDiskSource
 
     public string Route => "device";
 
+    public bool ReadsUnchanged => true;
+
     public async IAsyncEnumerable<SourceExtent> ListExtentsAsync(bool changes, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await Task.Yield();

@@ -8,6 +8,6 @@ internal enum ChangeSource
     /// <summary>The bitmap since a checkpoint.</summary>
     DirtyBitmap,
 
-    /// <summary>The transfer is of one layer alone: what it holds was written since the snapshot below it.</summary>
+    /// <summary>The transfer is of one layer alone: what it holds was written since the snapshot below it, and nothing else can be read.</summary>
     Layer,
 }

@@ -17,6 +17,8 @@ internal sealed class ImageIoSource(ImageIoClient client, long sizeBytes, Change
 
     public string Route => client.Route == ImageRoute.Direct ? "direct" : "proxy";
 
+    public bool ReadsUnchanged => changeSource != ChangeSource.Layer;
+
     /// <summary>Takes over the client. The image must have the size the order names: else transfer and order are not of one disk.</summary>
     public static async Task<ImageIoSource> OpenAsync(ImageIoClient client, TaskOrder order, ChangeSource changeSource, CancellationToken cancellationToken)
     {
@@ -49,6 +51,8 @@ internal sealed class ImageIoSource(ImageIoClient client, long sizeBytes, Change
         {
             var extent = extents.Current;
 
+            RequireWholePages(extent);
+
             // What a layer on top of the base's does not hold is as it was; zeroes that it does hold are a trim.
             var isDirty = changeSource == ChangeSource.Layer ? !extent.IsHole : extent.IsDirty;
             yield return new SourceExtent(extent.Start, extent.Length, extent.IsZero, isDirty);
@@ -64,6 +68,17 @@ internal sealed class ImageIoSource(ImageIoClient client, long sizeBytes, Change
         catch (OvirtException failure)
         {
             throw ImageIoFailures.Classify(failure, FailureCode.SourceFailed);
+        }
+    }
+
+    /// <summary>Chunks are cut at multiples of 4 KiB: the rest of a page that a layer holds in part would be read as zeroes.</summary>
+    private void RequireWholePages(ImageExtent extent)
+    {
+        const int PageBytes = 4096;
+        if (changeSource == ChangeSource.Layer && extent.Start % PageBytes != 0)
+        {
+            throw new TaskFailureException(
+                FailureCode.DirtyExtentsUnavailable, $"The snapshot's layer has an extent at byte {extent.Start}, which is no multiple of {PageBytes}: what changed cannot be told from what did not.");
         }
     }
 

@@ -57,6 +57,8 @@ internal sealed class PointSource : IDiskSource
 
     public string Route => "repository";
 
+    public bool ReadsUnchanged => true;
+
     public Contracts.Mover.V1.RepositoryParameters Parameters => _session.Opened.Parameters;
 
     public ContentKeys Keys => _keys;

@@ -181,6 +181,8 @@ public sealed class BackupPlanTests
 
         public string Route => "direct";
 
+    public bool ReadsUnchanged => true;
+
         public ListedSource Add(long offset, long length, bool zero)
         {
             _extents.Add(new SourceExtent(offset, length, zero, IsDirty: false));

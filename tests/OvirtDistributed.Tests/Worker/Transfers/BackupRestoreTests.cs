@@ -111,6 +111,36 @@ public sealed class BackupRestoreTests
     }
 
     [Fact]
+    public async Task OnlyTheChangesAreInTheSource_WhatIsLittleUsedIsNotReadAgainFromIt()
+    {
+        const int Block = 65536;
+        await using var site = await TransferSite.StartAsync();
+        var image = new SparseImage(64 << 20);
+        image.Fill(0, 32 << 20, seed: 1);
+        var (point, _) = await site.BackUpAsync(image);
+
+        // Each time a layer that holds the changed blocks alone; the second would have the first's neighbours written anew.
+        for (var round = 0; round < 3; round++)
+        {
+            var layer = new SparseImage(image.Size);
+            for (var block = round; block < 512; block += round == 0 ? 2 : 37)
+            {
+                image.Fill((long)block * Block, Block, seed: (1000 * round) + block);
+                layer.Fill((long)block * Block, Block, seed: (1000 * round) + block);
+            }
+
+            await using var server = await ImageServer.StartAsync(layer);
+            var order = site.BackupOrder(server, basePoint: point, engineBackup: $"snapshot-{round}");
+            order.Backup.TransportMode = "image-transfer";
+            var (result, statistics) = await site.RunAsync(order);
+            point = await site.CommitAsync(order, result, point);
+
+            Assert.Equal(layer.AllocatedBytes, statistics.ReadBytes);
+            Assert.Equal(-1, image.FirstDifference(await site.RestoreAsync(point, image.Size)));
+        }
+    }
+
+    [Fact]
     public async Task LittleIsLeftOfTheBasesChunks_WhatIsLeftIsReadAgainAndWrittenAnew()
     {
         await using var site = await TransferSite.StartAsync();

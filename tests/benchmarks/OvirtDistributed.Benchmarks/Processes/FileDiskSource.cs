@@ -23,6 +23,8 @@ internal sealed partial class FileDiskSource(string file, IReadOnlyList<long> di
 
     public string Route => "direct";
 
+    public bool ReadsUnchanged => true;
+
     public async IAsyncEnumerable<SourceExtent> ListExtentsAsync(bool changes, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await Task.Yield();
