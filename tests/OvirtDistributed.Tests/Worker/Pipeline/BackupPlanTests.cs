@@ -181,7 +181,7 @@ public sealed class BackupPlanTests
 
         public string Route => "direct";
 
-    public bool ReadsUnchanged => true;
+        public bool ReadsUnchanged => true;
 
         public ListedSource Add(long offset, long length, bool zero)
         {
