@@ -36,11 +36,11 @@ internal sealed class JobAdminService(
         }
         catch (EngineException failure)
         {
-            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+            throw failure.ToOperator();
         }
         catch (MoverException failure)
         {
-            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+            throw failure.ToOperator();
         }
     }
 

@@ -47,7 +47,7 @@ internal sealed class ManagerAdminService(
         }
         catch (EngineException failure)
         {
-            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+            throw failure.ToOperator();
         }
     }
 

@@ -101,7 +101,7 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
         }
         catch (MoverException failure)
         {
-            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+            throw failure.ToOperator();
         }
     }
 
@@ -117,7 +117,7 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
         }
         catch (MoverException failure)
         {
-            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+            throw failure.ToOperator();
         }
     }
 

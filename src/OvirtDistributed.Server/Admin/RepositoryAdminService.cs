@@ -48,7 +48,7 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
         }
         catch (MoverException failure)
         {
-            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+            throw failure.ToOperator();
         }
     }
 

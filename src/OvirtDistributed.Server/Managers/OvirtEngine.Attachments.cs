@@ -8,19 +8,11 @@ namespace OvirtDistributed.Server.Managers;
 
 internal sealed partial class OvirtEngine
 {
-    public async Task<IReadOnlyList<EngineAttachment>> ListAttachmentsAsync(Guid vmId, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await CallAsync<IReadOnlyList<EngineAttachment>>(async () =>
-                [.. (await client.Vms.ListAttachmentsAsync(new VmId(vmId), cancellationToken))
-                    .Select(attachment => new EngineAttachment(attachment.DiskId.Value, attachment.Active))]);
-        }
-        catch (EngineException failure) when (failure.Failure == EngineFailure.NotFound)
-        {
-            return [];
-        }
-    }
+    public Task<IReadOnlyList<EngineAttachment>> ListAttachmentsAsync(Guid vmId, CancellationToken cancellationToken) => CallAsync<IReadOnlyList<EngineAttachment>>(
+        async () =>
+            [.. (await client.Vms.ListAttachmentsAsync(new VmId(vmId), cancellationToken))
+                .Select(attachment => new EngineAttachment(attachment.DiskId.Value, attachment.Active))],
+        gone: []);
 
     public Task AttachToWorkerAsync(Guid vmId, Guid diskId, Guid? snapshotId, Guid correlationId, CancellationToken cancellationToken) => CallAsync(() =>
         client.Vms.AttachDiskAsync(
@@ -37,28 +29,10 @@ internal sealed partial class OvirtEngine
             new CorrelationId(correlationId),
             cancellationToken));
 
-    public async Task UnplugDiskAsync(Guid vmId, Guid diskId, Guid correlationId, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await CallAsync(() => client.Vms.UpdateAttachmentAsync(
-                new VmId(vmId), new DiskId(diskId), new UpdateAttachment { Active = false }, new CorrelationId(correlationId), cancellationToken));
-        }
-        catch (EngineException failure) when (failure.Failure == EngineFailure.NotFound)
-        {
-            // Detached already.
-        }
-    }
+    public Task UnplugDiskAsync(Guid vmId, Guid diskId, Guid correlationId, CancellationToken cancellationToken) => CallUnlessGoneAsync(() =>
+        client.Vms.UpdateAttachmentAsync(
+            new VmId(vmId), new DiskId(diskId), new UpdateAttachment { Active = false }, new CorrelationId(correlationId), cancellationToken));
 
-    public async Task DetachDiskAsync(Guid vmId, Guid diskId, Guid correlationId, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await CallAsync(() => client.Vms.DetachDiskAsync(new VmId(vmId), new DiskId(diskId), new CorrelationId(correlationId), cancellationToken));
-        }
-        catch (EngineException failure) when (failure.Failure == EngineFailure.NotFound)
-        {
-            // Detached already.
-        }
-    }
+    public Task DetachDiskAsync(Guid vmId, Guid diskId, Guid correlationId, CancellationToken cancellationToken) => CallUnlessGoneAsync(() =>
+        client.Vms.DetachDiskAsync(new VmId(vmId), new DiskId(diskId), new CorrelationId(correlationId), cancellationToken));
 }

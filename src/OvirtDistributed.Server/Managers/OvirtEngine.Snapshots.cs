@@ -20,18 +20,10 @@ internal sealed partial class OvirtEngine
     public Task<EngineSnapshot?> FindSnapshotAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken) => CallAsync(async () =>
         await client.Snapshots.FindAsync(new VmId(vmId), new SnapshotId(snapshotId), cancellationToken) is { } found ? ToSnapshot(found) : null);
 
-    public async Task<IReadOnlyList<EngineSnapshot>> ListSnapshotsAsync(Guid vmId, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await CallAsync<IReadOnlyList<EngineSnapshot>>(async () =>
-                [.. (await client.Snapshots.ListAsync(new VmId(vmId), cancellationToken)).Select(ToSnapshot).Where(found => found.Regular).OrderBy(found => found.Created)]);
-        }
-        catch (EngineException failure) when (failure.Failure == EngineFailure.NotFound)
-        {
-            return [];
-        }
-    }
+    public Task<IReadOnlyList<EngineSnapshot>> ListSnapshotsAsync(Guid vmId, CancellationToken cancellationToken) => CallAsync<IReadOnlyList<EngineSnapshot>>(
+        async () =>
+            [.. (await client.Snapshots.ListAsync(new VmId(vmId), cancellationToken)).Select(ToSnapshot).Where(found => found.Regular).OrderBy(found => found.Created)],
+        gone: []);
 
     public Task<IReadOnlyDictionary<Guid, Guid>> ListSnapshotLayersAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken) =>
         CallAsync<IReadOnlyDictionary<Guid, Guid>>(async () =>
@@ -42,17 +34,8 @@ internal sealed partial class OvirtEngine
     public Task<string> ReadSnapshotOvfAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken) =>
         CallAsync(() => client.Snapshots.GetOvfAsync(new VmId(vmId), new SnapshotId(snapshotId), cancellationToken));
 
-    public async Task DeleteSnapshotAsync(Guid vmId, Guid snapshotId, Guid correlationId, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await CallAsync(() => client.Snapshots.DeleteAsync(new VmId(vmId), new SnapshotId(snapshotId), new CorrelationId(correlationId), cancellationToken));
-        }
-        catch (EngineException failure) when (failure.Failure == EngineFailure.NotFound)
-        {
-            // Gone already.
-        }
-    }
+    public Task DeleteSnapshotAsync(Guid vmId, Guid snapshotId, Guid correlationId, CancellationToken cancellationToken) => CallUnlessGoneAsync(() =>
+        client.Snapshots.DeleteAsync(new VmId(vmId), new SnapshotId(snapshotId), new CorrelationId(correlationId), cancellationToken));
 
     private static EngineSnapshot ToSnapshot(Snapshot snapshot) => new(
         snapshot.Id.Value, snapshot.Description, snapshot.Status != SnapshotStatus.Ok, snapshot.Type == SnapshotType.Regular, snapshot.Time?.ToUniversalTime());

@@ -267,6 +267,28 @@ internal sealed partial class OvirtEngine(OvirtEngineClient client) : IEngine
         }
     }
 
+    /// <summary>Of what is gone: <paramref name="gone"/>.</summary>
+    private static async Task<T> CallAsync<T>(Func<Task<T>> call, T gone)
+    {
+        try
+        {
+            return await CallAsync(call);
+        }
+        catch (EngineException failure) when (failure.Failure == EngineFailure.NotFound)
+        {
+            return gone;
+        }
+    }
+
+    /// <summary>What is gone already needs nothing done to it.</summary>
+    private static async Task CallUnlessGoneAsync(Func<Task> call) => _ = await CallAsync(
+        async () =>
+        {
+            await call();
+            return true;
+        },
+        gone: false);
+
     private static async Task CallAsync(Func<Task> call) => await CallAsync(async () =>
     {
         await call();

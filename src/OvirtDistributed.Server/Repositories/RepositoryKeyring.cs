@@ -3,6 +3,7 @@
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Encryption;
+using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Jobs;
 
@@ -72,7 +73,7 @@ internal sealed partial class RepositoryKeyring(
         }
         catch (MoverException failure)
         {
-            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+            throw failure.ToOperator();
         }
         catch (RepositoryException failure)
         {

@@ -4,6 +4,7 @@ using Google.Protobuf.WellKnownTypes;
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Managers;
@@ -83,11 +84,11 @@ internal sealed partial class WorkerCalls(
         }
         catch (EngineException failure)
         {
-            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+            throw failure.ToOperator();
         }
         catch (MoverException failure)
         {
-            throw new OperatorException(failure.IsPassing ? FailureKind.Unavailable : FailureKind.WrongState, failure.Message, failure);
+            throw failure.ToOperator();
         }
     }
 

@@ -51,27 +51,8 @@ internal sealed class AwaitBackupStep(
         var modes = await engine.ListBackupDisksAsync(job.VmId, backup.Id, cancellationToken);
         var ovf = await engine.ReadOvfAsync(job.VmId, cancellationToken);
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Ovf, ovf, cancellationToken);
-        foreach (var disk in vm.Disks.Where(disk => details.Disks.Contains(disk.Id)))
-        {
-            if (modes.Count > 0 && !modes.ContainsKey(disk.Id))
-            {
-                var text = $"disk {disk.Alias} left out: the manager did not take it into the backup";
-                context.Warning(text);
-                job.Warn(text);
-                continue;
-            }
-
-            var task = BackupTasks.Create(job, details, disk, modes.GetValueOrDefault(disk.Id), context.Now);
-            job.Tasks.Add(task);
-            context.Database.Add(task);
-            settlement.Offer(context, task);
-        }
-
-        if (job.Tasks.Count == 0)
-        {
-            throw new JobFailureException($"The manager took none of the disks of VM {job.VmName} into the backup.");
-        }
-
+        BackupTasks.Offer(
+            context, settlement, vm, details, "the backup", disk => modes.Count == 0 || modes.ContainsKey(disk.Id) ? new TakenDisk(modes.GetValueOrDefault(disk.Id)) : null);
         job.Backup = details with
         {
             ToCheckpointId = backup.ToCheckpointId,

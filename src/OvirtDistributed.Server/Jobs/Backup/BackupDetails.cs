@@ -73,6 +73,9 @@ internal sealed record BackupDetails
 
     /// <summary>Starts of an engine backup so far: bounds the falls back.</summary>
     public int Starts { get; init; }
+
+    /// <summary>Whether the snapshot stays on the manager for the next incremental.</summary>
+    public bool KeepsSnapshot() => !DropSnapshot && GivesLayers && TransportModes.KeepsSnapshot(TransportMode);
 }
 
 internal sealed record SkippedDisk(Guid DiskId, string Alias, string Reason, bool Expected);

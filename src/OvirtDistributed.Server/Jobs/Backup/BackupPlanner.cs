@@ -14,24 +14,17 @@ internal readonly record struct BackupSubject(Guid ManagerId, Guid VmId, StoredR
 /// <summary>Decides how a VM is backed up now, from what manager, repository and catalog say: the same for a backup and for its preview.</summary>
 internal sealed class BackupPlanner(IDataMover mover)
 {
-    /// <summary>The transport mode. A mode in which nothing can work comes with its refusal.</summary>
-    public static async Task<TransportChoice> ChooseModeAsync(
+    /// <summary>What was asked, with the transport mode that was chosen; and why nothing works, or null.</summary>
+    public static async Task<(BackupDetails Details, string? Refusal)> ChooseModeAsync(
         ServerDbContext context, Guid managerId, EngineVm vm, EngineCluster cluster, BackupDetails request, CancellationToken cancellationToken)
     {
-        var choice = TransportChoice.Decide(request.RequestedMode, await VersionAsync(context, managerId, cancellationToken), cluster, vm, request.ExcludedDisks);
+        var version = await context.Managers.Where(row => row.Id == managerId).Select(row => row.ProductVersion).FirstAsync(cancellationToken);
+        var choice = TransportChoice.Decide(request.RequestedMode, version, cluster, vm, request.ExcludedDisks);
+        var details = request with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version) };
         return choice is { Refusal: null, Mode: TransportModes.DiskAttachment }
-            ? choice with { Refusal = await WorkerVms.ExplainNoneAsync(context, vm.ClusterId, vm.Id, cancellationToken) }
-            : choice;
+            ? (details, await WorkerVms.ExplainNoneAsync(context, vm.ClusterId, vm.Id, cancellationToken))
+            : (details, choice.Refusal);
     }
-
-    /// <summary>What was asked, with the mode that was chosen.</summary>
-    public static async Task<BackupDetails> ApplyAsync(
-        ServerDbContext context, Guid managerId, BackupDetails request, TransportChoice choice, CancellationToken cancellationToken) => request with
-        {
-            TransportMode = choice.Mode,
-            TransportReason = choice.Reason,
-            GivesLayers = TransportChoice.GivesLayers(await VersionAsync(context, managerId, cancellationToken)),
-        };
 
     /// <summary>Disks, and full or incremental, in the mode that <paramref name="request"/> says.</summary>
     public async Task<BackupPlan> PlanAsync(
@@ -57,7 +50,4 @@ internal sealed class BackupPlanner(IDataMover mover)
             .Where(point => point.ManagerId == subject.ManagerId && point.VmId == subject.VmId && point.RepositoryId == subject.Repository.Id)
             .OrderByDescending(point => point.Created)
             .FirstOrDefaultAsync(cancellationToken);
-
-    private static Task<string> VersionAsync(ServerDbContext context, Guid managerId, CancellationToken cancellationToken) =>
-        context.Managers.Where(row => row.Id == managerId).Select(row => row.ProductVersion).FirstAsync(cancellationToken);
 }

@@ -40,9 +40,8 @@ internal sealed class BackupPreview(
 
             var cluster = await inventory.FindAsync<EngineCluster>(manager.Id, InventoryKind.Cluster, vm.ClusterId, cancellationToken)
                 ?? throw new JobFailureException($"Cluster {vm.ClusterId} of VM {vm.Name} is not in the inventory: refresh it (ovd manager inventory --refresh).");
-            var choice = await BackupPlanner.ChooseModeAsync(context, manager.Id, vm, cluster, asked, cancellationToken);
-            var details = await BackupPlanner.ApplyAsync(context, manager.Id, asked, choice, cancellationToken);
-            if (choice.Refusal is { } refusal)
+            var (details, refusal) = await BackupPlanner.ChooseModeAsync(context, manager.Id, vm, cluster, asked, cancellationToken);
+            if (refusal is not null)
             {
                 previews.Add(new PreviewedBackup(vm, details, null, refusal));
                 continue;

@@ -45,13 +45,14 @@ internal static class PlannedCalls
             }
         }
 
+        if (!details.KeepsSnapshot())
+        {
+            yield return $"DELETE vms/{vm.Id}/snapshots/ID";
+        }
+
         if (plan.FromCheckpointId is { } kept)
         {
             yield return $"DELETE vms/{vm.Id}/snapshots/{kept}";
-        }
-        else if (details.DropSnapshot || !details.GivesLayers || !TransportModes.KeepsSnapshot(details.TransportMode))
-        {
-            yield return $"DELETE vms/{vm.Id}/snapshots/ID";
         }
     }
 

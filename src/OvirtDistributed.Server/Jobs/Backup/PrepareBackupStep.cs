@@ -44,14 +44,13 @@ internal sealed class PrepareBackupStep(
 
         var cluster = await inventory.FindAsync<EngineCluster>(job.ManagerId, InventoryKind.Cluster, vm.ClusterId, cancellationToken)
             ?? throw new JobFailureException($"Cluster {vm.ClusterId} of VM {vm.Name} is not in the inventory: refresh it (ovd manager inventory --refresh).");
-        var choice = await BackupPlanner.ChooseModeAsync(context.Database, job.ManagerId, vm, cluster, job.Backup!, cancellationToken);
-        job.Backup = await BackupPlanner.ApplyAsync(context.Database, job.ManagerId, job.Backup!, choice, cancellationToken);
-        if (choice.Refusal is { } refusal)
+        (job.Backup, var refusal) = await BackupPlanner.ChooseModeAsync(context.Database, job.ManagerId, vm, cluster, job.Backup!, cancellationToken);
+        if (refusal is not null)
         {
             return StepResult.Fail($"VM {vm.Name} cannot be backed up: {refusal}.");
         }
 
-        context.Info($"transport mode {choice.Mode}: {choice.Reason}");
+        context.Info($"transport mode {job.Backup.TransportMode}: {job.Backup.TransportReason}");
         var plan = await planner.PlanAsync(
             context.Database, engine, new BackupSubject(job.ManagerId, job.VmId, repository), vm, cluster, job.Backup, cancellationToken);
         if (plan.Disks.Count == 0)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Contracts.Control.V1;
+using OvirtDistributed.Contracts.Mover.V1;
+using OvirtDistributed.Repository.Frames;
+using OvirtDistributed.Worker.Execution;
 using Xunit;
 
 namespace OvirtDistributed.Tests.Worker.Transfers;
@@ -138,6 +141,29 @@ public sealed class BackupRestoreTests
             Assert.Equal(layer.AllocatedBytes, statistics.ReadBytes);
             Assert.Equal(-1, image.FirstDifference(await site.RestoreAsync(point, image.Size)));
         }
+    }
+
+    [Fact]
+    public async Task OnlyTheChangesAreInTheSourceAndTheBaseIsDamaged_AsksToBeReadInFull()
+    {
+        await using var site = await TransferSite.StartAsync();
+        var image = new SparseImage(16 << 20);
+        image.Fill(0, 8 << 20, seed: 1);
+        var (point, _) = await site.BackUpAsync(image);
+        site.DamageFrames(FrameKind.Chunk, choose: number => number == 3);
+        var verified = await site.Control.VerifyPointAsync(new VerifyPointRequest { Repository = "main", PointId = point }, cancellationToken: TestContext.Current.CancellationToken);
+        Assert.False(verified.Healthy);
+        var layer = new SparseImage(image.Size);
+        layer.Fill(12 << 20, 65536, seed: 2);
+        await using var server = await ImageServer.StartAsync(layer);
+        var order = site.BackupOrder(server, basePoint: point, engineBackup: "snapshot-1");
+        order.Backup.TransportMode = "image-transfer";
+
+        var failure = await Assert.ThrowsAsync<TaskFailureException>(() => site.RunAsync(order));
+
+        Assert.Equal(FailureCode.DirtyExtentsUnavailable, failure.Code);
+        Assert.Contains("read in full", failure.Message, StringComparison.Ordinal);
+        Assert.Empty(server.Reads);
     }
 
     [Fact]

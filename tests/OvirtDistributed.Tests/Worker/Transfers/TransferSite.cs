@@ -27,7 +27,7 @@ using Xunit;
 namespace OvirtDistributed.Tests.Worker.Transfers;
 
 /// <summary>A real Data Mover with a repository, and workers' executors that use it.</summary>
-internal sealed class TransferSite : IAsyncDisposable
+internal sealed partial class TransferSite : IAsyncDisposable
 {
     private const string RepositoryName = "main";
 
@@ -99,86 +99,6 @@ internal sealed class TransferSite : IAsyncDisposable
             new DiskVerification(Options, tls: null, TimeProvider.System, NullLogger<DiskVerification>.Instance));
     }
 
-    public TaskOrder BackupOrder(ImageServer image, string? taskId = null, long token = 1, string? basePoint = null, string engineBackup = "backup-1") => new()
-    {
-        JobId = "job-" + (taskId ?? "1"),
-        TaskId = taskId ?? NewTask(),
-        Attempt = (int)token,
-        FencingToken = token,
-        VmName = "vm",
-        DiskId = DiskId,
-        DiskSizeBytes = image.Image.Size,
-        Mover = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
-        Backup = new BackupDiskOrder
-        {
-            TransportMode = "cbt",
-            Incremental = basePoint is not null,
-            BasePointId = basePoint ?? string.Empty,
-            EngineBackupId = engineBackup,
-            ImageTransfer = new ImageTransferSource { TransferUrl = image.Url },
-        },
-    };
-
-    public TaskOrder RestoreOrder(ImageServer target, string point, bool targetIsZero = true) => new()
-    {
-        JobId = "restore-job",
-        TaskId = NewTask(),
-        Attempt = 1,
-        FencingToken = 1,
-        VmName = "vm",
-        DiskId = "target-disk",
-        DiskSizeBytes = target.Image.Size,
-        Mover = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
-        Restore = new RestoreDiskOrder
-        {
-            PointId = point,
-            SourceDiskId = DiskId,
-            TargetIsZero = targetIsZero,
-            VerifyChecksum = true,
-            ImageTransfer = new ImageTransferSource { TransferUrl = target.Url },
-        },
-    };
-
-    /// <summary>A backup of a disk that is attached to the worker's machine.</summary>
-    public TaskOrder AttachedBackupOrder(Guid disk, long sizeBytes) => new()
-    {
-        JobId = "attached-job",
-        TaskId = NewTask(),
-        Attempt = 1,
-        FencingToken = 1,
-        VmName = "vm",
-        DiskId = DiskId,
-        DiskSizeBytes = sizeBytes,
-        Mover = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
-        Backup = new BackupDiskOrder
-        {
-            TransportMode = "disk-attachment",
-            EngineBackupId = "snapshot-1",
-            AttachedDisk = new AttachedDisk { Serial = disk.ToString("D") },
-        },
-    };
-
-    /// <summary>A restore to a disk that is attached to the worker's machine.</summary>
-    public TaskOrder AttachedRestoreOrder(Guid disk, string point, long sizeBytes, bool targetIsZero) => new()
-    {
-        JobId = "attached-restore",
-        TaskId = NewTask(),
-        Attempt = 1,
-        FencingToken = 1,
-        VmName = "vm",
-        DiskId = disk.ToString("D"),
-        DiskSizeBytes = sizeBytes,
-        Mover = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
-        Restore = new RestoreDiskOrder
-        {
-            PointId = point,
-            SourceDiskId = DiskId,
-            TargetIsZero = targetIsZero,
-            VerifyChecksum = true,
-            AttachedDisk = new AttachedDisk { Serial = disk.ToString("D") },
-        },
-    };
-
     public Task<(TaskSucceeded Result, TransferStatistics Statistics)> RunAsync(TaskOrder order, ITaskExecutor? worker = null) =>
         RunUntilAsync(order, worker ?? NewWorker(), CancellationToken.None);
 
@@ -212,31 +132,22 @@ internal sealed class TransferSite : IAsyncDisposable
     public async Task<(PointCopy Copy, TransferStatistics Statistics)> CopyAsync(
         string point, long size, string repository, (string Point, PointCopy Copy)? before = null)
     {
-        var order = new TaskOrder
+        var order = NewOrder("copy-job", DiskId, size);
+        order.Mover.Repository = repository;
+        order.Copy = new CopyDiskOrder
         {
-            JobId = "copy-job",
-            TaskId = NewTask(),
-            Attempt = 1,
-            FencingToken = 1,
-            VmName = "vm",
-            DiskId = DiskId,
-            DiskSizeBytes = size,
-            Mover = new MoverTarget { Address = MoverAddress, Repository = repository },
-            Copy = new CopyDiskOrder
+            Source = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
+            SourcePointId = point,
+            SourceRoot = await RootAsync(point),
+            SourceBasePointId = before?.Point ?? "",
+            SourceBaseRoot = before is { } earlier ? await RootAsync(earlier.Point) : null,
+            Target = new BackupDiskOrder
             {
-                Source = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
-                SourcePointId = point,
-                SourceRoot = await RootAsync(point),
-                SourceBasePointId = before?.Point ?? "",
-                SourceBaseRoot = before is { } earlier ? await RootAsync(earlier.Point) : null,
-                Target = new BackupDiskOrder
-                {
-                    TransportMode = "copy",
-                    Incremental = before is not null,
-                    EngineBackupId = $"copy-{point}",
-                    BasePointId = before?.Copy.PointId ?? "",
-                    BaseRoot = before?.Copy.Root,
-                },
+                TransportMode = "copy",
+                Incremental = before is not null,
+                EngineBackupId = $"copy-{point}",
+                BasePointId = before?.Copy.PointId ?? "",
+                BaseRoot = before?.Copy.Root,
             },
         };
         var (result, statistics) = await RunAsync(order);
@@ -298,20 +209,6 @@ internal sealed class TransferSite : IAsyncDisposable
         Assert.True(target.Flushes > 0 || target.Writes.IsEmpty);
         return (target.Image, result);
     }
-
-    /// <summary>An order to verify a point.</summary>
-    public async Task<TaskOrder> VerifyOrderAsync(string point, long size) => new()
-    {
-        JobId = "verify-job",
-        TaskId = NewTask(),
-        Attempt = 1,
-        FencingToken = 1,
-        VmName = "vm",
-        DiskId = DiskId,
-        DiskSizeBytes = size,
-        Mover = new MoverTarget { Address = MoverAddress, Repository = RepositoryName },
-        Verify = new VerifyDiskOrder { PointId = point, Root = await RootAsync(point) },
-    };
 
     /// <summary>Changes a byte in the payload of stored frames, all of them or those that are chosen.</summary>
     /// <param name="kind">Of which kind.</param>

@@ -118,31 +118,11 @@ internal sealed class SnapshotBackup(
             details = details with { Incremental = false, ModeReason = between, FromCheckpointId = null, BasePointId = null, BaseDisks = [] };
         }
 
-        foreach (var disk in vm.Disks.Where(disk => details.Disks.Contains(disk.Id)))
-        {
-            if (!layers.ContainsKey(disk.Id))
-            {
-                var text = $"disk {disk.Alias} left out: the manager did not take it into the snapshot";
-                context.Warning(text);
-                job.Warn(text);
-                continue;
-            }
-
-            var task = BackupTasks.Create(job, details, disk, engineIncremental: true, context.Now);
-            job.Tasks.Add(task);
-            context.Database.Add(task);
-            settlement.Offer(context, task);
-        }
-
-        if (job.Tasks.Count == 0)
-        {
-            throw new JobFailureException($"The manager took none of the disks of VM {job.VmName} into the snapshot.");
-        }
-
+        BackupTasks.Offer(context, settlement, vm, details, "the snapshot", disk => layers.ContainsKey(disk.Id) ? new TakenDisk(GivesChanges: true) : null);
         job.Backup = details with
         {
             Layers = layers,
-            ToCheckpointId = details.DropSnapshot || !details.GivesLayers || !TransportModes.KeepsSnapshot(details.TransportMode) ? null : snapshot.Id,
+            ToCheckpointId = details.KeepsSnapshot() ? snapshot.Id : null,
             PointInTime = snapshot.Created ?? context.Now,
 
             // The host freezes the guest where it can, and nobody says whether it did.
