@@ -91,7 +91,16 @@ internal sealed class ImageLane : IDisposable
             static async (call, token) =>
             {
                 var response = await call.Lane.SendAsync(call.Request, call.What, token);
-                return new LaneAnswer(call.Lane, response, await response.Content.ReadAsStreamAsync(token), call.What);
+                try
+                {
+                    return new LaneAnswer(call.Lane, response, await response.Content.ReadAsStreamAsync(token), call.What);
+                }
+                catch
+                {
+                    // Not disposed, it would keep its connection open, and with it the transfer.
+                    response.Dispose();
+                    throw;
+                }
             },
             cancellationToken);
 
@@ -155,15 +164,17 @@ internal sealed class ImageLane : IDisposable
     private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, string what, CancellationToken cancellationToken)
     {
         var response = await _http.SendAsync(request, cancellationToken);
-        Guard.Arm(_options.IdleTimeout);
-        if (response.IsSuccessStatusCode || (response.StatusCode == HttpStatusCode.MethodNotAllowed && request.Method == HttpMethod.Options))
+        try
         {
-            return response;
+            Guard.Arm(_options.IdleTimeout);
+            return response.IsSuccessStatusCode || (response.StatusCode == HttpStatusCode.MethodNotAllowed && request.Method == HttpMethod.Options)
+                ? response
+                : throw await RefusedAsync(response, what, cancellationToken);
         }
-
-        using (response)
+        catch
         {
-            throw await RefusedAsync(response, what, cancellationToken);
+            response.Dispose();
+            throw;
         }
     }
 

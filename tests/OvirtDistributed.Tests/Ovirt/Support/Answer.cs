@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Microsoft.AspNetCore.Http;
+using OvirtDistributed.Tests.Shared;
 
 namespace OvirtDistributed.Tests.Ovirt.Support;
 
@@ -36,7 +37,7 @@ internal sealed record Answer(int Status, string Body, string ContentType)
 
         if (Hang)
         {
-            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
+            await context.WaitForClientToCloseAsync();
         }
 
         context.Response.StatusCode = Status;

@@ -7,6 +7,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 using OvirtDistributed.Ovirt.ImageIo;
+using OvirtDistributed.Tests.Shared;
 
 namespace OvirtDistributed.Tests.Ovirt.Support;
 
@@ -252,7 +253,7 @@ internal sealed record ImageFault
                 context.Abort();
                 break;
             case -1:
-                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
+                await context.WaitForClientToCloseAsync();
                 break;
             default:
                 context.Response.StatusCode = Status;

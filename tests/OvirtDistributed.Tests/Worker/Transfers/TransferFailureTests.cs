@@ -123,7 +123,7 @@ public sealed class TransferFailureTests
             if (IsRead(context) && count >= 8)
             {
                 await cancel.CancelAsync();
-                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
+                await context.WaitForClientToCloseAsync();
             }
 
             return 0;
