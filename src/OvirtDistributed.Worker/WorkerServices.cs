@@ -18,9 +18,7 @@ internal static class WorkerServices
     public static WorkerAgent CreateAgent(
         WorkerOptions options, IWorkerControl server, IReceiveConnector bus, TlsIdentity? tls, TimeProvider time, ILoggerFactory loggers)
     {
-        // Input segments and output buffers of all slots.
-        var buffers = new BufferPool(options.Slots * options.Pipeline.EffectiveSegments);
-        var backup = new DiskBackup(options.Pipeline, buffers, tls, time, loggers.CreateLogger<DiskBackup>());
+        var backup = new DiskBackup(options.Pipeline, tls, time, loggers.CreateLogger<DiskBackup>());
         var executor = new TaskExecutor(
             options.EffectiveId.ToString("D"),
             new ImageIoConnector(options.Pipeline, time, loggers.CreateLogger<ImageIoClient>()),

@@ -15,6 +15,7 @@ internal sealed class SparseImage : IDisposable
     private readonly ImageTarget _target;
     private readonly string _temporary;
     private readonly SafeFileHandle _handle;
+    private readonly DirectFile _file;
     private bool _published;
 
     private SparseImage(ImageTarget target, string temporary, SafeFileHandle handle)
@@ -22,6 +23,7 @@ internal sealed class SparseImage : IDisposable
         _target = target;
         _temporary = temporary;
         _handle = handle;
+        _file = new DirectFile(handle, FileAccess.Write);
     }
 
     public static SparseImage Create(ImageTarget target, long sizeBytes)
@@ -66,8 +68,7 @@ internal sealed class SparseImage : IDisposable
     {
         try
         {
-            await RandomAccess.WriteAsync(_handle, data, offset, cancellationToken);
-            WriteBack.Begin(_handle, offset, data.Length);
+            await _file.WriteAsync(offset, data, cancellationToken);
         }
         catch (IOException failure)
         {
@@ -81,6 +82,7 @@ internal sealed class SparseImage : IDisposable
         try
         {
             RandomAccess.FlushToDisk(_handle);
+            _file.Dispose();
             _handle.Dispose();
             File.Move(_temporary, _target.Path, _target.Overwrite);
             _published = true;
@@ -96,6 +98,7 @@ internal sealed class SparseImage : IDisposable
 
     public void Dispose()
     {
+        _file.Dispose();
         _handle.Dispose();
         if (!_published)
         {

@@ -24,6 +24,9 @@ public static class ServiceDefaults
 {
     private const string ReadyTag = "ready";
 
+    // The library makes room for all series of an instrument at once, for 2,000 when nothing is said: 6 MiB in a Data Mover. Ours have a few for each repository or worker.
+    private const int MostSeriesPerInstrument = 256;
+
     /// <summary>Trailer of every unary answer with the service's <see cref="Version"/>, so that a client can show and compare it.</summary>
     public const string VersionTrailer = "ovd-version";
 
@@ -87,6 +90,7 @@ public static class ServiceDefaults
             .WithMetrics(metrics =>
             {
                 metrics.AddMeter(TelemetryNames.Meters).AddReader(prometheus.Reader);
+                metrics.AddView("*", new MetricStreamConfiguration { CardinalityLimit = MostSeriesPerInstrument });
                 if (otlp)
                 {
                     metrics.AddOtlpExporter();

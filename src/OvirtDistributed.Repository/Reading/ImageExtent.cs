@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Buffers;
+using OvirtDistributed.Repository.Memory;
 
 namespace OvirtDistributed.Repository.Reading;
 
@@ -7,7 +7,8 @@ namespace OvirtDistributed.Repository.Reading;
 public sealed class ImageExtent : IDisposable
 {
     private readonly int _dataLength;
-    private byte[]? _buffer;
+    private readonly PageBufferPool? _buffers;
+    private PageBuffer? _buffer;
     private SemaphoreSlim? _slots;
 
     internal ImageExtent(long offset, long length)
@@ -17,12 +18,13 @@ public sealed class ImageExtent : IDisposable
         IsZero = true;
     }
 
-    internal ImageExtent(long offset, int length, byte[] buffer, SemaphoreSlim slots)
+    internal ImageExtent(long offset, int length, PageBuffer buffer, PageBufferPool buffers, SemaphoreSlim slots)
     {
         Offset = offset;
         Length = length;
         _dataLength = length;
         _buffer = buffer;
+        _buffers = buffers;
         _slots = slots;
     }
 
@@ -35,15 +37,15 @@ public sealed class ImageExtent : IDisposable
     /// <summary>True when the range reads as zeros; there is no data then.</summary>
     public bool IsZero { get; }
 
-    /// <summary>The bytes of a data extent; every chunk's digest was checked. Valid until the extent is disposed.</summary>
-    public ReadOnlyMemory<byte> Data => _buffer is null ? default : _buffer.AsMemory(0, _dataLength);
+    /// <summary>The bytes of a data extent; every chunk's digest was checked. Begins at a page of memory. Valid until the extent is disposed.</summary>
+    public ReadOnlyMemory<byte> Data => _buffer is null ? default : _buffer.Memory[.._dataLength];
 
     public void Dispose()
     {
         var buffer = Interlocked.Exchange(ref _buffer, null);
         if (buffer is not null)
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            _buffers!.Return(buffer);
             Interlocked.Exchange(ref _slots, null)?.Release();
         }
     }

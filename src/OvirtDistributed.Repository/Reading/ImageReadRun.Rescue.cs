@@ -7,13 +7,13 @@ namespace OvirtDistributed.Repository.Reading;
 /// <content>A segment whose frames did not come, or did not hold.</content>
 internal sealed partial class ImageReadRun
 {
-    private async Task RescueAsync(Segment segment, byte[] buffer, IImageRescue rescue, RepositoryException failure, CancellationToken cancellationToken)
+    private async Task RescueAsync(Segment segment, Memory<byte> content, IImageRescue rescue, RepositoryException failure, CancellationToken cancellationToken)
     {
         try
         {
             // Most are only neighbours of a damaged one: what was under way on the same stream ended with it.
             using var frames = await rescue.FetchAgainAsync(segment.Chunks.ToArray(), failure, cancellationToken);
-            Decode(segment, frames, buffer);
+            Decode(segment, frames, content.Span);
             return;
         }
         catch (RepositoryException again)
@@ -24,7 +24,7 @@ internal sealed partial class ImageReadRun
         var lost = new List<LostChunk>();
         for (var chunk = 0; chunk < segment.Chunks.Count; chunk++)
         {
-            var wanted = new LostChunk(segment.Chunks[chunk], PlacesOf(segment, chunk, buffer));
+            var wanted = new LostChunk(segment.Chunks[chunk], PlacesOf(segment, chunk, content));
             if (!await TryFindAsync(wanted, rescue, cancellationToken))
             {
                 lost.Add(wanted);
@@ -57,9 +57,9 @@ internal sealed partial class ImageReadRun
         return true;
     }
 
-    private static List<LostPlace> PlacesOf(Segment segment, int chunk, byte[] buffer) =>
+    private static List<LostPlace> PlacesOf(Segment segment, int chunk, Memory<byte> content) =>
     [
         .. segment.Parts.Where(part => part.Chunk == chunk).Select(part =>
-            new LostPlace(new DiskRange(segment.Offset + part.Target, part.Length), part.ChunkOffset, buffer.AsMemory(part.Target, part.Length))),
+            new LostPlace(new DiskRange(segment.Offset + part.Target, part.Length), part.ChunkOffset, content.Slice(part.Target, part.Length))),
     ];
 }

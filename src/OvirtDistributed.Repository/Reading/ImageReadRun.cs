@@ -5,6 +5,7 @@ using System.Threading.Channels;
 using OvirtDistributed.Repository.Digests;
 using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
+using OvirtDistributed.Repository.Memory;
 
 namespace OvirtDistributed.Repository.Reading;
 
@@ -23,6 +24,7 @@ internal sealed partial class ImageReadRun : IAsyncDisposable
     private readonly SemaphoreSlim _slots;
     private readonly Channel<Task<ImageExtent>> _extents;
     private readonly ConcurrentBag<FrameDecoder> _decoders = [];
+    private readonly PageBufferPool _buffers = new();
     private Task _producer = Task.CompletedTask;
 
     public ImageReadRun(IFrameSource source, ContentKeys keys, DiskImageReaderOptions options, IImageRescue? rescue, CancellationToken cancellationToken)
@@ -79,6 +81,9 @@ internal sealed partial class ImageReadRun : IAsyncDisposable
         {
             decoder.Dispose();
         }
+
+        // Extents that the consumer still holds give theirs back to nobody: they are freed then.
+        _buffers.Dispose();
 
         _stop.Dispose();
     }
@@ -155,42 +160,43 @@ internal sealed partial class ImageReadRun : IAsyncDisposable
 
     private async Task<ImageExtent> LoadAsync(Segment segment, CancellationToken cancellationToken)
     {
-        var buffer = ArrayPool<byte>.Shared.Rent(segment.Length);
+        var buffer = _buffers.Rent(_options.SegmentBytes);
         try
         {
+            var content = buffer.Memory[..segment.Length];
             if (segment.IsForeign)
             {
-                await _rescue!.ReadAsync(segment.Offset, buffer.AsMemory(0, segment.Length), cancellationToken);
+                await _rescue!.ReadAsync(segment.Offset, content, cancellationToken);
             }
             else
             {
-                await FillAsync(segment, buffer, cancellationToken);
+                await FillAsync(segment, content, cancellationToken);
             }
 
-            return new ImageExtent(segment.Offset, segment.Length, buffer, _slots);
+            return new ImageExtent(segment.Offset, segment.Length, buffer, _buffers, _slots);
         }
         catch
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            _buffers.Return(buffer);
             _slots.Release();
             throw;
         }
     }
 
-    private async Task FillAsync(Segment segment, byte[] buffer, CancellationToken cancellationToken)
+    private async Task FillAsync(Segment segment, Memory<byte> content, CancellationToken cancellationToken)
     {
         try
         {
             using var frames = await _source.FetchAsync(segment.Chunks.ToArray(), cancellationToken);
-            Decode(segment, frames, buffer);
+            Decode(segment, frames, content.Span);
         }
         catch (RepositoryException failure) when (_rescue is not null)
         {
-            await RescueAsync(segment, buffer, _rescue, failure, cancellationToken);
+            await RescueAsync(segment, content, _rescue, failure, cancellationToken);
         }
     }
 
-    private void Decode(Segment segment, FrameBatch frames, byte[] buffer)
+    private void Decode(Segment segment, FrameBatch frames, Span<byte> content)
     {
         if (!_decoders.TryTake(out var decoder))
         {
@@ -199,7 +205,7 @@ internal sealed partial class ImageReadRun : IAsyncDisposable
 
         try
         {
-            Decode(segment, frames, decoder, buffer);
+            Decode(segment, frames, decoder, content);
         }
         finally
         {
@@ -207,7 +213,7 @@ internal sealed partial class ImageReadRun : IAsyncDisposable
         }
     }
 
-    private static void Decode(Segment segment, FrameBatch frames, FrameDecoder decoder, byte[] buffer)
+    private static void Decode(Segment segment, FrameBatch frames, FrameDecoder decoder, Span<byte> content)
     {
         byte[]? scratch = null;
         var scratchHolds = -1;
@@ -216,7 +222,7 @@ internal sealed partial class ImageReadRun : IAsyncDisposable
             var frame = frames[part.Chunk].Span;
             var digest = segment.Chunks[part.Chunk];
             var plainLength = FrameHeader.Read(frame).PlainLength;
-            var target = buffer.AsSpan(part.Target, part.Length);
+            var target = content.Slice(part.Target, part.Length);
             if (part.ChunkOffset == 0 && part.Length == plainLength)
             {
                 decoder.Decode(frame, digest, FrameKind.Chunk, target);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Buffers;
 using System.Threading.Channels;
 using OvirtDistributed.Repository.Frames;
+using OvirtDistributed.Repository.Memory;
 using OvirtDistributed.Repository.Store.Packs;
 using OvirtDistributed.Repository.Store.Sessions;
 
@@ -21,7 +21,7 @@ public sealed class FrameStream : IAsyncDisposable, IDurableListener
     private readonly Channel<DurableAck> _acknowledgements = Channel.CreateBounded<DurableAck>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
 
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(BufferLength);
+    private PageBuffer _owner = new(BufferLength);
     private int _used;
     private DurableAck _accepted;
     private DurableAck? _final;
@@ -33,6 +33,8 @@ public sealed class FrameStream : IAsyncDisposable, IDurableListener
         _session = session;
         _check = check;
     }
+
+    private Memory<byte> Buffer => _owner.Memory;
 
     /// <summary>What has become durable, newest only: a slow reader skips values. Completes with the stream, faulted when it failed.</summary>
     public ChannelReader<DurableAck> Acknowledgements => _acknowledgements.Reader;
@@ -51,8 +53,8 @@ public sealed class FrameStream : IAsyncDisposable, IDurableListener
             while (bytes.Length > 0)
             {
                 MakeRoom();
-                var taken = Math.Min(bytes.Length, _buffer.Length - _used);
-                bytes[..taken].CopyTo(_buffer.AsMemory(_used));
+                var taken = Math.Min(bytes.Length, _owner.Length - _used);
+                bytes[..taken].CopyTo(Buffer[_used..]);
                 bytes = bytes[taken..];
                 _used += taken;
                 await StoreWholeFramesAsync(cancellationToken);
@@ -96,8 +98,7 @@ public sealed class FrameStream : IAsyncDisposable, IDurableListener
         _session.Remove(this);
         _acknowledgements.Writer.TryComplete();
         _check.Dispose();
-        ArrayPool<byte>.Shared.Return(_buffer);
-        _buffer = [];
+        ((IDisposable)_owner).Dispose();
         await ValueTask.CompletedTask;
     }
 
@@ -147,15 +148,15 @@ public sealed class FrameStream : IAsyncDisposable, IDurableListener
     // The buffer is full with a part of one frame: only a metadata frame is larger than the buffer.
     private void MakeRoom()
     {
-        if (_used < _buffer.Length)
+        if (_used < _owner.Length)
         {
             return;
         }
 
-        var larger = ArrayPool<byte>.Shared.Rent(FrameHeader.MaxFrameLength);
-        _buffer.AsSpan(0, _used).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_buffer);
-        _buffer = larger;
+        var larger = new PageBuffer(FrameHeader.MaxFrameLength);
+        Buffer.Span[.._used].CopyTo(larger.GetSpan());
+        ((IDisposable)_owner).Dispose();
+        _owner = larger;
     }
 
     private async ValueTask StoreWholeFramesAsync(CancellationToken cancellationToken)
@@ -173,9 +174,9 @@ public sealed class FrameStream : IAsyncDisposable, IDurableListener
             return;
         }
 
-        await _session.StoreAsync(_buffer, _parts, cancellationToken);
+        await _session.StoreAsync(Buffer, _parts, cancellationToken);
         _accepted = new DurableAck(_accepted.Frames + _parts.Count, _accepted.Bytes + at);
-        _buffer.AsSpan(at, _used - at).CopyTo(_buffer);
+        Buffer.Span[at.._used].CopyTo(Buffer.Span);
         _used -= at;
         await _session.MarkAsync(this, _accepted, cancellationToken);
     }
@@ -183,7 +184,7 @@ public sealed class FrameStream : IAsyncDisposable, IDurableListener
     private bool TryCheckNext(int at, out FramePart part)
     {
         part = default;
-        var rest = _buffer.AsSpan(at, _used - at);
+        var rest = Buffer.Span[at.._used];
         if (rest.Length < FrameHeader.Size)
         {
             return false;

@@ -45,7 +45,7 @@ public sealed partial class WriteSession
         return _context.Packs.Packs.Hold(entry);
     }
 
-    private async ValueTask AppendAsync(byte[] buffer, List<FramePart> parts, bool[] skip, CancellationToken cancellationToken)
+    private async ValueTask AppendAsync(ReadOnlyMemory<byte> buffer, List<FramePart> parts, bool[] skip, CancellationToken cancellationToken)
     {
         for (var first = 0; first < parts.Count;)
         {

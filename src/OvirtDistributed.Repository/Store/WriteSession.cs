@@ -232,7 +232,7 @@ public sealed partial class WriteSession : IFrameSource, IAsyncDisposable
     }
 
     /// <summary>Appends the frames the repository does not have; the others are skipped and their packs pinned.</summary>
-    internal async ValueTask StoreAsync(byte[] buffer, List<FramePart> parts, CancellationToken cancellationToken)
+    internal async ValueTask StoreAsync(ReadOnlyMemory<byte> buffer, List<FramePart> parts, CancellationToken cancellationToken)
     {
         await _writing.WaitAsync(cancellationToken);
         try

@@ -21,7 +21,7 @@ namespace OvirtDistributed.Worker.Execution;
 
 /// <summary>Backs up one disk from an open source, whatever transport mode it came from.</summary>
 internal sealed partial class DiskBackup(
-    PipelineOptions options, BufferPool buffers, TlsIdentity? tls, TimeProvider time, ILogger<DiskBackup> logger)
+    PipelineOptions options, TlsIdentity? tls, TimeProvider time, ILogger<DiskBackup> logger)
 {
     /// <summary>Opens the session, moves what is needed, completes the disk.</summary>
     /// <param name="order">What to do.</param>
@@ -134,7 +134,7 @@ internal sealed partial class DiskBackup(
             Base = baseReader,
             Control = control,
         };
-        var root = await new BackupPipeline(options, buffers, time).RunAsync(work, cancellationToken);
+        var root = await new BackupPipeline(options, time).RunAsync(work, cancellationToken);
         return await CompleteAsync(session, root, cancellationToken);
     }
 

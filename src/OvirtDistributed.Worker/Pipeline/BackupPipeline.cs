@@ -5,6 +5,7 @@ using OvirtDistributed.Repository.Digests;
 using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
+using OvirtDistributed.Repository.Memory;
 using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Mover;
 
@@ -17,13 +18,11 @@ namespace OvirtDistributed.Worker.Pipeline;
 internal sealed class BackupPipeline
 {
     private readonly PipelineOptions _options;
-    private readonly BufferPool _buffers;
     private readonly TimeProvider _time;
 
-    public BackupPipeline(PipelineOptions options, BufferPool buffers, TimeProvider time)
+    public BackupPipeline(PipelineOptions options, TimeProvider time)
     {
         _options = options;
-        _buffers = buffers;
         _time = time;
     }
 
@@ -33,7 +32,9 @@ internal sealed class BackupPipeline
         var meter = work.Control.Meter;
         using var encoders = new EncoderSlots(_options.EffectiveEncoders, work.Compression, work.Keys);
         using var mapEncoder = new FrameEncoder(work.Compression, work.Keys);
-        using var pool = new SegmentPool(_buffers, _options.EffectiveSegments, SegmentCutter.HeadRoom(work.Chunker));
+        using var buffers = new PageBufferPool();
+        using var pool = new SegmentPool(buffers, _options.EffectiveSegments, SegmentCutter.HeadRoom(work.Chunker));
+        using var recent = new RecentDigests(_options.RecentDigests);
         using var group = new StageGroup(cancellationToken);
         await using var lanes = new UploadLanes(work.Uploads, work.Session.Id, meter, group.Token);
         using var keeper = new MapKeeper(lanes, work.Session, meter, _time);
@@ -43,7 +44,7 @@ internal sealed class BackupPipeline
 
         var reader = new SourceReader(work.Source, map, pool, work.Control, _options, keeper.KeepUpAsync);
         var cut = Channel.CreateBounded<Segment>(_options.EffectiveSegments);
-        var encoder = new SegmentEncoder(work.Session, lanes, encoders, _buffers, pool, map, new RecentDigests(_options.RecentDigests), work.Keys, meter);
+        var encoder = new SegmentEncoder(work.Session, lanes, encoders, buffers, pool, map, recent, work.Keys, meter);
         group.Run(token => reader.PlanAsync(work.Plan, token));
         for (var i = 0; i < work.Source.Connections; i++)
         {

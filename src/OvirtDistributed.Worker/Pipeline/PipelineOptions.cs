@@ -4,7 +4,7 @@ namespace OvirtDistributed.Worker.Pipeline;
 
 /// <summary>
 /// Memory and parallelism of one slot. Memory is <see cref="Segments"/> × 4.5 MiB for input, about half of that for output,
-/// whatever the size of the disk.
+/// whatever the size of the disk; it goes back to the kernel when the task ends.
 /// </summary>
 public sealed class PipelineOptions
 {
@@ -32,7 +32,7 @@ public sealed class PipelineOptions
     /// <summary>Extents of one disk kept in memory before the list goes to a file. Default 65,536 (1.5 MiB).</summary>
     public int ExtentsInMemory { get; set; } = 65_536;
 
-    /// <summary>Digests of the chunks sent last that each slot remembers, so that it does not ask for them again. Default 65,536 (4 MiB).</summary>
+    /// <summary>Digests of the chunks sent last that each slot remembers, so that it does not ask for them again. Default 65,536 (2 MiB).</summary>
     public int RecentDigests { get; set; } = 65_536;
 
     /// <summary>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Repository.Digests;
+using OvirtDistributed.Repository.Memory;
 
 namespace OvirtDistributed.Worker.Pipeline;
 
@@ -28,14 +29,17 @@ internal sealed class Segment
     private byte[] _question = [];
     private TaskCompletionSource _filled = NewSignal();
 
-    public Segment(byte[] buffer, int headRoom)
+    public Segment(PageBuffer buffer, int headRoom)
     {
-        Buffer = buffer;
+        Owner = buffer;
         HeadRoom = headRoom;
         Reset();
     }
 
-    public byte[] Buffer { get; }
+    /// <summary>Whose memory it is.</summary>
+    public PageBuffer Owner { get; }
+
+    public Memory<byte> Buffer => Owner.Memory;
 
     public int HeadRoom { get; }
 

@@ -73,11 +73,11 @@ internal sealed class SegmentCutter
 
             start -= _tailLength;
             diskOffset = _tailOffset;
-            _tail.AsSpan(0, _tailLength).CopyTo(segment.Buffer.AsSpan(start));
+            _tail.AsSpan(0, _tailLength).CopyTo(segment.Buffer.Span[start..]);
             _tailLength = 0;
         }
 
-        while (_chunker.TryNext(segment.Buffer.AsSpan(start, end - start), endsExtent, out var piece))
+        while (_chunker.TryNext(segment.Buffer.Span[start..end], endsExtent, out var piece))
         {
             segment.Cuts.Add(new CutPiece(diskOffset, start, piece.Length, piece.IsZero));
             start += piece.Length;
@@ -88,7 +88,7 @@ internal sealed class SegmentCutter
         {
             _tailOffset = diskOffset;
             _tailLength = end - start;
-            segment.Buffer.AsSpan(start, _tailLength).CopyTo(_tail);
+            segment.Buffer.Span.Slice(start, _tailLength).CopyTo(_tail);
         }
     }
 }

@@ -5,6 +5,7 @@ using OvirtDistributed.Repository.Digests;
 using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
+using OvirtDistributed.Repository.Memory;
 using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Mover;
 
@@ -18,7 +19,7 @@ internal sealed class SegmentEncoder(
     BackupSession session,
     UploadLanes lanes,
     EncoderSlots encoders,
-    BufferPool buffers,
+    PageBufferPool buffers,
     SegmentPool pool,
     DiskMapBuilder map,
     RecentDigests recent,
@@ -65,7 +66,7 @@ internal sealed class SegmentEncoder(
         {
             segment.Digests.Add(piece.IsZero
                 ? ChunkDigest.Zero
-                : keys.Compute(FrameKind.Chunk, segment.Buffer.AsSpan(piece.BufferOffset, piece.Length)));
+                : keys.Compute(FrameKind.Chunk, segment.Buffer.Span.Slice(piece.BufferOffset, piece.Length)));
         }
 
         encoders.GiveBack(slot);
@@ -112,27 +113,33 @@ internal sealed class SegmentEncoder(
     private async ValueTask SendMissingAsync(Segment segment, CancellationToken cancellationToken)
     {
         var output = buffers.Rent(OutputBytes);
-        var next = 0;
-        while (next < segment.Missing.Count)
+        try
         {
-            var since = meter.Now();
-            var encoder = await encoders.TakeAsync(cancellationToken);
-            since = meter.Waited(PipelineStage.Compress, since);
-            var length = Encode(segment, encoder, output, ref next);
-            encoders.GiveBack(encoder);
-            meter.Worked(PipelineStage.Compress, since);
-            await lanes.SendAsync(output.AsMemory(0, length), cancellationToken);
+            var next = 0;
+            while (next < segment.Missing.Count)
+            {
+                var since = meter.Now();
+                var encoder = await encoders.TakeAsync(cancellationToken);
+                since = meter.Waited(PipelineStage.Compress, since);
+                var length = Encode(segment, encoder, output.Memory.Span, ref next);
+                encoders.GiveBack(encoder);
+                meter.Worked(PipelineStage.Compress, since);
+                await lanes.SendAsync(output.Memory[..length], cancellationToken);
+            }
+        }
+        finally
+        {
+            // The pool keeps it until the connections are closed.
+            buffers.Return(output);
         }
 
-        // Not in a finally: after a failure the connection may still look at the buffer.
-        buffers.Return(output);
         foreach (var index in segment.Missing)
         {
             recent.Add(segment.Digests[index]);
         }
     }
 
-    private static int Encode(Segment segment, FrameEncoder encoder, byte[] output, ref int next)
+    private static int Encode(Segment segment, FrameEncoder encoder, Span<byte> output, ref int next)
     {
         var used = 0;
         for (; next < segment.Missing.Count; next++)
@@ -144,8 +151,8 @@ internal sealed class SegmentEncoder(
                 break;
             }
 
-            var plain = segment.Buffer.AsSpan(piece.BufferOffset, piece.Length);
-            used += encoder.Encode(FrameKind.Chunk, segment.Digests[index], plain, output.AsSpan(used));
+            var plain = segment.Buffer.Span.Slice(piece.BufferOffset, piece.Length);
+            used += encoder.Encode(FrameKind.Chunk, segment.Digests[index], plain, output[used..]);
         }
 
         return used;

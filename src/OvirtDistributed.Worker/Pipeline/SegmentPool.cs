@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Threading.Channels;
+using OvirtDistributed.Repository.Memory;
 
 namespace OvirtDistributed.Worker.Pipeline;
 
@@ -9,11 +10,11 @@ internal sealed class SegmentPool : IDisposable
 {
     private readonly Channel<Segment> _free;
     private readonly List<Segment> _all = [];
-    private readonly BufferPool _buffers;
+    private readonly PageBufferPool _buffers;
     private readonly int _headRoom;
     private readonly int _count;
 
-    public SegmentPool(BufferPool buffers, int count, int headRoom)
+    public SegmentPool(PageBufferPool buffers, int count, int headRoom)
     {
         _buffers = buffers;
         _count = count;
@@ -50,7 +51,7 @@ internal sealed class SegmentPool : IDisposable
     {
         foreach (var segment in _all)
         {
-            _buffers.Return(segment.Buffer);
+            _buffers.Return(segment.Owner);
         }
 
         _all.Clear();

@@ -67,7 +67,7 @@ internal sealed class SourceReader(
         {
             since = meter.Waited(PipelineStage.Source, since);
             await control.Rate.AcquireAsync(piece.Length, cancellationToken);
-            await source.ReadAsync(piece.DiskOffset, segment.Buffer.AsMemory(piece.BufferOffset, piece.Length), cancellationToken);
+            await source.ReadAsync(piece.DiskOffset, segment.Buffer.Slice(piece.BufferOffset, piece.Length), cancellationToken);
             meter.AddRead(piece.Length);
             since = meter.Worked(PipelineStage.Source, since);
             segment.PartDone();

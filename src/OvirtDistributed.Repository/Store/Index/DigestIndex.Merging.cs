@@ -99,7 +99,7 @@ internal sealed partial class DigestIndex
         }
 
         var (low, high) = (merged[0].Format.Low, merged[^1].Format.High);
-        var writer = new RunWriter([.. merged.Select(run => new RunCursor(run))], _isUsable);
+        using var writer = new RunWriter([.. merged.Select(run => new RunCursor(run))], _isUsable);
         await writer.WriteAsync(_storage, low, high, PackCoverage.Normalise(coverage), cancellationToken);
         var result = await IndexRun.OpenAsync(_storage, RunFormat.NameOf(low, high), cancellationToken);
         lock (_gate)

@@ -201,7 +201,7 @@ internal sealed partial class DigestIndex : IAsyncDisposable
             while (Freeze() is { } table)
             {
                 var coverage = PackCoverage.Normalise([.. table.Coverage]);
-                var writer = new RunWriter([new ArrayCursor(table.ToSortedArray())], _isUsable);
+                using var writer = new RunWriter([new ArrayCursor(table.ToSortedArray())], _isUsable);
                 await writer.WriteAsync(_storage, _nextSequence, _nextSequence, coverage, cancellationToken);
                 var run = await IndexRun.OpenAsync(_storage, RunFormat.NameOf(_nextSequence, _nextSequence), cancellationToken);
                 _nextSequence++;

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Runtime.InteropServices;
 using OvirtDistributed.Repository.Frames;
+using OvirtDistributed.Repository.Memory;
 using OvirtDistributed.Repository.Storage;
 
 namespace OvirtDistributed.Repository.Store.Index;
 
 /// <summary>Merges sorted entries into a new run. Memory: one buffer, however many entries there are; the sources are gone through three times.</summary>
-internal sealed class RunWriter
+internal sealed class RunWriter : IDisposable
 {
     private const int BufferLength = 1 << 20;
 
     private readonly IReadOnlyList<EntryCursor> _sources;
     private readonly Func<IndexEntry, bool> _isUsable;
     private readonly bool[] _live;
-    private readonly byte[] _buffer = new byte[BufferLength];
+    private readonly PageBuffer _buffer = new(BufferLength);
     private IndexEntry _waiting;
 
     /// <param name="sources">Oldest first: of equal keys the last source's usable entry is kept.</param>
@@ -49,6 +50,8 @@ internal sealed class RunWriter
         await writer.CommitAsync(cancellationToken);
     }
 
+    public void Dispose() => ((IDisposable)_buffer).Dispose();
+
     private RunFormat Count(long low, long high)
     {
         var (entries, plain, stored) = (0L, 0L, 0L);
@@ -71,7 +74,7 @@ internal sealed class RunWriter
         Restart();
         for (var first = 0L; first < blocks; first += PieceBlocks)
         {
-            var piece = _buffer.AsMemory(0, (int)Math.Min(PieceBlocks, blocks - first) * BloomFilter.BlockSize);
+            var piece = _buffer.Memory[..((int)Math.Min(PieceBlocks, blocks - first) * BloomFilter.BlockSize)];
             FillBloom(piece.Span, first, blocks);
             crc = Crc32C.Append(crc, piece.Span);
             await writer.WriteAsync(piece, cancellationToken);
@@ -112,14 +115,14 @@ internal sealed class RunWriter
 
     private ReadOnlyMemory<byte> FillEntries()
     {
-        var entries = MemoryMarshal.Cast<byte, IndexEntry>(_buffer.AsSpan());
+        var entries = MemoryMarshal.Cast<byte, IndexEntry>(_buffer.GetSpan());
         var used = 0;
         while (used < entries.Length && TryNext(out entries[used]))
         {
             used++;
         }
 
-        return _buffer.AsMemory(0, used * IndexEntry.Size);
+        return _buffer.Memory[..(used * IndexEntry.Size)];
     }
 
     private void Restart()

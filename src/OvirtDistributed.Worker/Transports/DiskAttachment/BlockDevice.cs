@@ -3,6 +3,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using OvirtDistributed.Contracts.Control.V1;
+using OvirtDistributed.Repository.Storage;
 using OvirtDistributed.Worker.Execution;
 
 namespace OvirtDistributed.Worker.Transports.DiskAttachment;
@@ -24,11 +25,13 @@ internal sealed partial class BlockDevice : IDisposable
 
     private readonly string _path;
     private readonly FailureCode _side;
+    private readonly DirectFile _file;
 
-    private BlockDevice(string path, SafeFileHandle handle, long sizeBytes, FailureCode side)
+    private BlockDevice(string path, SafeFileHandle handle, bool writable, long sizeBytes, FailureCode side)
     {
         _path = path;
         Handle = handle;
+        _file = new DirectFile(handle, writable ? FileAccess.ReadWrite : FileAccess.Read);
         SizeBytes = sizeBytes;
         _side = side;
     }
@@ -53,7 +56,7 @@ internal sealed partial class BlockDevice : IDisposable
         var size = Seek(handle, 0, SeekEnd);
         if (size >= 0)
         {
-            return new BlockDevice(path, handle, size, side);
+            return new BlockDevice(path, handle, writable, size, side);
         }
 
         handle.Dispose();
@@ -66,7 +69,7 @@ internal sealed partial class BlockDevice : IDisposable
         {
             while (destination.Length > 0)
             {
-                var count = await RandomAccess.ReadAsync(Handle, destination, offset, cancellationToken);
+                var count = await _file.ReadAsync(offset, destination, cancellationToken);
                 if (count == 0)
                 {
                     throw new TaskFailureException(_side, $"Device {_path} ended at byte {offset}: it was detached, or shrank.");
@@ -86,7 +89,7 @@ internal sealed partial class BlockDevice : IDisposable
     {
         try
         {
-            await RandomAccess.WriteAsync(Handle, data, offset, cancellationToken);
+            await _file.WriteAsync(offset, data, cancellationToken);
         }
         catch (IOException failure)
         {
@@ -124,7 +127,11 @@ internal sealed partial class BlockDevice : IDisposable
         _ = Advise(Handle, 0, 0, DontNeed);
     }
 
-    public void Dispose() => Handle.Dispose();
+    public void Dispose()
+    {
+        _file.Dispose();
+        Handle.Dispose();
+    }
 
     private TaskFailureException Failure(string verb, long offset, IOException failure) =>
         new(_side, $"Device {_path} could not be {verb} at byte {offset}: {failure.Message}", failure);

@@ -28,7 +28,6 @@ internal sealed class FrameCopy(PointSource source, CopyDiskOrder order, Pipelin
     private const int FramesPerFetch = 32;
 
     private readonly ConcurrentBag<FrameDecoder> _decoders = [];
-    private readonly RecentDigests _recent = new(options.RecentDigests);
 
     /// <summary>Whether the target takes frames of the source.</summary>
     public bool Fits(WireParameters target) => ReplicaRule.AreReplicas(source.Parameters, target);
@@ -39,12 +38,13 @@ internal sealed class FrameCopy(PointSource source, CopyDiskOrder order, Pipelin
     {
         try
         {
+            using var recent = new RecentDigests(options.RecentDigests);
             using var group = new StageGroup(cancellationToken);
             await using var lanes = new UploadLanes(uploads, session.Id, control.Meter, group.Token);
             var map = await source.LoadMapAsync(cancellationToken);
             var pages = await ChooseAsync(map, session, control.Meter, cancellationToken);
             var journal = new PageJournal(lanes, session, control.Meter, time);
-            var move = new FrameMove(source, session, lanes, control, _recent, this, options.VerifyReplicaContent);
+            var move = new FrameMove(source, session, lanes, control, recent, this, options.VerifyReplicaContent);
             group.Run(journal.RecordAsync);
             group.Run(async token =>
             {

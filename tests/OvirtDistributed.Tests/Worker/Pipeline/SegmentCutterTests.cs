@@ -2,6 +2,7 @@
 
 using System.Threading.Channels;
 using OvirtDistributed.Repository.Chunking;
+using OvirtDistributed.Repository.Memory;
 using OvirtDistributed.Tests.Shared;
 using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Pipeline;
@@ -71,7 +72,7 @@ public sealed class SegmentCutterTests
         {
             foreach (var piece in segment.Cuts)
             {
-                var content = segment.Buffer.AsSpan(piece.BufferOffset, piece.Length).ToArray();
+                var content = segment.Buffer.Span.Slice(piece.BufferOffset, piece.Length).ToArray();
                 if (piece.IsZero && result.Count > 0 && result[^1] is (var offset, var length, true, var zeroes) && offset + length == piece.DiskOffset)
                 {
                     result[^1] = (offset, length + piece.Length, true, [.. zeroes, .. content]);
@@ -94,10 +95,10 @@ public sealed class SegmentCutterTests
         {
             for (var done = 0; done < length;)
             {
-                open ??= new Segment(new byte[headRoom + Segment.ContentBytes], headRoom);
+                open ??= new Segment(new PageBuffer(headRoom + Segment.ContentBytes), headRoom);
                 var part = Math.Min(Math.Min(1 << 20, open.Room), length - done);
                 var piece = open.Add(offset + done, part, done + part == length);
-                image.AsSpan(offset + done, part).CopyTo(open.Buffer.AsSpan(piece.BufferOffset));
+                image.AsSpan(offset + done, part).CopyTo(open.Buffer.Span[piece.BufferOffset..]);
                 open.PartDone();
                 done += part;
                 if (open.Room < RangeAligner.BlockBytes)

@@ -88,7 +88,7 @@ internal sealed partial class TransferSite : IAsyncDisposable
     /// <param name="time">The clock of its backups; null = the real one.</param>
     public ITaskExecutor NewWorker(string id = "worker-1", TimeProvider? time = null)
     {
-        var backup = new DiskBackup(Options, new BufferPool(16), tls: null, time ?? TimeProvider.System, NullLogger<DiskBackup>.Instance);
+        var backup = new DiskBackup(Options, tls: null, time ?? TimeProvider.System, NullLogger<DiskBackup>.Instance);
         return new TaskExecutor(
             id,
             new ImageIoConnector(Options, TimeProvider.System, NullLogger<ImageIoClient>.Instance),

@@ -7,9 +7,16 @@ using OvirtDistributed.Worker.Transports;
 namespace OvirtDistributed.Benchmarks.Processes;
 
 /// <summary>A raw image written to its file, which exists already, is all hole and has the disk's size.</summary>
-internal sealed class FileDiskTarget(string file) : IDiskTarget
+internal sealed class FileDiskTarget : IDiskTarget
 {
-    private readonly SafeFileHandle _handle = File.OpenHandle(file, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, FileOptions.Asynchronous);
+    private readonly SafeFileHandle _handle;
+    private readonly DirectFile _file;
+
+    public FileDiskTarget(string file)
+    {
+        _handle = File.OpenHandle(file, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, FileOptions.Asynchronous);
+        _file = new DirectFile(_handle, FileAccess.ReadWrite);
+    }
 
     public int Connections => 4;
 
@@ -19,11 +26,8 @@ internal sealed class FileDiskTarget(string file) : IDiskTarget
 
     public bool CanChecksum => false;
 
-    public async Task WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
-    {
-        await RandomAccess.WriteAsync(_handle, data, offset, cancellationToken);
-        WriteBack.Begin(_handle, offset, data.Length);
-    }
+    public async Task WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) =>
+        await _file.WriteAsync(offset, data, cancellationToken);
 
     public Task ZeroAsync(long offset, long length, CancellationToken cancellationToken) =>
         throw new NotSupportedException("The file is all hole: nothing has to be zeroed.");
@@ -40,6 +44,7 @@ internal sealed class FileDiskTarget(string file) : IDiskTarget
 
     public ValueTask DisposeAsync()
     {
+        _file.Dispose();
         _handle.Dispose();
         return ValueTask.CompletedTask;
     }

@@ -28,7 +28,7 @@ internal sealed class WorkerMode
     private WorkerMode(TlsIdentity? tls)
     {
         var options = new PipelineOptions();
-        _backup = new DiskBackup(options, new BufferPool(options.EffectiveSegments), tls, TimeProvider.System, NullLogger<DiskBackup>.Instance);
+        _backup = new DiskBackup(options, tls, TimeProvider.System, NullLogger<DiskBackup>.Instance);
         _restore = new DiskRestore(options, tls, TimeProvider.System, NullLogger<DiskRestore>.Instance);
         var images = new ImageIoConnector(options, TimeProvider.System, NullLogger<ImageIoClient>.Instance);
         _executor = new TaskExecutor(
