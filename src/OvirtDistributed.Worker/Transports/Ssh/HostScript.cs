@@ -5,7 +5,7 @@ namespace OvirtDistributed.Worker.Transports.Ssh;
 /// <summary>
 /// What runs on the host while a task reads or writes a disk: qemu-nbd behind a unix socket that SSH forwards. It ends, and leaves nothing behind, when its standard
 /// input ends or stays silent for a minute, and so also when the worker is killed or cannot be reached any more. Uses nothing but what every
-/// host has: sh, coreutils, util-linux, qemu-nbd and LVM.
+/// host has: sh, coreutils, util-linux, qemu-nbd, qemu-img and LVM.
 /// </summary>
 internal static class HostScript
 {
@@ -21,10 +21,11 @@ internal static class HostScript
     /// </summary>
     /// <remarks>
     /// A logical volume that is active stays so: vdsm, or another task, has made it active. One that was not is deactivated at the end; LVM refuses that while anybody has it open.
-    /// LVM is told which devices to look at, because hosts keep it from the storage of VMs. On storage that does not trust root the server runs as vdsm.
+    /// The socket is there before the image is open, so an answer is waited for. LVM is told which devices to look at, because hosts keep it from the storage of VMs. On storage that does not trust root the server runs as vdsm.
     /// </remarks>
     public const string Text = """
         umask 077
+        PATH=$PATH:/usr/sbin:/sbin
         dir=$1 clients=$2 access=$3 groups=$4 volume=$5 image=$6
         shift 6
         pid= activated=
@@ -59,7 +60,7 @@ internal static class HostScript
         $as qemu-nbd "$@" "$image" </dev/null >/dev/null &
         pid=$!
         tries=0
-        until [ -S "$dir/nbd" ]; do
+        until qemu-img info "nbd+unix:///?socket=$dir/nbd" >/dev/null 2>&1; do
           kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 300 ] || exit 1
           tries=$((tries + 1))
           sleep 0.1
