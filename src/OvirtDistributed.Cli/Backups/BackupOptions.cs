@@ -22,7 +22,7 @@ internal sealed class BackupOptions
 
     private readonly Option<bool> _dropSnapshot = new("--drop-snapshot")
     {
-        Description = "With image-transfer: remove the snapshot afterwards; it is kept otherwise, because the next incremental needs it",
+        Description = "With image-transfer and ssh: remove the snapshot afterwards; it is kept otherwise, because the next incremental needs it",
     };
 
     private readonly Option<string[]> _excludeDisks = new("--exclude-disk")

@@ -112,6 +112,20 @@ public sealed class SshBackupJobTests(PostgresServer postgres) : IDisposable
     }
 
     [Fact]
+    public async Task Plan_NamesTheSnapshotAndTheHostsPart()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        _ = AddHosts(site);
+        var vm = site.AddVm("vm");
+        _ = await SetAccessAsync(site);
+
+        var request = new BackupRequest([vm.Name], "", "", false, "", [], "") { TransportMode = TransportModes.Ssh };
+        var plan = Assert.Single(await site.Get<BackupPreview>().PlanAsync(request, TestSite.Token).WithinDeadline());
+
+        Assert.Equal([$"POST vms/{vm.Id}/snapshots (vm_disk1, without memory)", "ssh HOST qemu-nbd --read-only (vm_disk1 of the snapshot)"], plan.Calls);
+    }
+
+    [Fact]
     public async Task Access_IsSealedAndMistakesNameTheField()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
