@@ -75,7 +75,10 @@ public sealed class SshBackupTests(SharedServers servers, ITestOutputHelper outp
     [Fact]
     public async Task WrongHostKeyOrNoAccess_IsRefusedAndSaysWhatToDo()
     {
-        await using var site = await TestSite.StartAsync(servers, OneCluster(Stopped("db", Disk(16))), output);
+        await using var site = await TestSite.StartAsync(servers, OneCluster(Stopped("db", Disk(16))), output, options => options with
+        {
+            ServerSettings = new Dictionary<string, string>(options.ServerSettings) { ["Server:MaxAttempts"] = "2" },
+        });
         await using var host = await SshHost.StartAsync(site);
         var refused = await Assert.ThrowsAsync<Grpc.Core.RpcException>(() => StartAsync(site, "db"));
         Assert.Contains("ovd manager set-ssh", refused.Status.Detail, StringComparison.Ordinal);

@@ -56,7 +56,7 @@ public sealed class NbdBadServerTests
     [InlineData("unknown chunk", "unknown type 77")]
     public async Task BadAnswerToARead_IsSaidAndNothingHalfReadIsTakenForWhole(string what, string expected)
     {
-        byte[] answer = what switch
+        var answer = what switch
         {
             "unknown mark" => Number(0xdeadbeefu),
             "another request's answer" => Chunk(0, 99, []),
