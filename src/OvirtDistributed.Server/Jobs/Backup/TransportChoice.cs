@@ -24,14 +24,14 @@ internal sealed record TransportChoice(string Mode, string Reason, string? Refus
     /// <param name="hasSsh">The manager's hosts can be reached over SSH.</param>
     public static TransportChoice Decide(
         string requested, string productVersion, EngineCluster cluster, EngineVm vm, IReadOnlyList<string> excluded, bool hasSsh = false) => requested switch
-    {
-        TransportModes.Cbt => Forced(requested, productVersion, CbtSince),
-        TransportModes.ImageTransfer => Forced(requested, productVersion, ImageTransferSince),
-        TransportModes.DiskAttachment => new TransportChoice(requested, "asked for"),
-        TransportModes.Ssh when hasSsh => new TransportChoice(requested, "asked for"),
-        TransportModes.Ssh => new TransportChoice(requested, "asked for", NeedsSsh),
-        _ => Automatic(productVersion, cluster, vm, excluded),
-    };
+        {
+            TransportModes.Cbt => Forced(requested, productVersion, CbtSince),
+            TransportModes.ImageTransfer => Forced(requested, productVersion, ImageTransferSince),
+            TransportModes.DiskAttachment => new TransportChoice(requested, "asked for"),
+            TransportModes.Ssh when hasSsh => new TransportChoice(requested, "asked for"),
+            TransportModes.Ssh => new TransportChoice(requested, "asked for", NeedsSsh),
+            _ => Automatic(productVersion, cluster, vm, excluded),
+        };
 
     /// <summary>Whether the manager can give one layer of a disk alone, which an incremental in a snapshot mode needs.</summary>
     public static bool GivesLayers(string productVersion) => IsAtLeast(productVersion, LayersSince);

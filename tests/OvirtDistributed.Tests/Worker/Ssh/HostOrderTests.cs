@@ -132,6 +132,10 @@ public sealed class HostOrderTests
 
     private static SshVolume Volume(Guid id, string format = "qcow2") => new()
     {
-        DataCenterId = Pool.ToString(), StorageDomainId = Domain.ToString(), DiskId = Disk.ToString(), VolumeId = id.ToString(), Format = format,
+        DataCenterId = Pool.ToString(),
+        StorageDomainId = Domain.ToString(),
+        DiskId = Disk.ToString(),
+        VolumeId = id.ToString(),
+        Format = format,
     };
 }
