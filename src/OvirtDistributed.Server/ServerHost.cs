@@ -21,6 +21,7 @@ using OvirtDistributed.Server.Jobs.Verify;
 using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Managers.Ssh;
 using OvirtDistributed.Server.Outbox;
 using OvirtDistributed.Server.Repositories;
 using OvirtDistributed.Server.Retention;
@@ -90,6 +91,7 @@ public static class ServerHost
         services.AddSingleton<FirstUseTrustFetcher>();
         services.AddSingleton<IEngineDirectory, EngineDirectory>();
         services.AddSingleton<ManagerRegistry>();
+        services.AddSingleton<SshRegistry>();
         services.AddSingleton<InventoryMessages>();
     }
 
@@ -126,6 +128,7 @@ public static class ServerHost
         services.AddSingleton<PreparationLocks>();
         services.AddSingleton<TaskLeases>();
         services.AddSingleton<WorkerAttachments>();
+        services.AddSingleton<SshPreparation>();
         services.AddSingleton<AttemptPreparation>();
         services.AddSingleton<EngineLedger>();
         services.AddSingleton<EngineCleanup>();

@@ -26,7 +26,8 @@ internal static class WorkerServices
             backup,
             new DiskRestore(options.Pipeline, tls, time, loggers.CreateLogger<DiskRestore>()),
             new DiskCopy(options.Pipeline, backup, tls, time),
-            new DiskVerification(options.Pipeline, tls, time, loggers.CreateLogger<DiskVerification>()));
+            new DiskVerification(options.Pipeline, tls, time, loggers.CreateLogger<DiskVerification>()),
+            time);
         return new WorkerAgent(options, server, bus, executor, time, loggers);
     }
 }

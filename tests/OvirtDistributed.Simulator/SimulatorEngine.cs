@@ -150,6 +150,21 @@ public sealed class SimulatorEngine
         }
     }
 
+    /// <summary>
+    /// Shows the disks as hosts have them on file storage: links <paramref name="directory"/>/DATACENTER/DOMAIN/images to where the disks' volumes are. Disks
+    /// that are made later show as well.
+    /// </summary>
+    public async Task ShowStorageAsync(string directory, CancellationToken cancellationToken)
+    {
+        var domains = await ReadAsync(
+            state => state.StorageDomains.Values.Where(domain => domain.DataCenterId is not null).Select(domain => (domain.DataCenterId, domain.Id)).ToList(), cancellationToken);
+        foreach (var (dataCenter, domain) in domains)
+        {
+            var folder = Directory.CreateDirectory(Path.Combine(directory, $"{dataCenter:D}", $"{domain:D}"));
+            _ = Directory.CreateSymbolicLink(Path.Combine(folder.FullName, "images"), _engine.Storage.ImagesDirectory);
+        }
+    }
+
     /// <summary>Gives a host another status, for example <c>non_responsive</c>; running VMs and transfers are not touched.</summary>
     /// <exception cref="InvalidOperationException">No host of that name.</exception>
     public Task SetHostStatusAsync(string hostName, string status, CancellationToken cancellationToken) => ReadAsync(

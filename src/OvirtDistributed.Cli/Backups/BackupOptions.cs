@@ -16,13 +16,13 @@ internal sealed class BackupOptions
     private readonly Option<string> _compression = new("--compression") { Description = "fast, default, dense or none", HelpName = "PROFILE" };
     private readonly Option<string> _mode = new("--mode")
     {
-        Description = "Transport mode: auto, cbt, image-transfer or disk-attachment (default: auto)",
+        Description = "Transport mode: auto, cbt, image-transfer, disk-attachment or ssh (default: auto)",
         HelpName = "MODE",
     };
 
     private readonly Option<bool> _dropSnapshot = new("--drop-snapshot")
     {
-        Description = "With image-transfer: remove the snapshot afterwards; it is kept otherwise, because the next incremental needs it",
+        Description = "With image-transfer and ssh: remove the snapshot afterwards; it is kept otherwise, because the next incremental needs it",
     };
 
     private readonly Option<string[]> _excludeDisks = new("--exclude-disk")
@@ -35,7 +35,7 @@ internal sealed class BackupOptions
     public BackupOptions(CommandRunner runner)
     {
         _compression.AcceptOnlyFromAmong("fast", "default", "dense", "none");
-        _mode.AcceptOnlyFromAmong("auto", "cbt", "image-transfer", "disk-attachment");
+        _mode.AcceptOnlyFromAmong("auto", "cbt", "image-transfer", "disk-attachment", "ssh");
         _vms.CompletionSources.Add(runner.Suggestions.Vms);
         _manager.CompletionSources.Add(runner.Suggestions.Managers);
         _repository.CompletionSources.Add(runner.Suggestions.Repositories);

@@ -35,6 +35,7 @@ internal static class CommandTree
             new ManagerAddCommand(runner),
             new ManagerListCommand(runner),
             new ManagerRemoveCommand(runner),
+            new ManagerSetSshCommand(runner),
             new ManagerInventoryCommand(runner)));
         root.Add(Group(
             "repository",

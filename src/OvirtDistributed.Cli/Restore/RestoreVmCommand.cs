@@ -25,7 +25,7 @@ internal sealed class RestoreVmCommand : ServerCommand
     private readonly Option<string> _storageDomain = new("--storage-domain") { Description = "Storage domain of all disks; default: each disk's own", HelpName = "DOMAIN" };
     private readonly Option<string> _format = new("--format") { Description = "cow or raw; default: as it was", HelpName = "FORMAT" };
     private readonly Option<string> _allocation = new("--allocation") { Description = "sparse or preallocated; default: as it was", HelpName = "POLICY" };
-    private readonly Option<string> _mode = new("--mode") { Description = "Transport mode: image-transfer (default), or disk-attachment to the VM of a worker", HelpName = "MODE" };
+    private readonly Option<string> _mode = new("--mode") { Description = "Transport mode: image-transfer (default), disk-attachment to the VM of a worker, or ssh through a host", HelpName = "MODE" };
     private readonly Option<string> _nics = new("--nics")
     {
         Description = "new-mac (default), keep-mac (refused when one is in use), disconnected (unplugged, new MAC) or none",
@@ -48,7 +48,7 @@ internal sealed class RestoreVmCommand : ServerCommand
         : base(runner, "vm", "Restore a whole VM as a new VM")
     {
         _format.AcceptOnlyFromAmong("cow", "raw");
-        _mode.AcceptOnlyFromAmong("image-transfer", "disk-attachment");
+        _mode.AcceptOnlyFromAmong("image-transfer", "disk-attachment", "ssh");
         _allocation.AcceptOnlyFromAmong("sparse", "preallocated");
         _nics.AcceptOnlyFromAmong([.. NicModes.Keys]);
         _point.CompletionSources.Add(runner.Suggestions.Points);

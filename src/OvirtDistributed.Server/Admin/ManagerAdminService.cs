@@ -7,12 +7,13 @@ using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Managers.Ssh;
 using Wire = OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Server.Admin;
 
 internal sealed class ManagerAdminService(
-    IDbContextFactory<ServerDbContext> contexts, ManagerRegistry registry, InventoryMessages inventory, CbtSwitch cbt) : Wire.ManagerService.ManagerServiceBase
+    IDbContextFactory<ServerDbContext> contexts, ManagerRegistry registry, InventoryMessages inventory, CbtSwitch cbt, SshRegistry ssh) : Wire.ManagerService.ManagerServiceBase
 {
     public override async Task<Wire.AddManagerResponse> AddManager(Wire.AddManagerRequest request, ServerCallContext context)
     {
@@ -27,6 +28,17 @@ internal sealed class ManagerAdminService(
 
         var managers = await ListAsync(context.CancellationToken);
         return new Wire.AddManagerResponse { Manager = managers.First(manager => manager.Id == id.ToString("D")) };
+    }
+
+    public override async Task<Wire.SetManagerSshResponse> SetManagerSsh(Wire.SetManagerSshRequest request, ServerCallContext context)
+    {
+        var (id, unpinned) = request.Remove
+            ? (await ssh.RemoveAsync(request.Manager, context.CancellationToken), [])
+            : await ssh.SetAsync(
+                new SshRegistration(request.Manager, request.User, request.PrivateKey, request.KnownHosts, request.Port, request.Sudo, request.StorageRoot),
+                context.CancellationToken);
+        var managers = await ListAsync(context.CancellationToken);
+        return new Wire.SetManagerSshResponse { Manager = managers.First(manager => manager.Id == id.ToString("D")), HostsWithoutKey = { unpinned } };
     }
 
     public override async Task<Wire.EnableCbtResponse> EnableCbt(Wire.EnableCbtRequest request, ServerCallContext context)
@@ -113,6 +125,16 @@ internal sealed class ManagerAdminService(
             Problem = manager.Problem,
             InventoryRead = manager.InventoryRead?.ToTimestamp(),
             Vms = vms.GetValueOrDefault(manager.Id),
+            Ssh = SshOf(manager.Ssh),
         })];
     }
+
+    private static Wire.SshAccess? SshOf(SshSettings? settings) => settings is null ? null : new Wire.SshAccess
+    {
+        User = settings.User,
+        Port = settings.Port,
+        Sudo = settings.Sudo,
+        StorageRoot = settings.StorageRoot,
+        PinnedHosts = { KnownHosts.Parse(settings.KnownHosts).Names.Distinct() },
+    };
 }

@@ -19,6 +19,7 @@ internal sealed class ManagerConfiguration : IEntityTypeConfiguration<StoredMana
     {
         builder.ToTable("managers");
         builder.Property(manager => manager.HostAddresses).IsJson();
+        builder.Property(manager => manager.Ssh).IsJson();
         builder.Property(manager => manager.Version).IsRowVersion();
         builder.HasIndex(manager => manager.Name).IsUnique();
     }

@@ -141,6 +141,11 @@ internal sealed class JobAdmission(
             throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{reason}.");
         }
 
+        if (request.TransportMode == TransportModes.Ssh && manager.Ssh is null)
+        {
+            throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{TransportChoice.NeedsSsh}.");
+        }
+
         var names = await context.Inventory.Where(item => item.ManagerId == manager.Id && item.Kind == InventoryKind.Vm).Select(item => item.Name)
             .ToListAsync(cancellationToken);
         if (names.Contains(request.Name, StringComparer.OrdinalIgnoreCase))
@@ -179,9 +184,9 @@ internal sealed class JobAdmission(
             throw OperatorException.Invalid("format", request.Format, "use cow or raw, or leave it empty to keep the disk's own.");
         }
 
-        if (request.TransportMode is not ("" or TransportModes.ImageTransfer or TransportModes.DiskAttachment))
+        if (request.TransportMode is not ("" or TransportModes.ImageTransfer or TransportModes.DiskAttachment or TransportModes.Ssh))
         {
-            throw OperatorException.Invalid("transport_mode", request.TransportMode, "a restore goes by image-transfer or disk-attachment.");
+            throw OperatorException.Invalid("transport_mode", request.TransportMode, "a restore goes by image-transfer, disk-attachment or ssh.");
         }
 
         if (request.Allocation is not ("" or "sparse" or "preallocated"))
@@ -209,7 +214,7 @@ internal sealed class JobAdmission(
         {
             var cluster = await inventory.FindAsync<EngineCluster>(manager.Id, InventoryKind.Cluster, vm.ClusterId, cancellationToken);
             if (cluster is not null
-                && TransportChoice.Decide(request.TransportMode, manager.ProductVersion, cluster, vm, request.ExcludedDisks) is { Refusal: { } refusal })
+                && TransportChoice.Decide(request.TransportMode, manager.ProductVersion, cluster, vm, request.ExcludedDisks, manager.Ssh is not null) is { Refusal: { } refusal })
             {
                 throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{refusal}.");
             }

@@ -25,6 +25,9 @@ internal sealed record AttemptOrder(Jobs.Job Job, Jobs.DiskTask Task, Guid DiskI
     /// <summary>The key of an encrypted repository.</summary>
     public RepositoryKey? Key { get; init; }
 
+    /// <summary>Transport mode ssh: the host and the disk's layers.</summary>
+    public SshOrder? Ssh { get; init; }
+
     /// <summary>Backup: the disk in the base point. Restore: the disk in the restore point. As the authenticated manifest says.</summary>
     public RestorePointDisk? Source { get; init; }
 

@@ -16,7 +16,7 @@ namespace OvirtDistributed.Server.Leases;
 /// what an earlier call made is found through the ledger.
 /// </summary>
 internal sealed class AttemptPreparation(
-    IDbContextFactory<ServerDbContext> contexts, TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, WorkerAttachments attachments, IEngineDirectory engines, RepositoryKeys keys,
+    IDbContextFactory<ServerDbContext> contexts, TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, WorkerAttachments attachments, SshPreparation ssh, IEngineDirectory engines, RepositoryKeys keys,
     PreparationLocks locks, Installation installation, TimeProvider time, ServerOptions options)
 {
     private static readonly TimeSpan PreallocationPatience = TimeSpan.FromMinutes(30);
@@ -54,7 +54,13 @@ internal sealed class AttemptPreparation(
 
         var diskId = job.Kind == JobKind.Backup ? task.DiskId : await PrepareDiskAsync(access.Engine, job, task, owner, cancellationToken);
         var transfer = default(EngineTransfer);
-        if (UsesAttachment(job))
+        var host = default(SshOrder);
+        var mode = job.Backup?.TransportMode ?? job.Restore?.TransportMode;
+        if (mode == TransportModes.Ssh)
+        {
+            host = await ssh.PrepareAsync(access, job, task, diskId, cancellationToken);
+        }
+        else if (mode == TransportModes.DiskAttachment)
         {
             var snapshotId = job.Kind == JobKind.Backup ? job.Backup!.EngineBackupId : null;
             await attachments.AttachAsync(access.Engine, owner, claim.WorkerId, diskId, snapshotId, cancellationToken);
@@ -69,6 +75,7 @@ internal sealed class AttemptPreparation(
             ? new AttemptOrder(job, task, diskId, repository.Address(), transfer, access)
             {
                 Key = key,
+                Ssh = host,
                 Source = source,
                 Copies = job.Kind == JobKind.Restore ? await FindCopiesAsync(context, job, task, cancellationToken) : [],
             }
@@ -195,8 +202,6 @@ internal sealed class AttemptPreparation(
             cancellationToken);
         return ready!;
     }
-
-    private static bool UsesAttachment(Job job) => (job.Backup?.TransportMode ?? job.Restore?.TransportMode) == TransportModes.DiskAttachment;
 
     private EngineTransferStart StartOf(Job job, DiskTask task, Guid diskId, LedgerEntry entry)
     {

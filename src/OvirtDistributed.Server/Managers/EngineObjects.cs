@@ -55,6 +55,9 @@ internal sealed record EngineVm
     /// <summary>up, down, … as the engine writes it.</summary>
     public required string Status { get; init; }
 
+    /// <summary>The host that runs it.</summary>
+    public Guid? HostId { get; init; }
+
     public string Description { get; init; } = "";
 
     public long MemoryBytes { get; init; }
@@ -168,6 +171,9 @@ internal sealed record EngineTransferStart(Guid DiskId, Guid? BackupId, Guid Cor
 
 /// <remarks>Alone: what this layer holds and nothing below it, instead of the whole image as it was when the snapshot was taken.</remarks>
 internal sealed record EngineLayer(Guid Id, bool Alone);
+
+/// <summary>A layer of a disk as storage has it. The parent is the layer below; none for the last.</summary>
+internal sealed record EngineVolume(Guid Id, Guid DiskId, Guid? ParentId, string Format, Guid StorageDomainId);
 
 /// <remarks>Whether it is the disk itself or one of its snapshots is not told.</remarks>
 internal sealed record EngineAttachment(Guid DiskId, bool Active);

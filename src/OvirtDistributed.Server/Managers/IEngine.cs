@@ -12,6 +12,12 @@ internal interface IEngine
 
     Task<EngineInventory> ReadInventoryAsync(CancellationToken cancellationToken);
 
+    /// <summary>All hosts as they are now.</summary>
+    Task<IReadOnlyList<EngineHost>> ListHostsAsync(CancellationToken cancellationToken);
+
+    /// <summary>The layers of a disk, its active one and those of a template included where the manager lists them; else the active one alone.</summary>
+    Task<IReadOnlyList<EngineVolume>> ListVolumesAsync(Guid diskId, CancellationToken cancellationToken);
+
     /// <summary>The VM with disks, NICs and tags; null when it is gone.</summary>
     Task<EngineVm?> FindVmAsync(Guid vmId, CancellationToken cancellationToken);
 

@@ -22,8 +22,7 @@ internal sealed partial class OvirtEngine
             DataCenters = [.. (await inventory.ListDataCentersAsync(null, cancellationToken).ToListAsync(cancellationToken))
                 .Select(item => new EngineDataCenter(item.Id.Value, item.Name))],
             Clusters = [.. (await inventory.ListClustersAsync(null, cancellationToken).ToListAsync(cancellationToken)).Select(ToCluster)],
-            Hosts = [.. (await inventory.ListHostsAsync(null, cancellationToken).ToListAsync(cancellationToken)).Select(item =>
-                new EngineHost(item.Id.Value, item.Name, item.Address, Word(item.Status), item.Cluster?.Value ?? Guid.Empty))],
+            Hosts = [.. (await inventory.ListHostsAsync(null, cancellationToken).ToListAsync(cancellationToken)).Select(ToHost)],
             StorageDomains = [.. (await inventory.ListStorageDomainsAsync(null, cancellationToken).ToListAsync(cancellationToken)).Select(item =>
                 new EngineStorageDomain(
                     item.Id.Value, item.Name, Word(item.Type), Word(item.Location.Type), item.AvailableBytes ?? 0, item.UsedBytes ?? 0,
@@ -52,12 +51,15 @@ internal sealed partial class OvirtEngine
     private static EngineCluster ToCluster(Cluster cluster) => new(
         cluster.Id.Value, cluster.Name, cluster.DataCenter?.Value ?? Guid.Empty, cluster.CompatibilityLevel.Major, cluster.CompatibilityLevel.Minor);
 
+    private static EngineHost ToHost(Ovirt.Engine.Inventory.Host host) => new(host.Id.Value, host.Name, host.Address, Word(host.Status), host.Cluster?.Value ?? Guid.Empty);
+
     private static EngineVm ToVm(Vm vm, NetworkNames names) => new()
     {
         Id = vm.Id.Value,
         Name = vm.Name,
         ClusterId = vm.Cluster?.Value ?? Guid.Empty,
         Status = Word(vm.Status),
+        HostId = vm.Host?.Value,
         Description = vm.Description ?? "",
         MemoryBytes = vm.MemoryBytes,
         CpuSockets = (int)(vm.Cpu?.Sockets ?? 1),

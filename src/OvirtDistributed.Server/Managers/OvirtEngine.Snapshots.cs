@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Ovirt.Engine.Disks;
 using OvirtDistributed.Ovirt.Engine.Snapshots;
 using OvirtDistributed.Ovirt.Ids;
 
@@ -36,6 +37,26 @@ internal sealed partial class OvirtEngine
 
     public Task DeleteSnapshotAsync(Guid vmId, Guid snapshotId, Guid correlationId, CancellationToken cancellationToken) => CallUnlessGoneAsync(() =>
         client.Snapshots.DeleteAsync(new VmId(vmId), new SnapshotId(snapshotId), new CorrelationId(correlationId), cancellationToken));
+
+    public Task<IReadOnlyList<EngineHost>> ListHostsAsync(CancellationToken cancellationToken) => CallAsync<IReadOnlyList<EngineHost>>(async () =>
+        [.. (await client.Inventory.ListHostsAsync(null, cancellationToken).ToListAsync(cancellationToken)).Select(ToHost)]);
+
+    public async Task<IReadOnlyList<EngineVolume>> ListVolumesAsync(Guid diskId, CancellationToken cancellationToken)
+    {
+        var disk = await CallAsync(() => client.Disks.FindAsync(new DiskId(diskId), cancellationToken))
+            ?? throw new EngineException(EngineFailure.NotFound, $"The manager has no disk {diskId} (any more).");
+        var own = disk.StorageDomains.Count > 0 ? disk.StorageDomains[0].Value : Guid.Empty;
+        var layers = await CallAsync(() => client.Disks.ListLayersAsync(disk.Id, cancellationToken), gone: []);
+        if (layers.Count == 0 && disk.Image is { } active)
+        {
+            return [new EngineVolume(active.Value, diskId, null, FormatOf(disk.Format), own)];
+        }
+
+        // A template's layers are reached through the disk that stands on them.
+        return [.. layers.Select(layer => new EngineVolume(layer.Id.Value, diskId, layer.Parent?.Value, FormatOf(layer.Format), layer.StorageDomain?.Value ?? own))];
+    }
+
+    private static string FormatOf(DiskFormat format) => format == DiskFormat.Raw ? "raw" : "cow";
 
     private static EngineSnapshot ToSnapshot(Snapshot snapshot) => new(
         snapshot.Id.Value, snapshot.Description, snapshot.Status != SnapshotStatus.Ok, snapshot.Type == SnapshotType.Regular, snapshot.Time?.ToUniversalTime());

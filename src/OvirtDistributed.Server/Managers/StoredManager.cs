@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Managers.Ssh;
+
 namespace OvirtDistributed.Server.Managers;
 
 /// <summary>A manager as the database keeps it.</summary>
@@ -35,6 +37,12 @@ internal sealed class StoredManager
 
     /// <summary>Host name as the engine knows it → address that workers reach.</summary>
     public IReadOnlyDictionary<string, string> HostAddresses { get; set; } = new Dictionary<string, string>();
+
+    /// <summary>How workers reach its hosts; null while that is not set up.</summary>
+    public SshSettings? Ssh { get; set; }
+
+    /// <summary>The private key for that, sealed like the password.</summary>
+    public byte[]? SealedSshKey { get; set; }
 
     public required DateTimeOffset Created { get; init; }
 

@@ -66,11 +66,39 @@ internal static class OrderMessages
         KeySetId = key?.KeySetId.ToString("D") ?? "",
     };
 
-    private static AttachedDisk? AttachedOf(AttemptOrder order) => order.Transfer is null ? new AttachedDisk { Serial = order.DiskId.ToString("D") } : null;
+    private static AttachedDisk? AttachedOf(AttemptOrder order) => order.Transfer is null && order.Ssh is null
+        ? new AttachedDisk { Serial = order.DiskId.ToString("D") }
+        : null;
+
+    private static SshDisk? SshOf(SshOrder? order) => order is null ? null : new SshDisk
+    {
+        Host = order.Host.Address,
+        Address = order.Address,
+        Port = order.Settings.Port,
+        User = order.Settings.User,
+        PrivateKey = order.PrivateKey,
+        KnownHosts = order.Settings.KnownHosts,
+        Sudo = order.Settings.Sudo,
+        StorageRoot = order.Settings.StorageRoot,
+        BackingFromHeader = order.BackingFromHeader,
+        Chain =
+        {
+            order.Chain.Select(layer => new SshVolume
+            {
+                DataCenterId = order.DataCenterId.ToString("D"),
+                StorageDomainId = layer.Volume.StorageDomainId.ToString("D"),
+                DiskId = layer.Volume.DiskId.ToString("D"),
+                VolumeId = layer.Volume.Id.ToString("D"),
+                Format = layer.Volume.Format == "raw" ? "raw" : "qcow2",
+                LogicalVolume = layer.OnBlock,
+            }),
+        },
+    };
 
     private static RestoreDiskOrder RestoreOf(AttemptOrder order, ImageTransferSource? source) => new()
     {
         AttachedDisk = AttachedOf(order),
+        SshDisk = SshOf(order.Ssh),
         PointId = order.Job.Restore!.PointId,
         SourceDiskId = order.Task.DiskId.ToString("D"),
         ImageTransfer = source,
@@ -121,6 +149,7 @@ internal static class OrderMessages
             BasePointId = order.Task.Incremental ? details.BasePointId ?? "" : "",
             ImageTransfer = source,
             AttachedDisk = AttachedOf(order),
+            SshDisk = SshOf(order.Ssh),
             BaseRoot = RootOf(order.Source),
             Compression = details.Compression switch
             {

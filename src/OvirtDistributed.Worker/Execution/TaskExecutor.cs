@@ -6,18 +6,21 @@ using OvirtDistributed.Worker.Restore;
 using OvirtDistributed.Worker.Transports;
 using OvirtDistributed.Worker.Transports.DiskAttachment;
 using OvirtDistributed.Worker.Transports.ImageIo;
+using OvirtDistributed.Worker.Transports.Ssh;
 
 namespace OvirtDistributed.Worker.Execution;
 
 /// <summary>Picks the transport mode's source or target for an order and runs the work over it.</summary>
 internal sealed class TaskExecutor(
-    string workerId, ImageIoConnector images, DeviceFinder devices, DiskBackup backup, DiskRestore restore, DiskCopy copy, DiskVerification verification) : ITaskExecutor
+    string workerId, ImageIoConnector images, DeviceFinder devices, DiskBackup backup, DiskRestore restore, DiskCopy copy, DiskVerification verification,
+    TimeProvider time) : ITaskExecutor
 {
     private const string CbtMode = "cbt";
     private const string ImageTransferMode = "image-transfer";
     private const string DiskAttachmentMode = "disk-attachment";
+    private const string SshMode = "ssh";
 
-    public IReadOnlyCollection<string> TransportModes { get; } = [CbtMode, ImageTransferMode, DiskAttachmentMode];
+    public IReadOnlyCollection<string> TransportModes { get; } = [CbtMode, ImageTransferMode, DiskAttachmentMode, SshMode];
 
     public async Task<TaskSucceeded> ExecuteAsync(TaskOrder order, TransferControl control, CancellationToken cancellationToken)
     {
@@ -66,6 +69,11 @@ internal sealed class TaskExecutor(
             return new BlockDeviceSource(await OpenDeviceAsync(order, order.Backup.AttachedDisk, writable: false, cancellationToken));
         }
 
+        if (order.Backup.TransportMode == SshMode)
+        {
+            return new SshSource(await SshDiskClient.OpenAsync(order, order.Backup.SshDisk, writable: false, time, cancellationToken));
+        }
+
         var client = await images.ConnectAsync(TransferOf(order.Backup.ImageTransfer), ImageAccess.Read, FailureCode.SourceFailed, cancellationToken);
         var changes = order.Backup is { TransportMode: ImageTransferMode, Incremental: true } ? ChangeSource.Layer : ChangeSource.DirtyBitmap;
         return await ImageIoSource.OpenAsync(client, order, changes, cancellationToken);
@@ -81,6 +89,11 @@ internal sealed class TaskExecutor(
         if (order.Restore.AttachedDisk is { } attached)
         {
             return new BlockDeviceTarget(await OpenDeviceAsync(order, attached, writable: true, cancellationToken));
+        }
+
+        if (order.Restore.SshDisk is { } disk)
+        {
+            return new SshTarget(await SshDiskClient.OpenAsync(order, disk, writable: true, time, cancellationToken));
         }
 
         return new ImageIoTarget(await images.ConnectAsync(TransferOf(order.Restore.ImageTransfer), ImageAccess.Write, FailureCode.TargetFailed, cancellationToken));

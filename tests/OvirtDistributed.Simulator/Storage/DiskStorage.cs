@@ -41,6 +41,8 @@ public sealed partial class DiskStorage : IDiskStorage
         _ = Directory.CreateDirectory(_run);
     }
 
+    public string ImagesDirectory => _images;
+
     /// <summary>
     /// Opens a data directory, a new or an existing one; one storage at a time may have it. Processes that a killed predecessor left in it are ended first.
     /// </summary>

@@ -104,6 +104,9 @@ public enum StorageFailure
 /// </summary>
 public interface IDiskStorage : IAsyncDisposable
 {
+    /// <summary>Where the volumes of disks are, as DISK/VOLUME.</summary>
+    string ImagesDirectory { get; }
+
     Task CreateDiskAsync(DiskSpec spec, CancellationToken cancellationToken);
 
     /// <summary>Removes the disk with all its volumes. Unknown ids are no error.</summary>

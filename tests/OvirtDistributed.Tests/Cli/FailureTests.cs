@@ -119,7 +119,7 @@ public sealed class FailureTests
     }
 
     [Theory]
-    [InlineData("manager lst", "'lst' is not a command here; there are: add, list, remove, inventory.", "ovd manager --help")]
+    [InlineData("manager lst", "'lst' is not a command here; there are: add, list, remove, set-ssh, inventory.", "ovd manager --help")]
     [InlineData("frobnicate", "'frobnicate' is not a command here; there are: status, manager", "ovd --help")]
     [InlineData("manager", "Required command was not provided.", "ovd manager --help")]
     [InlineData("job show", "Required argument missing for command: 'show'.", "ovd job show --help")]

@@ -29,10 +29,10 @@ public sealed class EngineDisks
     public Task<Disk?> FindAsync(DiskId disk, CancellationToken cancellationToken) =>
         _http.FindAsync($"disks/{disk}", EngineJson.Default.DiskDto, DiskMapping.ToDisk, cancellationToken);
 
-    /// <summary>The layers of a disk, the active one included. Needs an engine of 4.4.3; older ones answer <see cref="OvirtError.NotFound"/>.</summary>
+    /// <summary>The layers of a disk, the active one and (from 4.4.8) its template's included. Needs an engine of 4.4.3; older ones answer <see cref="OvirtError.NotFound"/>.</summary>
     public Task<IReadOnlyList<DiskSnapshot>> ListLayersAsync(DiskId disk, CancellationToken cancellationToken) =>
         _http.ListAsync(
-            EngineQuery.With($"disks/{disk}/disksnapshots", ("include_active", "true")),
+            EngineQuery.With($"disks/{disk}/disksnapshots", ("include_active", "true"), ("include_template", "true")),
             EngineJson.Default.WireListDiskSnapshotDto,
             DiskMapping.ToDiskSnapshot,
             cancellationToken);

@@ -18,12 +18,19 @@ internal sealed class BackupPlanner(IDataMover mover)
     public static async Task<(BackupDetails Details, string? Refusal)> ChooseModeAsync(
         ServerDbContext context, Guid managerId, EngineVm vm, EngineCluster cluster, BackupDetails request, CancellationToken cancellationToken)
     {
-        var version = await context.Managers.Where(row => row.Id == managerId).Select(row => row.ProductVersion).FirstAsync(cancellationToken);
-        var choice = TransportChoice.Decide(request.RequestedMode, version, cluster, vm, request.ExcludedDisks);
+        var manager = await context.Managers.AsNoTracking().FirstAsync(row => row.Id == managerId, cancellationToken);
+        var version = manager.ProductVersion;
+        var choice = TransportChoice.Decide(request.RequestedMode, version, cluster, vm, request.ExcludedDisks, manager.Ssh is not null);
         var details = request with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version) };
-        return choice is { Refusal: null, Mode: TransportModes.DiskAttachment }
-            ? (details, await WorkerVms.ExplainNoneAsync(context, vm.ClusterId, vm.Id, cancellationToken))
-            : (details, choice.Refusal);
+        if (choice is not { Refusal: null, Mode: TransportModes.DiskAttachment })
+        {
+            return (details, choice.Refusal);
+        }
+
+        var noWorker = await WorkerVms.ExplainNoneAsync(context, vm.ClusterId, vm.Id, cancellationToken);
+        return noWorker is not null && request.RequestedMode == TransportModes.Auto && manager.Ssh is not null
+            ? (details with { TransportMode = TransportModes.Ssh, TransportReason = $"{choice.Reason}, and {noWorker}" }, null)
+            : (details, noWorker);
     }
 
     /// <summary>Disks, and full or incremental, in the mode that <paramref name="request"/> says.</summary>

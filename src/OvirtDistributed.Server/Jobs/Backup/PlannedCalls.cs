@@ -38,6 +38,10 @@ internal static class PlannedCalls
                 yield return $"PUT vms/WORKER/diskattachments/{disk.Id} (unplug)";
                 yield return $"DELETE vms/WORKER/diskattachments/{disk.Id} (detach only)";
             }
+            else if (details.TransportMode == TransportModes.Ssh)
+            {
+                yield return $"ssh HOST qemu-nbd --read-only ({disk.Alias} of the snapshot{(plan.Incremental ? ", what its newest layer holds" : "")})";
+            }
             else
             {
                 yield return $"POST imagetransfers (download {disk.Alias} of the snapshot{(plan.Incremental ? ", its newest layer alone" : "")})";

@@ -8,6 +8,9 @@ namespace OvirtDistributed.Server.Jobs.Backup;
 /// <summary>A transport mode for a VM, with the reason; or why the one that was asked for cannot work.</summary>
 internal sealed record TransportChoice(string Mode, string Reason, string? Refusal = null)
 {
+    /// <summary>Why mode ssh is refused.</summary>
+    public const string NeedsSsh = "transport mode ssh needs SSH access to the manager's hosts, which is not set up: ovd manager set-ssh";
+
     private static readonly Version LayersSince = new(4, 4, 3);
     private static readonly Version CbtSince = new(4, 4, 0);
     private static readonly Version ImageTransferSince = new(4, 2, 0);
@@ -18,13 +21,17 @@ internal sealed record TransportChoice(string Mode, string Reason, string? Refus
     /// <param name="cluster">The VM's.</param>
     /// <param name="vm">The VM.</param>
     /// <param name="excluded">Ids or aliases of disks that are left out.</param>
-    public static TransportChoice Decide(string requested, string productVersion, EngineCluster cluster, EngineVm vm, IReadOnlyList<string> excluded) => requested switch
-    {
-        TransportModes.Cbt => Forced(requested, productVersion, CbtSince),
-        TransportModes.ImageTransfer => Forced(requested, productVersion, ImageTransferSince),
-        TransportModes.DiskAttachment => new TransportChoice(requested, "asked for"),
-        _ => Automatic(productVersion, cluster, vm, excluded),
-    };
+    /// <param name="hasSsh">The manager's hosts can be reached over SSH.</param>
+    public static TransportChoice Decide(
+        string requested, string productVersion, EngineCluster cluster, EngineVm vm, IReadOnlyList<string> excluded, bool hasSsh = false) => requested switch
+        {
+            TransportModes.Cbt => Forced(requested, productVersion, CbtSince),
+            TransportModes.ImageTransfer => Forced(requested, productVersion, ImageTransferSince),
+            TransportModes.DiskAttachment => new TransportChoice(requested, "asked for"),
+            TransportModes.Ssh when hasSsh => new TransportChoice(requested, "asked for"),
+            TransportModes.Ssh => new TransportChoice(requested, "asked for", NeedsSsh),
+            _ => Automatic(productVersion, cluster, vm, excluded),
+        };
 
     /// <summary>Whether the manager can give one layer of a disk alone, which an incremental in a snapshot mode needs.</summary>
     public static bool GivesLayers(string productVersion) => IsAtLeast(productVersion, LayersSince);

@@ -17,11 +17,14 @@ internal static class TransportModes
     /// <summary>A snapshot of ours, whose disks are attached to the worker's own VM.</summary>
     public const string DiskAttachment = "disk-attachment";
 
-    public static IReadOnlyList<string> All { get; } = [Cbt, ImageTransfer, DiskAttachment];
+    /// <summary>A snapshot of ours, whose layers a host reads for the worker.</summary>
+    public const string Ssh = "ssh";
+
+    public static IReadOnlyList<string> All { get; } = [Cbt, ImageTransfer, DiskAttachment, Ssh];
 
     /// <summary>True for modes in which a snapshot of ours holds the point in time.</summary>
-    public static bool UsesSnapshot(string mode) => mode is ImageTransfer or DiskAttachment;
+    public static bool UsesSnapshot(string mode) => mode is ImageTransfer or DiskAttachment or Ssh;
 
     /// <summary>True for modes in which a kept snapshot tells what changed; in the others every backup reads everything.</summary>
-    public static bool KeepsSnapshot(string mode) => mode is ImageTransfer;
+    public static bool KeepsSnapshot(string mode) => mode is ImageTransfer or Ssh;
 }

@@ -41,6 +41,14 @@ public sealed class TransportChoiceTests
     public void ImpossibleMode_IsRefusedWithTheReason(string mode, string version, string text) =>
         Assert.Contains(text, TransportChoice.Decide(mode, version, Cluster(4, 3), Vm(), []).Refusal, StringComparison.Ordinal);
 
+    [Fact]
+    public void Ssh_IsRefusedWithoutAccessToTheHosts()
+    {
+        Assert.Equal(TransportChoice.NeedsSsh, TransportChoice.Decide(TransportModes.Ssh, "4.5.7", Cluster(4, 5), Vm(), []).Refusal);
+        Assert.Null(TransportChoice.Decide(TransportModes.Ssh, "4.5.7", Cluster(4, 5), Vm(), [], hasSsh: true).Refusal);
+        Assert.Equal(TransportModes.Cbt, TransportChoice.Decide(TransportModes.Auto, "4.5.7", Cluster(4, 5), Vm(), [], hasSsh: true).Mode);
+    }
+
     [Theory]
     [InlineData("4.4.2.6-1.el8", false)]
     [InlineData("4.4.3", true)]

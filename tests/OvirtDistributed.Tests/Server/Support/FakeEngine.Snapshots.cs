@@ -51,6 +51,14 @@ internal sealed partial class FakeEngine
     public Task<IReadOnlyDictionary<Guid, Guid>> ListSnapshotLayersAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken) =>
         CallAsync<IReadOnlyDictionary<Guid, Guid>>(nameof(ListSnapshotLayersAsync), () => _layers[snapshotId]);
 
+    /// <summary>Disk id → its layers.</summary>
+    public Dictionary<Guid, IReadOnlyList<EngineVolume>> Volumes { get; } = [];
+
+    public Task<IReadOnlyList<EngineHost>> ListHostsAsync(CancellationToken cancellationToken) => CallAsync(nameof(ListHostsAsync), () => Inventory.Hosts);
+
+    public Task<IReadOnlyList<EngineVolume>> ListVolumesAsync(Guid diskId, CancellationToken cancellationToken) =>
+        CallAsync(nameof(ListVolumesAsync), () => Volumes.GetValueOrDefault(diskId, []));
+
     public Task<string> ReadSnapshotOvfAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken) =>
         CallAsync(nameof(ReadSnapshotOvfAsync), () => $"<Envelope><Content><Name>{Vms[vmId].Name}</Name></Content></Envelope>");
 

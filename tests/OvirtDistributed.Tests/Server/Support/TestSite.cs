@@ -14,6 +14,7 @@ using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Managers.Ssh;
 using OvirtDistributed.Server.Outbox;
 using OvirtDistributed.Server.Repositories;
 using OvirtDistributed.Server.Workers;
@@ -43,6 +44,7 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
         services.AddSingleton<IEngineDirectory>(this);
         services.AddSingleton<IDataMover>(Mover);
         services.AddSingleton<RepositoryRegistry>();
+        services.AddSingleton<SshRegistry>();
         services.AddSingleton<IOfferSender>(Bus);
         services.AddSingleton<IClusterQueues>(Bus);
         _services = services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = false });

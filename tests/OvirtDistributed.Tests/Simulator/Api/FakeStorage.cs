@@ -19,6 +19,8 @@ internal sealed class FakeStorage : IDiskStorage
 
     public ConcurrentQueue<string> Calls { get; } = new();
 
+    public string ImagesDirectory => throw new NotSupportedException("There are no files.");
+
     public Task CreateDiskAsync(DiskSpec spec, CancellationToken cancellationToken) => Do(nameof(CreateDiskAsync), () =>
         _chains[spec.DiskId] = [new VolumeState(spec.DiskId, spec.ImageId, null, spec.Format, spec.Sparse, spec.VirtualSizeBytes, 4096)]);
 

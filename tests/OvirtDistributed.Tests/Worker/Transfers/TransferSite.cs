@@ -96,7 +96,8 @@ internal sealed partial class TransferSite : IAsyncDisposable
             backup,
             new DiskRestore(Options, tls: null, TimeProvider.System, NullLogger<DiskRestore>.Instance),
             new DiskCopy(Options, backup, tls: null, TimeProvider.System),
-            new DiskVerification(Options, tls: null, TimeProvider.System, NullLogger<DiskVerification>.Instance));
+            new DiskVerification(Options, tls: null, TimeProvider.System, NullLogger<DiskVerification>.Instance),
+            TimeProvider.System);
     }
 
     public Task<(TaskSucceeded Result, TransferStatistics Statistics)> RunAsync(TaskOrder order, ITaskExecutor? worker = null) =>

@@ -33,7 +33,7 @@ internal sealed class WorkerMode
         var images = new ImageIoConnector(options, TimeProvider.System, NullLogger<ImageIoClient>.Instance);
         _executor = new TaskExecutor(
             WorkerId, images, new DeviceFinder(new WorkerOptions().DeviceDirectory, TimeProvider.System), _backup, _restore, new DiskCopy(options, _backup, tls, TimeProvider.System),
-            new DiskVerification(options, tls, TimeProvider.System, NullLogger<DiskVerification>.Instance));
+            new DiskVerification(options, tls, TimeProvider.System, NullLogger<DiskVerification>.Instance), TimeProvider.System);
     }
 
     /// <param name="certificate">The certificate's path without its ending; the CA's is beside it.</param>

@@ -1,0 +1,3 @@
+ALTER TABLE managers ADD ssh jsonb;
+
+ALTER TABLE managers ADD sealed_ssh_key bytea;
