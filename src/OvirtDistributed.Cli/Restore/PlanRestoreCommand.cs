@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Google.Protobuf.Collections;
 using OvirtDistributed.Cli.Invocation;
 using OvirtDistributed.Cli.Jobs;
 using OvirtDistributed.Cli.Output;
@@ -91,7 +92,7 @@ internal sealed class PlanRestoreCommand : ServerCommand
         table.WriteTo(context.Output);
     }
 
-    private static void WriteLines(CommandContext context, string heading, IReadOnlyCollection<string> lines)
+    private static void WriteLines(CommandContext context, string heading, RepeatedField<string> lines)
     {
         if (lines.Count == 0)
         {

@@ -70,7 +70,8 @@ public sealed class RestoreRuleTests(SharedServers servers, ITestOutputHelper ou
         await using var site = await TestSite.StartAsync(servers, model, output);
         var backup = await site.BackUpAsync("db");
         var before = await site.VmAsync("db");
-        var fault = site.Engine.Faults.Arm(new FaultRule { Name = "no attach", Method = "POST", Path = "/ovirt-engine/api/vms/*/diskattachments", Status = 409, Times = 1 });
+        var fault = site.Engine.Faults.Arm(
+            new FaultRule { Name = "no second attach", Method = "POST", Path = "/vms/*/diskattachments", Skip = 1, Status = 400, Detail = "[Cannot attach Virtual Disk.]" });
 
         var job = (await site.Lab.Admin.Jobs.RestoreVmAsync(new RestoreVmRequest { Point = backup.PointId, Overwrite = true, NoSafetyPoint = true })).Job;
         var ended = await site.Lab.WaitForEndAsync(job.Id, CancellationToken.None).WithinDeadline(TestSite.JobDeadline);

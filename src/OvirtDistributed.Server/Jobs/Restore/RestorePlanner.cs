@@ -5,12 +5,13 @@ using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
+using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Restore;
 
 /// <summary>Decides what a restore comes to on its target. Asks inventory and manager, changes nothing.</summary>
-internal sealed class RestorePlanner(InventoryCatalog inventory)
+internal sealed class RestorePlanner(InventoryCatalog inventory, Installation installation)
 {
     /// <exception cref="EngineException">The manager cannot be asked.</exception>
     /// <exception cref="JobFailureException">The inventory lacks the cluster that was chosen.</exception>
@@ -39,7 +40,7 @@ internal sealed class RestorePlanner(InventoryCatalog inventory)
             ? vm
             : new EngineVm { Id = Guid.Parse(manifest.VmId), Name = manifest.VmName, ClusterId = Guid.Empty, Status = "down" };
 
-    private static async Task<IReadOnlyList<string>> TargetProblemsAsync(
+    private async Task<IReadOnlyList<string>> TargetProblemsAsync(
         RestoreDetails details, EngineVm target, IEngine engine, CancellationToken cancellationToken)
     {
         if (details.Scope != RestoreScope.Overwrite)
@@ -53,8 +54,10 @@ internal sealed class RestorePlanner(InventoryCatalog inventory)
             problems.Add($"VM {target.Name} is {target.Status}: shut it down first, or have it powered off with --power-off.");
         }
 
-        // The engine does not detach a disk that has a snapshot.
-        if ((await engine.ListSnapshotsAsync(target.Id, cancellationToken)).Count is > 0 and var snapshots)
+        // The engine does not detach a disk that has a snapshot. One that our backups keep goes with the safety point, which keeps none.
+        var snapshots = (await engine.ListSnapshotsAsync(target.Id, cancellationToken)).Count(snapshot =>
+            details is not { SafetyPoint: true, Secured: false } || !snapshot.Description.Contains(EngineMarker.OfInstance(installation.InstanceId), StringComparison.Ordinal));
+        if (snapshots > 0)
         {
             problems.Add($"VM {target.Name} has {snapshots} snapshot(s), and the manager does not let go of disks that have some: delete them first, or restore as a new VM (--name).");
         }

@@ -192,6 +192,8 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
         await RefusedAsync(site, Request(point) with { Nics = NicChoice.KeepMac }, "nics 'KeepMac' cannot be used");
         await RefusedAsync(site, Request(point) with { Scope = RestoreScope.NewVm, Name = "other", PowerOff = true }, "power_off 'true' cannot be used");
         site.Engine.Snapshots.Clear();
+        site.Engine.TakeSnapshot(vm.Id, EngineMarker.Of(site.InstanceId, site.RepositoryId, Guid.NewGuid()));
+        await RefusedAsync(site, Request(point) with { SafetyPoint = false }, "1 snapshot(s)");
         await AdmitAsync(site, Request(point));
         await RefusedAsync(site, Request(point), "is restoring to VM vm already");
     }
