@@ -51,7 +51,7 @@ public sealed class RestoreRuleTests(SharedServers servers, ITestOutputHelper ou
         Assert.DoesNotContain(await site.Engine.DisksAsync(CancellationToken.None), disk => vm.DiskIds.Contains(disk.Id));
 
         // What the VM held before can be had from the safety point.
-        var jobs = await site.Lab.Admin.Jobs.ListJobsAsync(new ListJobsRequest());
+        var jobs = await site.Lab.Admin.Jobs.ListJobsAsync(new ListJobsRequest(), cancellationToken: TestContext.Current.CancellationToken);
         var safety = jobs.Jobs.First(job => job.Kind == JobKind.Backup);
         Assert.NotEqual(backup.Id, safety.Id);
         _ = await site.RestoreAsync(new RestoreVmRequest { Point = safety.PointId, Name = "db-before" });
@@ -73,7 +73,8 @@ public sealed class RestoreRuleTests(SharedServers servers, ITestOutputHelper ou
         var fault = site.Engine.Faults.Arm(
             new FaultRule { Name = "no second attach", Method = "POST", Path = "/vms/*/diskattachments", Skip = 1, Status = 400, Detail = "[Cannot attach Virtual Disk.]" });
 
-        var job = (await site.Lab.Admin.Jobs.RestoreVmAsync(new RestoreVmRequest { Point = backup.PointId, Overwrite = true, NoSafetyPoint = true })).Job;
+        var job = (await site.Lab.Admin.Jobs.RestoreVmAsync(
+            new RestoreVmRequest { Point = backup.PointId, Overwrite = true, NoSafetyPoint = true }, cancellationToken: TestContext.Current.CancellationToken)).Job;
         var ended = await site.Lab.WaitForEndAsync(job.Id, CancellationToken.None).WithinDeadline(TestSite.JobDeadline);
 
         Assert.True(fault.Exercised);
@@ -117,8 +118,9 @@ public sealed class RestoreRuleTests(SharedServers servers, ITestOutputHelper ou
         var other = await site.Lab.AddManagerAsync("dr", model, CancellationToken.None).WithinDeadline(TestSite.JobDeadline);
         var request = new RestoreVmRequest { Point = backup.PointId, Name = "db-dr", Manager = "dr" };
         await Deadline.UntilAsync(
-            async () => (await site.Lab.Admin.Managers.GetInventoryAsync(new GetInventoryRequest { Manager = "dr", Refresh = true })).Clusters.Count > 0, "the other manager is read");
-        var refused = await Assert.ThrowsAsync<RpcException>(async () => await site.Lab.Admin.Jobs.RestoreVmAsync(request));
+            async () => (await site.Lab.Admin.Managers.GetInventoryAsync(
+                new GetInventoryRequest { Manager = "dr", Refresh = true }, cancellationToken: TestContext.Current.CancellationToken)).Clusters.Count > 0, "the other manager is read");
+        var refused = await Assert.ThrowsAsync<RpcException>(async () => await site.Lab.Admin.Jobs.RestoreVmAsync(request, cancellationToken: TestContext.Current.CancellationToken));
         Assert.Contains("Network 'vlan100' has no counterpart", refused.Status.Detail, StringComparison.Ordinal);
         Assert.Contains("--network vlan100=none", refused.Status.Detail, StringComparison.Ordinal);
 
