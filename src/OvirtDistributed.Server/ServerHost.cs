@@ -134,6 +134,10 @@ public static class ServerHost
         services.AddSingleton<EngineCleanup>();
         services.AddSingleton<TaskSettlement>();
         services.AddSingleton<JobAdmission>();
+        services.AddSingleton<RestoreTargets>();
+        services.AddSingleton<RestorePlanner>();
+        services.AddSingleton<RestoreAdmission>();
+        services.AddSingleton<RestorePreview>();
         services.AddSingleton<WorkerClusters>();
         services.AddSingleton<CopyAdmission>();
         services.AddSingleton<VerifyAdmission>();
@@ -154,8 +158,11 @@ public static class ServerHost
         services.AddSingleton<IJobStep, FinalizeBackupStep>();
         services.AddSingleton<IJobStep, PruneCheckpointsStep>();
         services.AddSingleton<IJobStep, PrepareRestoreStep>();
+        services.AddSingleton<IJobStep, SecureVmStep>();
         services.AddSingleton<IJobStep, CreateVmStep>();
         services.AddSingleton<IJobStep, CompleteVmStep>();
+        services.AddSingleton<IJobStep, SwitchDisksStep>();
+        services.AddSingleton<IJobStep, PutBackStep>();
         services.AddSingleton<IJobStep, StartVmStep>();
         services.AddSingleton<IJobStep, PrepareCopyStep>();
         services.AddSingleton<IJobStep, CommitCopyStep>();

@@ -11,12 +11,12 @@ using OvirtDistributed.Repository.Encryption;
 
 namespace OvirtDistributed.Cli.Restore;
 
-/// <summary>Restores a disk to a local file. The data comes from the Data Mover itself: the backup server only says where.</summary>
+/// <summary>Restores a disk to a VM, or to a local file: then the data comes from the Data Mover itself: the backup server only says where.</summary>
 internal sealed class RestoreDiskCommand : ServerCommand
 {
     private readonly Argument<string> _point = new("POINT") { HelpName = "POINT", Description = "Id of the restore point, or its first characters" };
     private readonly Argument<string?> _disk = new("DISK") { Description = "Id or alias; may be left out when there is one disk", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<string> _file = new("--to-file") { Description = "File to write: a raw image, sparse where the disk is zero", HelpName = "FILE", Required = true };
+    private readonly Option<string> _file = new("--to-file") { Description = "File to write: a raw image, sparse where the disk is zero", HelpName = "FILE" };
     private readonly Option<bool> _force = new("--force") { Description = "Replace the file if there is one" };
     private readonly Option<string> _mover = new("--mover")
     {
@@ -24,19 +24,28 @@ internal sealed class RestoreDiskCommand : ServerCommand
         HelpName = "URL",
     };
 
+    private readonly DiskToVm _toVm;
+
     public RestoreDiskCommand(CommandRunner runner)
-        : base(runner, "disk", "Restore one disk to a file on this machine")
+        : base(runner, "disk", "Restore one disk as a new disk of a VM, or to a file on this machine")
     {
+        _toVm = new DiskToVm(runner);
         _point.CompletionSources.Add(runner.Suggestions.Points);
         Add(_point);
         Add(_disk);
         Add(_file);
         Add(_force);
         Add(_mover);
+        _toVm.AddTo(this, _file, _force, _mover);
     }
 
     public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
     {
+        if (_toVm.IsAsked(context))
+        {
+            return await _toVm.ExecuteAsync(context, context.Value(_point), context.Parse.GetValue(_disk) ?? "", cancellationToken);
+        }
+
         var target = ImageTarget.Check(context.Text(_file), context.Value(_force));
         var server = context.Server;
         var location = await server.Points.LocateDiskAsync(

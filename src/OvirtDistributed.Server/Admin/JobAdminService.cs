@@ -15,7 +15,8 @@ using Wire = OvirtDistributed.Contracts.Admin.V1;
 namespace OvirtDistributed.Server.Admin;
 
 internal sealed class JobAdminService(
-    JobAdmission admission, BackupPreview preview, CopyAdmission copies, VerifyAdmission verifications, JobQueries queries, JobSignal signal, TimeProvider time)
+    JobAdmission admission, BackupPreview preview, RestoreAdmission restores, RestorePreview restorePreview, CopyAdmission copies, VerifyAdmission verifications, JobQueries queries, JobSignal signal,
+    TimeProvider time)
     : Wire.JobService.JobServiceBase
 {
     // Progress comes from workers through any server; the signal only makes it quicker on this one.
@@ -53,25 +54,29 @@ internal sealed class JobAdminService(
 
     public override async Task<Wire.RestoreVmResponse> RestoreVm(Wire.RestoreVmRequest request, ServerCallContext context)
     {
-        var id = await admission.AdmitRestoreAsync(
-            new RestoreRequest
-            {
-                Point = request.Point,
-                Name = request.Name,
-                Manager = request.Manager,
-                Cluster = request.Cluster,
-                StorageDomain = request.StorageDomain,
-                Format = request.Format,
-                Allocation = request.Allocation,
-                Nics = NicsOf(request.Nics),
-                Networks = request.Networks,
-                Start = request.Start,
-                Verify = !request.NoVerify,
-                TransportMode = request.TransportMode,
-                RequestId = request.RequestId,
-            },
-            context.CancellationToken);
+        if (request.Plan.Length > 0)
+        {
+            RestorePlanMessages.RequireNothingElse(request);
+        }
+
+        var id = request.Plan.Length > 0
+            ? await restorePreview.ApplyAsync(request.Plan, request.RequestId, context.CancellationToken)
+            : await restores.AdmitAsync(RestorePlanMessages.RequestOf(request), context.CancellationToken);
         return new Wire.RestoreVmResponse { Job = await queries.GetAsync(id, context.CancellationToken) };
+    }
+
+    public override async Task<Wire.PlanRestoreResponse> PlanRestore(Wire.PlanRestoreRequest request, ServerCallContext context)
+    {
+        var restore = request.Restore ?? new Wire.RestoreVmRequest();
+        return restore.Plan.Length > 0
+            ? throw OperatorException.Invalid("plan", restore.Plan, "a plan is applied, not planned: leave it out here.")
+            : new Wire.PlanRestoreResponse { Plan = RestorePlanMessages.ToWire(await restorePreview.PlanAsync(RestorePlanMessages.RequestOf(restore), context.CancellationToken)) };
+    }
+
+    public override async Task<Wire.RestoreDiskResponse> RestoreDisk(Wire.RestoreDiskRequest request, ServerCallContext context)
+    {
+        var id = await restores.AdmitAsync(RestorePlanMessages.RequestOf(request), context.CancellationToken);
+        return new Wire.RestoreDiskResponse { Job = await queries.GetAsync(id, context.CancellationToken) };
     }
 
     public override async Task<Wire.CopyPointsResponse> CopyPoints(Wire.CopyPointsRequest request, ServerCallContext context)
@@ -173,13 +178,4 @@ internal sealed class JobAdminService(
 
         return left.Equals(right);
     }
-
-    private static NicChoice NicsOf(Wire.NicMode mode) => mode switch
-    {
-        Wire.NicMode.Unspecified or Wire.NicMode.NewMac => NicChoice.NewMac,
-        Wire.NicMode.KeepMac => NicChoice.KeepMac,
-        Wire.NicMode.Disconnected => NicChoice.Disconnected,
-        Wire.NicMode.None => NicChoice.None,
-        _ => throw OperatorException.Invalid("nics", mode.ToString(), "use new-mac, keep-mac, disconnected or none."),
-    };
 }

@@ -85,7 +85,7 @@ internal sealed class ManifestBuilder(InventoryCatalog inventory)
             BasePointId = task.Incremental ? job.Backup!.BasePointId : null,
             FallbackReason = task.Incremental || !job.Backup!.Incremental ? null : task.ModeReason,
             Statistics = StatisticsOf([task]),
-            Properties = StageFacts(task),
+            Properties = FactsOf(task, domains.FirstOrDefault(domain => domain.Id == disk.StorageDomainId)?.Name ?? ""),
         };
     }
 
@@ -123,11 +123,12 @@ internal sealed class ManifestBuilder(InventoryCatalog inventory)
         [PointFacts.Stored] = tasks.Sum(task => task.StoredBytes),
     };
 
-    /// <summary>Where the time went, readable a year later.</summary>
-    private static Dictionary<string, string> StageFacts(DiskTask task)
+    /// <summary>Where it was, and where the time went, readable a year later.</summary>
+    private static Dictionary<string, string> FactsOf(DiskTask task, string storageDomain)
     {
         var facts = task.Statistics.Stages.ToDictionary(
             stage => $"stage.{stage.Stage}", stage => $"busy {stage.Busy.TotalSeconds:F3} s, waiting {stage.Waiting.TotalSeconds:F3} s");
+        facts[PointFacts.StorageDomain] = storageDomain;
         facts["bottleneck"] = task.Statistics.Bottleneck;
         facts["route"] = task.Statistics.Route;
         facts["worker"] = task.WorkerId ?? "";

@@ -15,6 +15,9 @@ internal static class PointFacts
     /// <summary>The VM as the manager described it: JSON of <c>EngineVm</c>.</summary>
     public const string Vm = "vm";
 
+    /// <summary>Of a disk: the name of its storage domain, by which another manager's is found.</summary>
+    public const string StorageDomain = "storage_domain.name";
+
     /// <summary>The blob with the VM's OVF; a property in points of the first versions.</summary>
     public const string Ovf = "ovf";
     public const string ModeReason = "mode.reason";

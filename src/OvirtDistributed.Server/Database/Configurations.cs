@@ -5,6 +5,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
@@ -173,6 +174,17 @@ internal sealed class RestorePointConfiguration : IEntityTypeConfiguration<Resto
         builder.Property(point => point.Disks).IsJson();
         builder.HasIndex(point => new { point.ManagerId, point.VmId, point.Created });
         builder.HasOne<StoredRepository>().WithMany().HasForeignKey(point => point.RepositoryId).OnDelete(DeleteBehavior.Cascade);
+    }
+}
+
+internal sealed class RestorePlanConfiguration : IEntityTypeConfiguration<StoredRestorePlan>
+{
+    public void Configure(EntityTypeBuilder<StoredRestorePlan> builder)
+    {
+        builder.ToTable("restore_plans");
+        builder.HasKey(plan => plan.Digest);
+        builder.Property(plan => plan.Request).IsJson();
+        builder.Property(plan => plan.Facts).IsJson();
     }
 }
 

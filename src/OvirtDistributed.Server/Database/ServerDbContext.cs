@@ -6,6 +6,7 @@ using Npgsql;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
@@ -49,6 +50,8 @@ internal sealed class ServerDbContext(DbContextOptions<ServerDbContext> options)
     public DbSet<RetentionPolicy> RetentionPolicies => Set<RetentionPolicy>();
 
     public DbSet<RetentionAssignment> RetentionAssignments => Set<RetentionAssignment>();
+
+    public DbSet<StoredRestorePlan> RestorePlans => Set<StoredRestorePlan>();
 
     public DbSet<PointPin> PointPins => Set<PointPin>();
 

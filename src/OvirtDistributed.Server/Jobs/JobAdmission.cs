@@ -5,11 +5,9 @@ using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Admin;
-using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs.Backup;
-using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Repositories;
 
@@ -22,37 +20,6 @@ internal sealed record BackupRequest(
     public string TransportMode { get; init; } = TransportModes.Auto;
 
     public bool DropSnapshot { get; init; }
-}
-
-/// <summary>What an operator asks to restore.</summary>
-internal sealed record RestoreRequest
-{
-    public required string Point { get; init; }
-
-    public required string Name { get; init; }
-
-    public string Manager { get; init; } = "";
-
-    public string Cluster { get; init; } = "";
-
-    public string StorageDomain { get; init; } = "";
-
-    public string Format { get; init; } = "";
-
-    public string Allocation { get; init; } = "";
-
-    public NicChoice Nics { get; init; } = NicChoice.NewMac;
-
-    public IReadOnlyDictionary<string, string> Networks { get; init; } = new Dictionary<string, string>();
-
-    public bool Start { get; init; }
-
-    public bool Verify { get; init; } = true;
-
-    /// <summary>Empty: by image transfer.</summary>
-    public string TransportMode { get; init; } = "";
-
-    public string RequestId { get; init; } = "";
 }
 
 /// <summary>Turns requests into jobs. Everything that can be wrong is said here, before anything was made. A request id makes its jobs once.</summary>
@@ -116,84 +83,6 @@ internal sealed class JobAdmission(
         RequestedMode = request.TransportMode,
         DropSnapshot = request.DropSnapshot,
     };
-
-    /// <summary>One job.</summary>
-    /// <exception cref="OperatorException">The request cannot work.</exception>
-    public async Task<Guid> AdmitRestoreAsync(RestoreRequest request, CancellationToken cancellationToken)
-    {
-        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await FindHandledAsync(context, request.RequestId, cancellationToken) is { } handled)
-        {
-            return handled[0];
-        }
-
-        Check(request);
-        var point = await PointLookup.ResolveAsync(context, "point", request.Point, cancellationToken);
-        var manager = request.Manager.Length == 0
-            ? await context.Managers.AsNoTracking().FirstOrDefaultAsync(row => row.Id == point.ManagerId, cancellationToken)
-                ?? throw OperatorException.Invalid("manager", "", $"the restore point's own manager '{point.ManagerName}' is not known here, name the one to restore to.")
-            : await ResolveManagerAsync(context, request.Manager, cancellationToken);
-        var cluster = await ResolveClusterAsync(manager, point, request.Cluster, cancellationToken);
-        var domain = await ResolveStorageDomainAsync(manager, cluster, request.StorageDomain, cancellationToken);
-        if (request.TransportMode == TransportModes.DiskAttachment
-            && await WorkerVms.ExplainNoneAsync(context, cluster.Id, exceptVm: null, cancellationToken) is { } reason)
-        {
-            throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{reason}.");
-        }
-
-        if (request.TransportMode == TransportModes.Ssh && manager.Ssh is null)
-        {
-            throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{TransportChoice.NeedsSsh}.");
-        }
-
-        var names = await context.Inventory.Where(item => item.ManagerId == manager.Id && item.Kind == InventoryKind.Vm).Select(item => item.Name)
-            .ToListAsync(cancellationToken);
-        if (names.Contains(request.Name, StringComparer.OrdinalIgnoreCase))
-        {
-            throw new OperatorException(FailureKind.AlreadyExists, $"name '{request.Name}': manager {manager.Name} has a VM of this name already, choose another.");
-        }
-
-        var details = new RestoreDetails
-        {
-            PointId = point.Id,
-            NewName = request.Name,
-            ClusterId = cluster.Id,
-            StorageDomainId = domain?.Id,
-            Format = request.Format,
-            Allocation = request.Allocation,
-            Nics = request.Nics,
-            VnicProfiles = await ResolveNetworksAsync(manager, cluster, request.Networks, cancellationToken),
-            Start = request.Start,
-            Verify = request.Verify,
-            TransportMode = request.TransportMode,
-        };
-        var job = NewJob(JobKind.Restore, manager.Id, point.VmId, point.VmName, point.RepositoryId, cluster.Id, row => row.Restore = details);
-        job.PointId = point.Id;
-        return (await SaveAsync(context, [job], request.RequestId, cancellationToken))[0];
-    }
-
-    private static void Check(RestoreRequest request)
-    {
-        if (request.Name.Length is 0 or > 255 || !request.Name.All(letter => char.IsLetterOrDigit(letter) || letter is '-' or '_' or '.'))
-        {
-            throw OperatorException.Invalid("name", request.Name, "a VM's name has 1 to 255 letters, digits, '-', '_' or '.'.");
-        }
-
-        if (request.Format is not ("" or "cow" or "raw"))
-        {
-            throw OperatorException.Invalid("format", request.Format, "use cow or raw, or leave it empty to keep the disk's own.");
-        }
-
-        if (request.TransportMode is not ("" or TransportModes.ImageTransfer or TransportModes.DiskAttachment or TransportModes.Ssh))
-        {
-            throw OperatorException.Invalid("transport_mode", request.TransportMode, "a restore goes by image-transfer, disk-attachment or ssh.");
-        }
-
-        if (request.Allocation is not ("" or "sparse" or "preallocated"))
-        {
-            throw OperatorException.Invalid("allocation", request.Allocation, "use sparse or preallocated, or leave it empty to keep the disk's own.");
-        }
-    }
 
     private static void CheckExclusions(EngineVm vm, IReadOnlyList<string> excluded, List<EngineVm> all)
     {
@@ -267,51 +156,8 @@ internal sealed class JobAdmission(
             [.. names.Select(name => NameLookup.Resolve(known, "vms", "VM", name, vm => vm.Name, vm => vm.Id)).DistinctBy(vm => vm.Id)];
     }
 
-    private static async Task<StoredManager> ResolveManagerAsync(ServerDbContext context, string text, CancellationToken cancellationToken) =>
+    internal static async Task<StoredManager> ResolveManagerAsync(ServerDbContext context, string text, CancellationToken cancellationToken) =>
         NameLookup.Resolve(await context.Managers.AsNoTracking().ToListAsync(cancellationToken), "manager", "manager", text, row => row.Name, row => row.Id);
-
-    private async Task<EngineCluster> ResolveClusterAsync(StoredManager manager, RestorePoint point, string text, CancellationToken cancellationToken)
-    {
-        var clusters = await inventory.ListAsync<EngineCluster>(manager.Id, InventoryKind.Cluster, cancellationToken);
-        if (text.Length == 0)
-        {
-            var vm = await inventory.FindAsync<EngineVm>(manager.Id, InventoryKind.Vm, point.VmId, cancellationToken);
-            text = point.ClusterId?.ToString("D") ?? vm?.ClusterId.ToString("D") ?? "";
-        }
-
-        return NameLookup.Resolve(clusters, "cluster", "cluster", text, cluster => cluster.Name, cluster => cluster.Id);
-    }
-
-    private async Task<EngineStorageDomain?> ResolveStorageDomainAsync(
-        StoredManager manager, EngineCluster cluster, string text, CancellationToken cancellationToken)
-    {
-        if (text.Length == 0)
-        {
-            return null;
-        }
-
-        var domains = (await inventory.ListAsync<EngineStorageDomain>(manager.Id, InventoryKind.StorageDomain, cancellationToken))
-            .Where(domain => domain.Type == "data" && (domain.DataCenterIds.Count == 0 || domain.DataCenterIds.Contains(cluster.DataCenterId)))
-            .ToList();
-        return NameLookup.Resolve(domains, "storage_domain", $"data domain for cluster {cluster.Name}", text, domain => domain.Name, domain => domain.Id);
-    }
-
-    private async Task<IReadOnlyDictionary<string, Guid>> ResolveNetworksAsync(
-        StoredManager manager, EngineCluster cluster, IReadOnlyDictionary<string, string> networks, CancellationToken cancellationToken)
-    {
-        if (networks.Count == 0)
-        {
-            return new Dictionary<string, Guid>();
-        }
-
-        var local = (await inventory.ListAsync<EngineNetwork>(manager.Id, InventoryKind.Network, cancellationToken))
-            .Where(network => network.DataCenterId == cluster.DataCenterId).Select(network => network.Id).ToHashSet();
-        var profiles = (await inventory.ListAsync<EngineVnicProfile>(manager.Id, InventoryKind.VnicProfile, cancellationToken))
-            .Where(profile => local.Contains(profile.NetworkId)).ToList();
-        return networks.ToDictionary(
-            pair => pair.Key,
-            pair => NameLookup.Resolve(profiles, $"networks[{pair.Key}]", "vNIC profile", pair.Value, profile => profile.Name, profile => profile.Id).Id);
-    }
 
     /// <summary>A job in its first state; not saved.</summary>
     internal Job NewJob(JobKind kind, Guid managerId, Guid vmId, string vmName, Guid repositoryId, Guid clusterId, Action<Job> fill)

@@ -25,6 +25,17 @@ internal enum JobEvent
     FinalizeFailed,
     CheckpointsPruned,
     VmCreated,
+
+    /// <summary>Restore over the original: the VM is to be backed up as it is first.</summary>
+    SafetyNeeded,
+
+    /// <summary>That backup is a restore point.</summary>
+    VmSecured,
+
+    /// <summary>Restore over the original: no VM is made, its disks are exchanged.</summary>
+    VmKept,
+    DisksSwitched,
+    DisksPutBack,
     VmCompleted,
     VmStarted,
 

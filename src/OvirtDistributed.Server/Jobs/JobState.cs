@@ -29,8 +29,17 @@ internal enum JobState
     /// <summary>Backup: older checkpoints of ours are deleted.</summary>
     PruningCheckpoints,
 
-    /// <summary>Restore: the VM is created, without disks and NICs.</summary>
+    /// <summary>Restore over the original: the VM is backed up as it is.</summary>
+    SecuringVm,
+
+    /// <summary>Restore: the VM is created, without disks and NICs; where there is one already, nothing.</summary>
     CreatingVm,
+
+    /// <summary>Restore over the original: the VM's disks are detached and the restored ones take their place.</summary>
+    SwitchingDisks,
+
+    /// <summary>Restore over the original: the switch failed, and the VM gets its own disks back.</summary>
+    PuttingBack,
 
     /// <summary>Restore: NICs and disks join the VM.</summary>
     CompletingVm,

@@ -41,13 +41,21 @@ internal sealed class JobStateMachine
         machine.Ends(JobState.Succeeded, JobState.Warning, JobState.Failed, JobState.Cancelled);
     });
 
-    /// <summary>prepare → copy → create VM → complete VM → start; nothing of a failed restore stays.</summary>
+    /// <summary>
+    /// prepare → copy → create VM → complete VM → start; nothing of a failed restore stays. Over the original: prepare → secure → prepare → copy →
+    /// switch disks → start, and a switch that fails is turned back.
+    /// </summary>
     public static JobStateMachine Restore { get; } = Define(JobKind.Restore, machine =>
     {
-        machine.In(Preparing).On(Prepared, Copying).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(Preparing).On(Prepared, Copying).On(SafetyNeeded, SecuringVm).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(SecuringVm).On(VmSecured, Preparing).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
         machine.In(Copying).On(TasksDone, CreatingVm).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
-        machine.In(CreatingVm).On(VmCreated, CompletingVm).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(CreatingVm).On(VmCreated, CompletingVm).On(VmKept, SwitchingDisks).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
         machine.In(CompletingVm).On(VmCompleted, StartingVm).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+
+        // Half of a VM's disks is worse than either: the switch goes to its end, or back.
+        machine.In(SwitchingDisks).On(DisksSwitched, StartingVm).On(StepFailed, PuttingBack).IgnoreRest();
+        machine.In(PuttingBack).On(DisksPutBack, Undoing).On(StepFailed, Undoing).IgnoreRest();
 
         // The VM is complete: a start that fails is a warning, never a reason to delete restored data.
         machine.In(StartingVm).On(VmStarted, JobState.Succeeded).On(StepFailed, JobState.Warning).IgnoreRest();

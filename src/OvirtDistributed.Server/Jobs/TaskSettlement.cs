@@ -347,7 +347,7 @@ internal sealed class TaskSettlement(
         }
 
         return await ledger.FindOpenAsync(LedgerKind.Disk, owner, cancellationToken) is not { } disk
-            || await cleanup.RemoveDiskAsync(disk, cancellationToken) != CleanupResult.Waiting;
+            || await cleanup.RemoveDiskAsync(disk, holder: null, cancellationToken) != CleanupResult.Waiting;
     }
 
     private static LedgerOwner OwnerOf(Job job, DiskTask task) => new(job.ManagerId, job.Id, task.Id, task.Attempt);

@@ -8,7 +8,7 @@ namespace OvirtDistributed.Server.Jobs;
 
 /// <summary>Takes back what the job made, in the order the engine needs. What it cannot within its patience stays in the ledger for the reconciler.</summary>
 internal sealed class UndoStep(
-    JobKind kind, TaskSettlement settlement, EngineLedger ledger, EngineCleanup cleanup, IDataMover mover, ServerOptions options) : IJobStep
+    JobKind kind, TaskSettlement settlement, EngineLedger ledger, EngineCleanup cleanup, IEngineDirectory engines, IDataMover mover, ServerOptions options) : IJobStep
 {
     public JobKind Kind => kind;
 
@@ -75,7 +75,26 @@ internal sealed class UndoStep(
             await mover.AbortJobAsync(repository.Address(), job.Id, [.. job.Tasks.Select(task => task.Id)], cancellationToken);
         }
 
+        await PowerOnAgainAsync(job, cancellationToken);
+
         return true;
+    }
+
+    /// <summary>A VM that was powered off to be overwritten, and that has all its own disks, runs again as it did.</summary>
+    private async Task PowerOnAgainAsync(Job job, CancellationToken cancellationToken)
+    {
+        if (job.Restore is not { PoweredOff: true, NewVmId: { } vmId } details)
+        {
+            return;
+        }
+
+        var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
+        var vm = await engine.FindVmAsync(vmId, cancellationToken);
+        if (vm is { Status: "down" } && details.Replaced.All(old => vm.Disks.Any(disk => disk.Id == old.DiskId)))
+        {
+            await engine.StartVmAsync(vmId, job.Id, cancellationToken);
+            job.Note($"VM {vm.Name} was powered off for the restore and was started again");
+        }
     }
 
     private Task<CleanupResult> EndAsync(Job job, LedgerEntry entry, CancellationToken cancellationToken) => entry.Kind switch
@@ -85,7 +104,7 @@ internal sealed class UndoStep(
         LedgerKind.Attachment => cleanup.DetachAsync(entry, cancellationToken),
         LedgerKind.Snapshot => cleanup.RemoveSnapshotAsync(entry, cancellationToken),
         LedgerKind.Vm => cleanup.RemoveVmAsync(entry, job.Restore?.NewName ?? "", cancellationToken),
-        LedgerKind.Disk => cleanup.RemoveDiskAsync(entry, cancellationToken),
+        LedgerKind.Disk => cleanup.RemoveDiskAsync(entry, job.Restore?.HolderOfDisks(), cancellationToken),
         _ => throw new InvalidOperationException($"Ledger kind {entry.Kind} has no undo."),
     };
 

@@ -133,7 +133,10 @@ internal sealed class EngineCleanup(EngineLedger ledger, IEngineDirectory engine
     }
 
     /// <summary>Removes a disk of a restore that is not kept.</summary>
-    public async Task<CleanupResult> RemoveDiskAsync(LedgerEntry entry, CancellationToken cancellationToken)
+    /// <param name="entry">The disk.</param>
+    /// <param name="holder">A VM that it may be attached to; it is detached first.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public async Task<CleanupResult> RemoveDiskAsync(LedgerEntry entry, Guid? holder, CancellationToken cancellationToken)
     {
         var engine = (await engines.OpenAsync(entry.ManagerId, cancellationToken)).Engine;
         var disk = await engine.FindDiskAsync(entry.Id, cancellationToken);
@@ -152,6 +155,14 @@ internal sealed class EngineCleanup(EngineLedger ledger, IEngineDirectory engine
         {
             await ledger.CloseAsync(entry, $"left alone: disk {disk.Alias} no longer carries our mark", cancellationToken);
             return CleanupResult.LeftAlone;
+        }
+
+        if (holder is { } vmId && (await engine.ListAttachmentsAsync(vmId, cancellationToken)).FirstOrDefault(attached => attached.DiskId == disk.Id) is { } attachment)
+        {
+            await (attachment.Active
+                ? engine.UnplugDiskAsync(vmId, disk.Id, entry.Id, cancellationToken)
+                : engine.DetachDiskAsync(vmId, disk.Id, entry.Id, cancellationToken));
+            return CleanupResult.Waiting;
         }
 
         if (disk.Status != "locked")

@@ -45,7 +45,7 @@ internal sealed partial class Reconciler(
     public async Task<int> SweepAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var vms = await context.Jobs.Select(job => new { job.ManagerId, job.VmId })
+        var vms = await context.Jobs.Where(job => job.Kind == JobKind.Backup).Select(job => new { job.ManagerId, job.VmId })
             .Union(context.RestorePoints.Select(point => new { point.ManagerId, point.VmId }))
             .ToListAsync(cancellationToken);
         var managers = (await context.Managers.Select(manager => manager.Id).ToListAsync(cancellationToken)).ToHashSet();
@@ -117,7 +117,7 @@ internal sealed partial class Reconciler(
                 LedgerKind.Snapshot when committed && job!.Backup is { ToCheckpointId: { } kept } && kept == entry.EngineId => await KeepAsync(entry, cancellationToken),
                 LedgerKind.Snapshot => await cleanup.RemoveSnapshotAsync(entry, cancellationToken),
                 LedgerKind.Vm => await cleanup.RemoveVmAsync(entry, job?.Restore?.NewName ?? "", cancellationToken),
-                _ => await cleanup.RemoveDiskAsync(entry, cancellationToken),
+                _ => await cleanup.RemoveDiskAsync(entry, job?.Restore?.HolderOfDisks(), cancellationToken),
             };
             if (result == CleanupResult.Waiting)
             {

@@ -178,6 +178,10 @@ internal sealed record EngineVolume(Guid Id, Guid DiskId, Guid? ParentId, string
 /// <remarks>Whether it is the disk itself or one of its snapshots is not told.</remarks>
 internal sealed record EngineAttachment(Guid DiskId, bool Active);
 
+/// <summary>How a disk is joined to a VM.</summary>
+/// <remarks>Active: plugged; on a VM that is down, from its next start on.</remarks>
+internal sealed record EngineDiskSlot(string Interface, bool Bootable, bool Active);
+
 internal sealed record EngineSnapshotStart(Guid VmId, IReadOnlyList<Guid> Disks, string Description, Guid CorrelationId);
 
 /// <remarks>Locked: being created or deleted. Regular: false for the active state and previews, which are no snapshots of anybody.</remarks>

@@ -100,8 +100,8 @@ internal interface IEngine
 
     Task AddNicAsync(Guid vmId, EngineNic nic, Guid correlationId, CancellationToken cancellationToken);
 
-    /// <summary>MAC addresses in use on this manager, lower case.</summary>
-    Task<IReadOnlySet<string>> ListMacAddressesAsync(CancellationToken cancellationToken);
+    /// <summary>MAC addresses in use on this manager, in any spelling → the name of the VM that has it.</summary>
+    Task<IReadOnlyDictionary<string, string>> ListMacAddressesAsync(CancellationToken cancellationToken);
 
     /// <summary>What is attached to a VM, snapshots' disks included; empty when the VM is gone.</summary>
     Task<IReadOnlyList<EngineAttachment>> ListAttachmentsAsync(Guid vmId, CancellationToken cancellationToken);
@@ -115,10 +115,14 @@ internal interface IEngine
     /// <summary>Takes an attached disk off a VM; the disk stays. Idempotent.</summary>
     Task DetachDiskAsync(Guid vmId, Guid diskId, Guid correlationId, CancellationToken cancellationToken);
 
-    Task AttachDiskAsync(Guid vmId, Guid diskId, string diskInterface, bool bootable, Guid correlationId, CancellationToken cancellationToken);
+    /// <summary>Joins a disk to a VM. Not idempotent: look first.</summary>
+    Task AttachDiskAsync(Guid vmId, Guid diskId, EngineDiskSlot slot, Guid correlationId, CancellationToken cancellationToken);
 
     /// <summary>Deletes a VM and keeps its disks. Idempotent.</summary>
     Task DeleteVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken);
 
     Task StartVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>Powers a VM off at once. Not while a backup of it runs.</summary>
+    Task StopVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken);
 }

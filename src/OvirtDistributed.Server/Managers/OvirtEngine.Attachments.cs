@@ -29,6 +29,13 @@ internal sealed partial class OvirtEngine
             new CorrelationId(correlationId),
             cancellationToken));
 
+    public Task AttachDiskAsync(Guid vmId, Guid diskId, EngineDiskSlot slot, Guid correlationId, CancellationToken cancellationToken) => CallAsync(() =>
+        client.Vms.AttachDiskAsync(
+            new VmId(vmId),
+            new AttachDisk { Disk = new DiskId(diskId), Active = slot.Active, Bootable = slot.Bootable, Interface = InterfaceOf(slot.Interface) },
+            new CorrelationId(correlationId),
+            cancellationToken));
+
     public Task UnplugDiskAsync(Guid vmId, Guid diskId, Guid correlationId, CancellationToken cancellationToken) => CallUnlessGoneAsync(() =>
         client.Vms.UpdateAttachmentAsync(
             new VmId(vmId), new DiskId(diskId), new UpdateAttachment { Active = false }, new CorrelationId(correlationId), cancellationToken));

@@ -215,30 +215,28 @@ internal sealed partial class OvirtEngine(OvirtEngineClient client) : IEngine
         new CorrelationId(correlationId),
         cancellationToken));
 
-    public Task<IReadOnlySet<string>> ListMacAddressesAsync(CancellationToken cancellationToken) => CallAsync<IReadOnlySet<string>>(async () =>
+    public Task<IReadOnlyDictionary<string, string>> ListMacAddressesAsync(CancellationToken cancellationToken) => CallAsync<IReadOnlyDictionary<string, string>>(async () =>
     {
-        var addresses = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        var addresses = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         await foreach (var vm in client.Vms.ListAsync(null, withDetails: true, cancellationToken))
         {
-            addresses.UnionWith((vm.Nics ?? []).Select(nic => nic.MacAddress).OfType<string>());
+            foreach (var address in (vm.Nics ?? []).Select(nic => nic.MacAddress).OfType<string>())
+            {
+                addresses[address] = vm.Name;
+            }
         }
 
         return addresses;
     });
-
-    public Task AttachDiskAsync(
-        Guid vmId, Guid diskId, string diskInterface, bool bootable, Guid correlationId, CancellationToken cancellationToken) => CallAsync(() =>
-        client.Vms.AttachDiskAsync(
-            new VmId(vmId),
-            new AttachDisk { Disk = new DiskId(diskId), Active = true, Bootable = bootable, Interface = InterfaceOf(diskInterface) },
-            new CorrelationId(correlationId),
-            cancellationToken));
 
     public Task DeleteVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken) => CallAsync(() =>
         client.Vms.DeleteAsync(new VmId(vmId), keepDisks: true, force: false, new CorrelationId(correlationId), cancellationToken));
 
     public Task StartVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken) =>
         CallAsync(() => client.Vms.StartAsync(new VmId(vmId), new CorrelationId(correlationId), cancellationToken));
+
+    public Task StopVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken) =>
+        CallAsync(() => client.Vms.StopAsync(new VmId(vmId), force: false, new CorrelationId(correlationId), cancellationToken));
 
     /// <summary>What an error of the client means to a job.</summary>
     internal static EngineFailure FailureOf(OvirtError error) => error switch

@@ -183,6 +183,30 @@ public sealed class LabSite : IAsyncDisposable
         return NewService("ovd-datamover", DataMoverHost.Build, settings);
     }
 
+    /// <summary>Starts another manager, makes it known to the server under this name, and starts a worker in each of its clusters.</summary>
+    public async Task<SimulatorHost> AddManagerAsync(string name, SimulatorModel model, CancellationToken cancellationToken)
+    {
+        var manager = Owned(await SimulatorHost.StartAsync(_options.Simulator with { DataDirectory = Path.Combine(DataDirectory, name) }, model, cancellationToken));
+        _ = await Admin.Managers.AddManagerAsync(
+            new AddManagerRequest
+            {
+                Name = name,
+                Url = manager.ApiUrl.ToString(),
+                User = _options.Simulator.User,
+                Password = _options.Simulator.Password,
+                CaPem = manager.CaPem,
+            },
+            cancellationToken: cancellationToken);
+        foreach (var cluster in await manager.Engine.ClustersAsync(cancellationToken))
+        {
+            var worker = Owned(NewWorker(cluster, _workers.Count + 1));
+            _workers.Add(worker);
+            await worker.StartAsync(cancellationToken);
+        }
+
+        return manager;
+    }
+
     /// <summary>Starts another Data Mover with one repository, which nobody has made known to the server.</summary>
     public async Task<ILabService> AddDataMoverAsync(string name, string repository, string directory, CancellationToken cancellationToken)
     {

@@ -84,6 +84,84 @@ public sealed class JobTests
     }
 
     [Fact]
+    public async Task RestoreVmOverTheOriginal_SendsEveryOptionAndSaysWhatIsNotSafe()
+    {
+        await using var server = await FakeBackupServer.StartAsync(Samples.Installation());
+
+        var run = await CliRun.OvdAsync(server, "restore", "vm", "7b1d", "--overwrite", "--power-off", "--no-safety-point", "--request-id", "r-3");
+
+        Assert.Equal((int)ExitCode.Ok, run.ExitCode);
+        Assert.Contains("no safety point", run.Error, StringComparison.Ordinal);
+        var expected = new RestoreVmRequest { Point = "7b1d", Overwrite = true, PowerOff = true, NoSafetyPoint = true, RequestId = "r-3" };
+        Assert.Equal(expected, server.Installation.Single<RestoreVmRequest>());
+    }
+
+    [Fact]
+    public async Task RestoreVmByAPlan_SendsNothingElse()
+    {
+        await using var server = await FakeBackupServer.StartAsync(Samples.Installation());
+
+        var run = await CliRun.OvdAsync(server, "restore", "vm", "--plan", "9f86", "--request-id", "r-4");
+
+        Assert.Equal((int)ExitCode.Ok, run.ExitCode);
+        Assert.Equal(new RestoreVmRequest { Plan = "9f86", RequestId = "r-4" }, server.Installation.Single<RestoreVmRequest>());
+    }
+
+    [Fact]
+    public async Task PlanRestore_SendsMacsAndNetworks()
+    {
+        await using var server = await FakeBackupServer.StartAsync(Samples.Installation());
+
+        var run = await CliRun.OvdAsync(server, "plan", "restore", "7b1d", "--name", "n", "--mac", "keep", "--mac", "nic2=new", "--network", "a=none");
+
+        Assert.Equal((int)ExitCode.Ok, run.ExitCode);
+        var expected = new RestoreVmRequest { Point = "7b1d", Name = "n", Nics = NicMode.KeepMac, NicMacs = { ["nic2"] = "new" }, Networks = { ["a"] = "none" } };
+        Assert.Equal(expected, server.Installation.Single<PlanRestoreRequest>().Restore);
+    }
+
+    [Theory]
+    [InlineData("--mac always", "--mac 'always' cannot be used")]
+    [InlineData("--mac nic1=always", "--mac 'nic1=always' cannot be used")]
+    [InlineData("--mac keep --nics disconnected", "--mac 'keep' contradicts")]
+    public async Task WrongMac_IsNamed(string options, string message)
+    {
+        await using var server = await FakeBackupServer.StartAsync(Samples.Installation());
+
+        var run = await CliRun.OvdAsync(server, ["plan", "restore", "7b1d", "--name", "n", .. options.Split(' ')]);
+
+        Assert.Equal((int)ExitCode.Usage, run.ExitCode);
+        Assert.Contains(message, run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task RestoreDiskToAVm_SendsEveryOption()
+    {
+        await using var server = await FakeBackupServer.StartAsync(Samples.Installation());
+
+        var run = await CliRun.OvdAsync(
+            server,
+            "restore", "disk", "7b1d", "web_root", "--to-vm", "db", "--manager", "prod", "--storage-domain", "data", "--format", "raw", "--allocation", "preallocated",
+            "--mode", "disk-attachment", "--activate", "--no-verify", "--request-id", "r-5");
+
+        Assert.Equal((int)ExitCode.Ok, run.ExitCode);
+        var expected = new RestoreDiskRequest
+        {
+            Point = "7b1d",
+            Disk = "web_root",
+            Vm = "db",
+            Manager = "prod",
+            StorageDomain = "data",
+            Format = "raw",
+            Allocation = "preallocated",
+            TransportMode = "disk-attachment",
+            Activate = true,
+            NoVerify = true,
+            RequestId = "r-5",
+        };
+        Assert.Equal(expected, server.Installation.Single<RestoreDiskRequest>());
+    }
+
+    [Fact]
     public async Task AnswerIsLostOnTheWay_SameRequestIsSentAgain()
     {
         var installation = Samples.Installation();

@@ -20,6 +20,7 @@ public sealed class OutputTests
         { "vm-list-unprotected", "vm list --unprotected" },
         { "vm-enable-cbt", "vm enable-cbt web" },
         { "plan-backup", "plan backup web" },
+        { "plan-restore", $"plan restore {Samples.PointId} --name web-copy --manager dr" },
         { "job-list", "job list" },
         { "job-show", $"job show {Samples.JobId}" },
         { "job-logs", $"job logs {Samples.JobId}" },

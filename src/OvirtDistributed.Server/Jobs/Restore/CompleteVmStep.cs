@@ -35,11 +35,15 @@ internal sealed class CompleteVmStep(IEngineDirectory engines) : IJobStep
 
         foreach (var task in job.Tasks.Where(task => vm.Disks.All(existing => existing.Id != task.TargetDiskId)))
         {
-            await engine.AttachDiskAsync(vmId, task.TargetDiskId!.Value, task.Plan!.Interface, task.Plan.Bootable, job.Id, cancellationToken);
+            await engine.AttachDiskAsync(vmId, task.TargetDiskId!.Value, SlotOf(task.Plan!, vm, details), job.Id, cancellationToken);
         }
 
         return StepResult.Next(JobEvent.VmCompleted);
     }
+
+    /// <summary>A VM that was started since the plan was made gets its disk unplugged unless the operator asked for more.</summary>
+    private static EngineDiskSlot SlotOf(RestoreDiskPlan plan, EngineVm vm, RestoreDetails details) =>
+        new(plan.Interface, plan.Bootable, details.Scope == RestoreScope.Disk ? vm.Status == "down" || details.Activate : plan.Active);
 
     private static EngineNic NicOf(RestoreNicPlan plan) => new()
     {

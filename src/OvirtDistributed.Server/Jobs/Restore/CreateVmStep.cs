@@ -8,7 +8,7 @@ using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Restore;
 
-/// <summary>Creates the VM from the point's OVF, without disks and NICs; from its main facts where the engine refuses the OVF.</summary>
+/// <summary>Where a new VM is asked for: creates it from the point's OVF, without disks and NICs; from its main facts where the engine refuses the OVF.</summary>
 internal sealed class CreateVmStep(IEngineDirectory engines, EngineLedger ledger, Installation installation) : IJobStep
 {
     public JobKind Kind => JobKind.Restore;
@@ -19,6 +19,11 @@ internal sealed class CreateVmStep(IEngineDirectory engines, EngineLedger ledger
     {
         var job = context.Job;
         var details = job.Restore!;
+        if (details.Scope != RestoreScope.NewVm)
+        {
+            return StepResult.Next(details.Scope == RestoreScope.Overwrite ? JobEvent.VmKept : JobEvent.VmCreated);
+        }
+
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
         var entry = await ledger.OpenAsync(LedgerKind.Vm, LedgerOwner.OfJob(job.ManagerId, job.Id), details.ClusterId, cancellationToken);
         if (entry.EngineId is null)

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Text.Json;
-using OvirtDistributed.Repository.Points;
-using OvirtDistributed.Server.Catalog;
+using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Database;
-using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
@@ -13,8 +11,11 @@ namespace OvirtDistributed.Server.Jobs.Restore;
 
 /// <summary>Reads the point, decides disks, allocation and NICs, and offers one task per disk.</summary>
 internal sealed class PrepareRestoreStep(
-    IEngineDirectory engines, RestorablePoint restorable, IClusterQueues queues, InventoryCatalog inventory, TaskSettlement settlement, Installation installation) : IJobStep
+    IEngineDirectory engines, RestorablePoint restorable, RestorePlanner planner, IClusterQueues queues, TaskSettlement settlement, Installation installation,
+    ServerOptions options) : IJobStep
 {
+    private static readonly TimeSpan PowerOffPatience = TimeSpan.FromMinutes(2);
+
     public JobKind Kind => JobKind.Restore;
 
     public JobState State => JobState.Preparing;
@@ -29,79 +30,100 @@ internal sealed class PrepareRestoreStep(
             return StepResult.Fail($"Restore point {details.PointId} is not in its repository any more.");
         }
 
-        var vm = VmOf(manifest);
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
-        var sameName = await engine.FindVmsByNameAsync(details.NewName, cancellationToken);
-        if (sameName.FirstOrDefault(found => !EngineMarker.IsOfJob(found.Description, installation.InstanceId, job.Id)) is { } taken)
+        if (await FindNamesakeAsync(job, engine, cancellationToken) is { } taken)
         {
-            return StepResult.Fail($"A VM named '{details.NewName}' exists already ({taken.Id}): choose another name.");
+            return StepResult.Fail($"A VM named '{details.NewName}' exists already ({taken}): choose another name.");
         }
 
-        if (await PlanNicsAsync(context, engine, vm, cancellationToken) is { } collision)
+        var plan = await planner.PlanAsync(job.ManagerId, manifest, details, engine, cancellationToken);
+        if (plan.Problems.Count > 0)
         {
-            return StepResult.Fail(collision);
+            return StepResult.Fail(string.Join(" ", plan.Problems));
+        }
+
+        if (details.Scope == RestoreScope.Overwrite && await MakeReadyAsync(context, plan, engine, cancellationToken) is { } first)
+        {
+            return first;
         }
 
         await queues.DeclareAsync(details.ClusterId, cancellationToken);
-        await PlanDisksAsync(context, manifest, vm, cancellationToken);
-        await context.Database.PutDocumentAsync(job.Id, JobDocument.Vm, JsonSerializer.Serialize(vm, JsonColumn.Options), cancellationToken);
+        Offer(context, plan);
+        await context.Database.PutDocumentAsync(job.Id, JobDocument.Vm, JsonSerializer.Serialize(plan.Vm, JsonColumn.Options), cancellationToken);
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Ovf, ovf, cancellationToken);
         job.PointId = manifest.PointId;
         return StepResult.Next(JobEvent.Prepared);
     }
 
-    private static EngineVm VmOf(VmManifest manifest) =>
-        manifest.Properties.TryGetValue(PointFacts.Vm, out var text) && JsonSerializer.Deserialize<EngineVm>(text, JsonColumn.Options) is { } vm
-            ? vm
-            : new EngineVm { Id = Guid.Parse(manifest.VmId), Name = manifest.VmName, ClusterId = Guid.Empty, Status = "down" };
-
-    private async Task<string?> PlanNicsAsync(StepContext context, IEngine engine, EngineVm vm, CancellationToken cancellationToken)
+    private async Task<Guid?> FindNamesakeAsync(Job job, IEngine engine, CancellationToken cancellationToken)
     {
-        var job = context.Job;
-        var details = job.Restore!;
-        var cluster = await inventory.FindAsync<EngineCluster>(job.ManagerId, InventoryKind.Cluster, details.ClusterId, cancellationToken)
-            ?? throw new JobFailureException($"Cluster {details.ClusterId} is not in the inventory any more.");
-        var networks = await inventory.ListAsync<EngineNetwork>(job.ManagerId, InventoryKind.Network, cancellationToken);
-        var profiles = await inventory.ListAsync<EngineVnicProfile>(job.ManagerId, InventoryKind.VnicProfile, cancellationToken);
-        var (nics, notes) = RestoreNicPlanner.Plan(vm, details, cluster.DataCenterId, networks, profiles);
-        if (details.Nics == NicChoice.KeepMac && nics.Count > 0)
+        if (job.Restore!.Scope != RestoreScope.NewVm)
         {
-            var collisions = RestoreNicPlanner.Collisions(nics, await engine.ListMacAddressesAsync(cancellationToken));
-            if (collisions.Count > 0)
-            {
-                return $"MAC address {string.Join(", ", collisions)} is in use on the target: restore with new addresses, or remove the NIC that has it.";
-            }
+            return null;
         }
 
-        notes.ToList().ForEach(job.Note);
-        job.Restore = details with { NicPlan = nics };
+        var sameName = await engine.FindVmsByNameAsync(job.Restore.NewName, cancellationToken);
+        return sameName.FirstOrDefault(found => !EngineMarker.IsOfJob(found.Description, installation.InstanceId, job.Id))?.Id;
+    }
+
+    /// <summary>The VM that is overwritten is off and, unless the operator said otherwise, backed up as it is; null when it is.</summary>
+    private async Task<StepResult?> MakeReadyAsync(StepContext context, RestorePlan plan, IEngine engine, CancellationToken cancellationToken)
+    {
+        var (job, details, target) = (context.Job, context.Job.Restore!, plan.Target!);
+        if (target.Status != "down")
+        {
+            if (!details.PoweredOff)
+            {
+                await engine.StopVmAsync(target.Id, job.Id, cancellationToken);
+                job.Restore = details with { PoweredOff = true };
+                context.Info($"VM {target.Name} is powered off");
+            }
+
+            return context.InStep < PowerOffPatience
+                ? StepResult.WaitFor(options.PollInterval)
+                : StepResult.Fail($"VM {target.Name} is still {target.Status} {PowerOffPatience} after it was powered off: look at it on the manager.");
+        }
+
+        if (details is { SafetyPoint: true, Secured: false })
+        {
+            return StepResult.Next(JobEvent.SafetyNeeded);
+        }
+
+        if (details.SafetyPoint)
+        {
+            var safety = await context.Database.Jobs.AsNoTracking().FirstOrDefaultAsync(row => row.Id == details.SafetyJobId, cancellationToken);
+            var lost = plan.Disks.Select(disk => disk.Replaces).OfType<ReplacedDisk>().Where(old => safety?.Backup?.Disks.Contains(old.DiskId) != true).Select(old => old.Alias).ToList();
+            return lost.Count == 0 ? null : StepResult.Fail(
+                $"The safety point does not hold {string.Join(", ", lost)}, which would be replaced (ovd job show {details.SafetyJobId} says why): VM {target.Name} was left as it is. Do without one with --no-safety-point.");
+        }
+
+        const string Unsafe = "no safety point was made: what the VM's disks held before cannot be brought back from here";
+        job.Note(Unsafe);
+        context.Warning(Unsafe);
         return null;
     }
 
-    private async Task PlanDisksAsync(StepContext context, VmManifest manifest, EngineVm vm, CancellationToken cancellationToken)
+    private void Offer(StepContext context, RestorePlan plan)
     {
         var job = context.Job;
-        var domains = await inventory.ListAsync<EngineStorageDomain>(job.ManagerId, InventoryKind.StorageDomain, cancellationToken);
-        foreach (var disk in manifest.Disks)
+        job.Restore = job.Restore! with { NicPlan = plan.Nics, Replaced = [.. plan.Disks.Select(disk => disk.Replaces).OfType<ReplacedDisk>()] };
+        foreach (var note in plan.Notes)
         {
-            var domain = DomainOf(job.Restore!, disk, domains);
-            var original = vm.Disks.FirstOrDefault(candidate => candidate.Id == Guid.Parse(disk.DiskId));
-            var (plan, notes) = RestoreDiskPlanner.Plan(disk, original, domain, job.Restore!);
-            foreach (var note in notes)
-            {
-                job.Note(note);
-                context.Info(note);
-            }
+            job.Note(note);
+            context.Info(note);
+        }
 
+        foreach (var disk in plan.Disks)
+        {
             var task = new DiskTask
             {
                 Id = Guid.NewGuid(),
                 JobId = job.Id,
-                DiskId = Guid.Parse(disk.DiskId),
-                DiskAlias = disk.Alias,
-                SizeBytes = disk.Root.DiskSize,
-                ClusterId = job.Restore!.ClusterId,
-                Plan = plan,
+                DiskId = Guid.Parse(disk.Disk.DiskId),
+                DiskAlias = disk.Disk.Alias,
+                SizeBytes = disk.Disk.Root.DiskSize,
+                ClusterId = job.Restore.ClusterId,
+                Plan = disk.Plan,
                 Offered = context.Now,
                 Published = context.Now,
             };
@@ -109,18 +131,5 @@ internal sealed class PrepareRestoreStep(
             context.Database.Add(task);
             settlement.Offer(context, task);
         }
-
-        if (job.Tasks.Count == 0)
-        {
-            throw new JobFailureException($"Restore point {manifest.PointId} holds no disk.");
-        }
-    }
-
-    private static EngineStorageDomain DomainOf(RestoreDetails details, ManifestDisk disk, IReadOnlyList<EngineStorageDomain> domains)
-    {
-        var wanted = details.StorageDomainId ?? (Guid.TryParse(disk.StorageDomainId, out var own) ? own : Guid.Empty);
-        return domains.FirstOrDefault(domain => domain.Id == wanted)
-            ?? throw new JobFailureException(
-                $"Storage domain {wanted} of disk {disk.Alias} is not on the target: name one (storage_domain): {string.Join(", ", domains.Where(domain => domain.Type == "data").Select(domain => domain.Name))}.");
     }
 }

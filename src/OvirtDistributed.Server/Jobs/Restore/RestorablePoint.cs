@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server.Catalog;
+using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Repositories;
 
 namespace OvirtDistributed.Server.Jobs.Restore;
@@ -15,27 +17,45 @@ internal sealed class RestorablePoint(PointReader points)
     {
         var job = context.Job;
         var details = job.Restore!;
-        var repository = await context.Database.RepositoryOfAsync(job, cancellationToken);
+        var found = await FindAsync(context.Database, job.RepositoryId, details.PointId, cancellationToken);
+        found.Unreadable.ToList().ForEach(problem => context.Warning(problem));
+        if (found.Copy is { } copy)
+        {
+            var note = $"Restored from the copy {copy.PointId} in repository {copy.Repository.Name}, because {copy.Reason}";
+            job.Note(note);
+            context.Warning(note);
+            job.RepositoryId = copy.Repository.Id;
+            job.PointId = copy.PointId;
+            job.Restore = details with { PointId = copy.PointId };
+        }
+
+        return (found.Manifest, found.Ovf);
+    }
+
+    /// <summary>The same for who has no job: says which copy was read instead.</summary>
+    /// <exception cref="MoverException">Neither the repository nor a copy can be read: the failure of the repository.</exception>
+    public async Task<FoundPoint> FindAsync(ServerDbContext database, Guid repositoryId, string pointId, CancellationToken cancellationToken)
+    {
+        var repository = await database.Repositories.AsNoTracking().FirstOrDefaultAsync(row => row.Id == repositoryId, cancellationToken)
+            ?? throw new MoverException(MoverFailure.NotFound, $"Repository {repositoryId} is not known any more.");
         try
         {
-            return await ReadAsync(repository, details.PointId, cancellationToken);
+            var (manifest, ovf) = await ReadAsync(repository, pointId, cancellationToken);
+            return new FoundPoint(manifest, ovf);
         }
         catch (MoverException failure)
         {
-            foreach (var (point, other) in await PointCopies.FindAsync(context.Database, repository.Id, details.PointId, cancellationToken))
+            var unreadable = new List<string>();
+            foreach (var (point, other) in await PointCopies.FindAsync(database, repository.Id, pointId, cancellationToken))
             {
-                if (await TryReadAsync(context, other, point.Id, cancellationToken) is not { } found)
+                if (await TryReadAsync(unreadable, other, point.Id, cancellationToken) is { } found)
                 {
-                    continue;
+                    return new FoundPoint(found.Manifest, found.Ovf)
+                    {
+                        Copy = new PointSubstitute(other, point.Id, $"{repository.Name} cannot be read: {failure.Message}"),
+                        Unreadable = unreadable,
+                    };
                 }
-
-                var note = $"Restored from the copy {point.Id} in repository {other.Name}, because {repository.Name} cannot be read: {failure.Message}";
-                job.Note(note);
-                context.Warning(note);
-                job.RepositoryId = other.Id;
-                job.PointId = point.Id;
-                job.Restore = details with { PointId = point.Id };
-                return found;
             }
 
             throw;
@@ -49,7 +69,7 @@ internal sealed class RestorablePoint(PointReader points)
     }
 
     /// <summary>Null when this copy cannot be read either.</summary>
-    private async Task<(VmManifest? Manifest, string Ovf)?> TryReadAsync(StepContext context, StoredRepository repository, string pointId, CancellationToken cancellationToken)
+    private async Task<(VmManifest? Manifest, string Ovf)?> TryReadAsync(List<string> unreadable, StoredRepository repository, string pointId, CancellationToken cancellationToken)
     {
         try
         {
@@ -58,8 +78,21 @@ internal sealed class RestorablePoint(PointReader points)
         }
         catch (MoverException failure)
         {
-            context.Warning($"the copy {pointId} in repository {repository.Name} cannot be read either: {failure.Message}");
+            unreadable.Add($"the copy {pointId} in repository {repository.Name} cannot be read either: {failure.Message}");
             return null;
         }
     }
 }
+
+/// <param name="Manifest">Null when the repository has no such point.</param>
+/// <param name="Ovf">Empty when the point has none.</param>
+internal sealed record FoundPoint(VmManifest? Manifest, string Ovf)
+{
+    /// <summary>The copy that was read, where the point's own repository could not be.</summary>
+    public PointSubstitute? Copy { get; init; }
+
+    /// <summary>Copies that could not be read either.</summary>
+    public IReadOnlyList<string> Unreadable { get; init; } = [];
+}
+
+internal sealed record PointSubstitute(StoredRepository Repository, string PointId, string Reason);

@@ -18,10 +18,15 @@ internal sealed record RestoreDetails
 
     public string Allocation { get; init; } = "";
 
+    public RestoreScope Scope { get; init; }
+
     public NicChoice Nics { get; init; } = NicChoice.NewMac;
 
-    /// <summary>Network name of the point → vNIC profile of the target.</summary>
-    public IReadOnlyDictionary<string, Guid> VnicProfiles { get; init; } = new Dictionary<string, Guid>();
+    /// <summary>NIC of the point → whether it keeps its MAC address, where that is not what <see cref="Nics"/> says.</summary>
+    public IReadOnlyDictionary<string, bool> KeptMacs { get; init; } = new Dictionary<string, bool>();
+
+    /// <summary>Network name of the point → vNIC profile of the target; null = on no network.</summary>
+    public IReadOnlyDictionary<string, Guid?> VnicProfiles { get; init; } = new Dictionary<string, Guid?>();
 
     public bool Start { get; init; }
 
@@ -33,9 +38,49 @@ internal sealed record RestoreDetails
 
     public bool Verify { get; init; } = true;
 
+    /// <summary>The VM that was made, or that gets the disks.</summary>
     public Guid? NewVmId { get; init; }
 
+    /// <summary>Of one disk: which one of the point.</summary>
+    public Guid? DiskId { get; init; }
+
+    /// <summary>Of one disk: plug it into a running VM.</summary>
+    public bool Activate { get; init; }
+
+    /// <summary>Over the original: power it off where it runs.</summary>
+    public bool PowerOff { get; init; }
+
+    /// <summary>It ran and was powered off by this job.</summary>
+    public bool PoweredOff { get; init; }
+
+    /// <summary>Over the original: back it up first.</summary>
+    public bool SafetyPoint { get; init; }
+
+    /// <summary>The backup of the VM as it was.</summary>
+    public Guid? SafetyJobId { get; init; }
+
+    /// <summary>That backup is a restore point, or none was wanted.</summary>
+    public bool Secured { get; init; }
+
+    /// <summary>Over the original: the VM's disks whose place others take; deleted when all is done, never before.</summary>
+    public IReadOnlyList<ReplacedDisk> Replaced { get; init; } = [];
+
     public IReadOnlyList<RestoreNicPlan> NicPlan { get; init; } = [];
+
+    /// <summary>The operator's VM to which disks of the job may be attached; null where the VM is the job's own.</summary>
+    public Guid? HolderOfDisks() => Scope == RestoreScope.NewVm ? null : NewVmId;
+}
+
+internal enum RestoreScope
+{
+    /// <summary>A whole VM as a new one.</summary>
+    NewVm,
+
+    /// <summary>One disk as a new disk of a VM that is there.</summary>
+    Disk,
+
+    /// <summary>The disks of a VM in the place of its own.</summary>
+    Overwrite,
 }
 
 internal enum NicChoice
@@ -47,6 +92,9 @@ internal enum NicChoice
 }
 
 internal sealed record RestoreNicPlan(string Name, string Interface, string? Mac, Guid? VnicProfileId, bool Plugged, bool Linked);
+
+/// <summary>A disk of the VM whose place another takes, and how it was joined to the VM: it is put back where the switch fails.</summary>
+internal sealed record ReplacedDisk(Guid DiskId, string Alias, string Interface, bool Bootable, bool Active);
 
 /// <summary>How a target disk is created.</summary>
 internal sealed record RestoreDiskPlan
@@ -69,6 +117,9 @@ internal sealed record RestoreDiskPlan
     public string Interface { get; init; } = "virtio_scsi";
 
     public bool Bootable { get; init; }
+
+    /// <summary>Plugged when it is joined to its VM.</summary>
+    public bool Active { get; init; } = true;
 
     public bool WipeAfterDelete { get; init; }
 

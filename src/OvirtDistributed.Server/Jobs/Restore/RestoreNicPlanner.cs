@@ -12,34 +12,47 @@ internal static class RestoreNicPlanner
     /// <param name="dataCenterId">Data center of the target cluster.</param>
     /// <param name="networks">Networks of the target manager.</param>
     /// <param name="profiles">vNIC profiles of the target manager.</param>
-    public static (IReadOnlyList<RestoreNicPlan> Nics, IReadOnlyList<string> Notes) Plan(
+    public static RestoreNicPlans Plan(
         EngineVm vm, RestoreDetails request, Guid dataCenterId, IReadOnlyList<EngineNetwork> networks, IReadOnlyList<EngineVnicProfile> profiles)
     {
         if (request.Nics == NicChoice.None)
         {
-            return ([], []);
+            return new RestoreNicPlans([], [], []);
         }
 
-        var notes = new List<string>();
+        var (notes, missing) = (new List<string>(), new List<string>());
         var local = networks.Where(network => network.DataCenterId == dataCenterId).ToList();
+        var connected = request.Nics != NicChoice.Disconnected;
         var nics = vm.Nics.Select(nic =>
         {
+            var mapped = nic.Network is { } name && request.VnicProfiles.ContainsKey(name);
             var profile = ProfileOf(nic, request, local, profiles);
-            if (profile is null && nic.VnicProfileId is not null)
+            if (profile is null && nic.VnicProfileId is not null && !mapped)
             {
-                notes.Add($"{nic.Name}: the target has no network '{nic.Network}', the NIC is created without one");
+                if (connected && nic.Network is { } network)
+                {
+                    missing.Add(network);
+                }
+                else
+                {
+                    notes.Add($"{nic.Name}: the target has no network '{nic.Network}', the NIC is created without one");
+                }
             }
 
-            var connected = request.Nics != NicChoice.Disconnected;
-            return new RestoreNicPlan(
-                nic.Name, nic.Interface, request.Nics == NicChoice.KeepMac ? nic.Mac : null, profile, connected && nic.Plugged, connected && nic.Linked);
+            var keep = request.KeptMacs.TryGetValue(nic.Name, out var asked) ? asked : request.Nics == NicChoice.KeepMac;
+            return new RestoreNicPlan(nic.Name, nic.Interface, keep ? nic.Mac : null, profile, connected && nic.Plugged, connected && nic.Linked);
         }).ToList();
-        return (nics, notes);
+        return new RestoreNicPlans(nics, notes, [.. missing.Distinct()]);
     }
 
-    /// <summary>MAC addresses of the point that somebody uses on the target.</summary>
-    public static IReadOnlyList<string> Collisions(IReadOnlyList<RestoreNicPlan> nics, IReadOnlySet<string> used) =>
-        [.. nics.Select(nic => nic.Mac).OfType<string>().Where(used.Contains)];
+    /// <summary>MAC addresses of the point that somebody uses on the target, with the VM that does.</summary>
+    /// <param name="nics">What is planned.</param>
+    /// <param name="used">MAC address → VM.</param>
+    public static IReadOnlyList<MacCollision> Collisions(IReadOnlyList<RestoreNicPlan> nics, IReadOnlyDictionary<string, string> used)
+    {
+        var owners = new Dictionary<string, string>(used, StringComparer.OrdinalIgnoreCase);
+        return [.. nics.Where(nic => nic.Mac is { } mac && owners.ContainsKey(mac)).Select(nic => new MacCollision(nic.Name, nic.Mac!, owners[nic.Mac!]))];
+    }
 
     /// <summary>The operator's mapping, else the very same profile, else the profile of the same name on the network of the same name, else any on it.</summary>
     private static Guid? ProfileOf(
@@ -66,3 +79,11 @@ internal static class RestoreNicPlanner
         return (onNetwork.FirstOrDefault(profile => profile.Name == nic.VnicProfile) ?? onNetwork.FirstOrDefault())?.Id;
     }
 }
+
+/// <param name="Nics">What is created.</param>
+/// <param name="Notes">What differs from the point.</param>
+/// <param name="Missing">Networks of the point for which the target has none and nothing was said.</param>
+internal sealed record RestoreNicPlans(IReadOnlyList<RestoreNicPlan> Nics, IReadOnlyList<string> Notes, IReadOnlyList<string> Missing);
+
+/// <summary>A MAC address that would be kept and that a VM of the target has.</summary>
+internal sealed record MacCollision(string Nic, string Mac, string Vm);

@@ -5,7 +5,7 @@ using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Restore;
 
-/// <summary>The restore is done: VM and disks are the operator's from here on, lose our mark, and the VM is powered on where asked.</summary>
+/// <summary>The restore is done: VM and disks are the operator's from here on, lose our mark, what they replace is deleted, and the VM is powered on where asked.</summary>
 internal sealed class StartVmStep(IEngineDirectory engines, EngineLedger ledger, Installation installation, ServerOptions options) : IJobStep
 {
     private static readonly TimeSpan LaunchPatience = TimeSpan.FromMinutes(2);
@@ -27,6 +27,11 @@ internal sealed class StartVmStep(IEngineDirectory engines, EngineLedger ledger,
         }
 
         await UnmarkAsync(context, engine, cancellationToken);
+        if (!await ReplacedDisks.RemoveAsync(context, engine, cancellationToken))
+        {
+            return StepResult.WaitFor(options.PollInterval);
+        }
+
         if (!details.Start)
         {
             return StepResult.Next(JobEvent.VmStarted);
@@ -36,7 +41,7 @@ internal sealed class StartVmStep(IEngineDirectory engines, EngineLedger ledger,
         switch (vm?.Status)
         {
             case null:
-                return StepResult.Fail($"The new VM {details.NewName} was deleted before it could be started.");
+                return StepResult.Fail($"VM {details.NewName} was deleted before it could be started.");
             case "image_locked":
                 return StepResult.WaitFor(options.PollInterval);
             case "down" when !details.StartRequested:

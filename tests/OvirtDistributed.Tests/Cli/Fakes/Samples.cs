@@ -177,4 +177,31 @@ internal static class Samples
         },
         Calls = { "POST vms/ID/backups (web_root from checkpoint 1)", "POST imagetransfers (download web_root of the backup)", "POST imagetransfers/ID/finalize" },
     };
+
+    public static RestorePlan RestorePlan() => new()
+    {
+        Digest = "9f86d081884c7d659a2feaa0c55ad015",
+        PointId = PointId,
+        VmName = "web",
+        TargetVm = "web-copy",
+        Manager = "dr",
+        Cluster = "Edge",
+        TransportMode = "image-transfer",
+        TransportReason = "the worker uploads through the manager's image transfers",
+        Notes = { "disk web_root on san1: Allocation is changed from sparse to preallocated: raw sparse disks are not supported on iSCSI storage." },
+        Disks =
+        {
+            new PlannedRestoreDisk
+            {
+                Id = PointId, Alias = "web_root", SizeBytes = 40L << 30, StorageDomain = "san1", Format = "raw", Allocation = "preallocated", WriteBytesAtMost = 40L << 30,
+            },
+        },
+        Nics =
+        {
+            new PlannedRestoreNic { Name = "nic1", Network = "dr-net/dr-net", OriginalNetwork = "prod-net", Mac = "56:6f:1a:2b:00:01", Plugged = true },
+            new PlannedRestoreNic { Name = "nic2", OriginalNetwork = "backup-net" },
+        },
+        WriteBytesAtMost = 40L << 30,
+        Calls = { "POST disks (web_root, 42949672960 bytes, raw preallocated on san1)", "POST imagetransfers (upload web_root)", "POST imagetransfers/ID/finalize" },
+    };
 }

@@ -54,7 +54,12 @@ public sealed class MigrationTests(PostgresServer postgres)
 
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => migrator.MigrateAsync(Token))).WithinDeadline();
 
-        Assert.Equal(["0001_initial", "0002_one_backup_per_vm", "0003_retention", "0004_repository_keys", "0005_point_verification", "0006_point_locks", "0007_point_copies", "0008_rescue", "0009_manager_ssh"], await AskAsync(source, """SELECT "MigrationId" FROM "__EFMigrationsHistory" """));
+        Assert.Equal(
+            [
+                "0001_initial", "0002_one_backup_per_vm", "0003_retention", "0004_repository_keys", "0005_point_verification", "0006_point_locks", "0007_point_copies",
+                "0008_rescue", "0009_manager_ssh", "0010_restore_plans",
+            ],
+            await AskAsync(source, """SELECT "MigrationId" FROM "__EFMigrationsHistory" """));
     }
 
     private static async Task<List<string>> AskAsync(NpgsqlDataSource source, string sql)

@@ -3,6 +3,7 @@
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
@@ -127,7 +128,7 @@ public sealed class DiskAttachmentTests(PostgresServer postgres)
         var workerVm = await site.AddWorkerVmAsync();
         var backup = await site.RunToEndAsync(await site.BackUpAsync(site.AddVm("vm").Name)).WithinDeadline();
         await site.ReadInventoryAsync();
-        var id = await site.Get<JobAdmission>().AdmitRestoreAsync(
+        var id = await site.Get<RestoreAdmission>().AdmitAsync(
             new RestoreRequest { Point = backup.PointId!, Name = "restored", TransportMode = TransportModes.DiskAttachment }, TestSite.Token);
         var task = Assert.Single((await site.DriveAsync(id, JobState.Copying)).Tasks);
         var claim = await site.LeaseAsync(task);
@@ -148,7 +149,7 @@ public sealed class DiskAttachmentTests(PostgresServer postgres)
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
         var backup = await site.RunToEndAsync(await site.BackUpAsync(site.AddVm("vm").Name)).WithinDeadline();
 
-        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<JobAdmission>().AdmitRestoreAsync(
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestoreAdmission>().AdmitAsync(
             new RestoreRequest { Point = backup.PointId!, Name = "restored", TransportMode = TransportModes.DiskAttachment }, TestSite.Token));
 
         Assert.Contains("transport_mode 'disk-attachment'", refused.Message, StringComparison.Ordinal);

@@ -84,6 +84,11 @@ public sealed class JobStateMachineTests
     [InlineData("Restore", "StartingVm", "CancelRequested", null)]
     [InlineData("Restore", "StartingVm", "StepFailed", "Warning")]
     [InlineData("Restore", "Undoing", "UndoneAfterCancel", "Cancelled")]
+    [InlineData("Restore", "Preparing", "SafetyNeeded", "SecuringVm")]
+    [InlineData("Restore", "SecuringVm", "CancelRequested", "Undoing")]
+    [InlineData("Restore", "SwitchingDisks", "CancelRequested", null)]
+    [InlineData("Restore", "SwitchingDisks", "StepFailed", "PuttingBack")]
+    [InlineData("Restore", "PuttingBack", "StepFailed", "Undoing")]
     public void RuleOfFailure_HasItsTransition(string kind, string state, string jobEvent, string? next) =>
         Assert.Equal(
             next is null ? null : Enum.Parse<JobState>(next),

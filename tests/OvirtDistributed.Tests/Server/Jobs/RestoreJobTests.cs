@@ -190,6 +190,6 @@ public sealed class RestoreJobTests(PostgresServer postgres)
     }
 
     private static Task<Guid> RestoreAsync(TestSite site, string point, bool start = false, string storageDomain = "") =>
-        site.Get<JobAdmission>().AdmitRestoreAsync(
+        site.Get<RestoreAdmission>().AdmitAsync(
             new RestoreRequest { Point = point[..8], Name = "restored", Start = start, StorageDomain = storageDomain, Nics = NicChoice.None }, TestSite.Token);
 }

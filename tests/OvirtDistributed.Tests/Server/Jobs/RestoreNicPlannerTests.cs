@@ -30,18 +30,48 @@ public sealed class RestoreNicPlannerTests
     [Fact]
     public void Mapping_Wins()
     {
-        var plan = Plan(Nic(Silver.Id), NicChoice.NewMac, new Dictionary<string, Guid> { ["blue"] = Gold.Id });
+        var plan = Plan(Nic(Silver.Id), NicChoice.NewMac, new Dictionary<string, Guid?> { ["blue"] = Gold.Id });
 
         Assert.Equal(Gold.Id, Assert.Single(plan.Nics).VnicProfileId);
     }
 
     [Fact]
-    public void NoSuchNetwork_NicWithoutOneAndANote()
+    public void NoSuchNetwork_IsMissing()
     {
         var plan = Plan(Nic(Guid.NewGuid()) with { Network = "green" }, NicChoice.NewMac);
 
+        Assert.Equal(["green"], plan.Missing);
+        Assert.Empty(plan.Notes);
+    }
+
+    [Fact]
+    public void NoSuchNetworkOfANicThatIsUnplugged_NicWithoutOneAndANote()
+    {
+        var plan = Plan(Nic(Guid.NewGuid()) with { Network = "green" }, NicChoice.Disconnected);
+
         Assert.Null(Assert.Single(plan.Nics).VnicProfileId);
         Assert.Contains("green", Assert.Single(plan.Notes), StringComparison.Ordinal);
+        Assert.Empty(plan.Missing);
+    }
+
+    [Fact]
+    public void MappedToNone_NicWithoutANetwork()
+    {
+        var plan = Plan(Nic(Silver.Id), NicChoice.NewMac, new Dictionary<string, Guid?> { ["blue"] = null });
+
+        Assert.Null(Assert.Single(plan.Nics).VnicProfileId);
+        Assert.Empty(plan.Missing);
+    }
+
+    [Theory]
+    [InlineData("NewMac", true, true)]
+    [InlineData("KeepMac", false, false)]
+    [InlineData("Disconnected", true, true)]
+    public void MacOfOneNic_IsItsOwnChoice(string choice, bool keep, bool kept)
+    {
+        var nic = Assert.Single(Plan(Nic(Silver.Id), Enum.Parse<NicChoice>(choice), macs: new Dictionary<string, bool> { ["nic1"] = keep }).Nics);
+
+        Assert.Equal(kept ? "00:1a:4a:16:01:51" : null, nic.Mac);
     }
 
     [Fact]
@@ -57,14 +87,23 @@ public sealed class RestoreNicPlannerTests
     {
         var plan = Plan(Nic(Silver.Id), NicChoice.KeepMac);
 
-        Assert.Equal(["00:1a:4a:16:01:51"], RestoreNicPlanner.Collisions(plan.Nics, new HashSet<string> { "00:1a:4a:16:01:51" }));
-        Assert.Empty(RestoreNicPlanner.Collisions(plan.Nics, new HashSet<string>()));
+        var taken = Assert.Single(RestoreNicPlanner.Collisions(plan.Nics, new Dictionary<string, string> { ["00:1A:4A:16:01:51"] = "other" }));
+        Assert.Equal(new MacCollision("nic1", "00:1a:4a:16:01:51", "other"), taken);
+        Assert.Empty(RestoreNicPlanner.Collisions(plan.Nics, new Dictionary<string, string>()));
     }
 
-    private static (IReadOnlyList<RestoreNicPlan> Nics, IReadOnlyList<string> Notes) Plan(
-        EngineNic nic, NicChoice choice, IReadOnlyDictionary<string, Guid>? mapping = null) => RestoreNicPlanner.Plan(
+    private static RestoreNicPlans Plan(
+        EngineNic nic, NicChoice choice, IReadOnlyDictionary<string, Guid?>? mapping = null, IReadOnlyDictionary<string, bool>? macs = null) => RestoreNicPlanner.Plan(
         new EngineVm { Id = Guid.NewGuid(), Name = "vm", ClusterId = Guid.NewGuid(), Status = "down", Nics = [nic] },
-        new RestoreDetails { PointId = "p", NewName = "n", ClusterId = Guid.NewGuid(), Nics = choice, VnicProfiles = mapping ?? new Dictionary<string, Guid>() },
+        new RestoreDetails
+        {
+            PointId = "p",
+            NewName = "n",
+            ClusterId = Guid.NewGuid(),
+            Nics = choice,
+            VnicProfiles = mapping ?? new Dictionary<string, Guid?>(),
+            KeptMacs = macs ?? new Dictionary<string, bool>(),
+        },
         DataCenter,
         [Blue, Elsewhere],
         [Gold, Silver, Foreign]);

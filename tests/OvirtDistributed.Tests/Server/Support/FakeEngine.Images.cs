@@ -80,7 +80,7 @@ internal sealed partial class FakeEngine
     });
 
     public Task<EngineDisk?> FindDiskAsync(Guid diskId, CancellationToken cancellationToken) =>
-        CallAsync(nameof(FindDiskAsync), () => Disks.GetValueOrDefault(diskId));
+        CallAsync(nameof(FindDiskAsync), () => Disks.GetValueOrDefault(diskId) ?? Vms.Values.SelectMany(vm => vm.Disks).FirstOrDefault(disk => disk.Id == diskId));
 
     public Task<IReadOnlyList<EngineDisk>> ListDisksAsync(string descriptionPart, CancellationToken cancellationToken) =>
         CallAsync<IReadOnlyList<EngineDisk>>(nameof(ListDisksAsync), () =>
@@ -89,6 +89,8 @@ internal sealed partial class FakeEngine
     public Task DeleteDiskAsync(Guid diskId, Guid correlationId, CancellationToken cancellationToken) => CallAsync(nameof(DeleteDiskAsync), () =>
         Transfers.Values.Any(transfer => transfer.DiskId == diskId && !transfer.IsEnded)
             ? throw new EngineException(EngineFailure.Locked, "The disk is being transferred.")
+            : Vms.Values.Any(vm => vm.Disks.Any(disk => disk.Id == diskId))
+            ? throw new EngineException(EngineFailure.Refused, "The disk is attached to a VM.")
             : Disks.Remove(diskId));
 
     public Task DescribeDiskAsync(Guid diskId, string description, Guid correlationId, CancellationToken cancellationToken) =>
@@ -122,13 +124,22 @@ internal sealed partial class FakeEngine
     public Task AddNicAsync(Guid vmId, EngineNic nic, Guid correlationId, CancellationToken cancellationToken) =>
         CallAsync(nameof(AddNicAsync), () => Vms[vmId] = Vms[vmId] with { Nics = [.. Vms[vmId].Nics, nic] });
 
-    public Task<IReadOnlySet<string>> ListMacAddressesAsync(CancellationToken cancellationToken) =>
-        CallAsync<IReadOnlySet<string>>(nameof(ListMacAddressesAsync), () => Vms.Values.SelectMany(vm => vm.Nics).Select(nic => nic.Mac).OfType<string>().ToHashSet());
+    public Task<IReadOnlyDictionary<string, string>> ListMacAddressesAsync(CancellationToken cancellationToken) =>
+        CallAsync<IReadOnlyDictionary<string, string>>(nameof(ListMacAddressesAsync), () =>
+            Vms.Values.SelectMany(vm => vm.Nics.Where(nic => nic.Mac is not null).Select(nic => (nic.Mac, vm.Name))).ToDictionary(pair => pair.Mac!, pair => pair.Name));
 
-    public Task AttachDiskAsync(Guid vmId, Guid diskId, string diskInterface, bool bootable, Guid correlationId, CancellationToken cancellationToken) =>
-        CallAsync(nameof(AttachDiskAsync), () => Vms[vmId] = Vms[vmId] with
+    public Task AttachDiskAsync(Guid vmId, Guid diskId, EngineDiskSlot slot, Guid correlationId, CancellationToken cancellationToken) =>
+        CallAsync(nameof(AttachDiskAsync), () =>
         {
-            Disks = [.. Vms[vmId].Disks, Disks[diskId] with { Interface = diskInterface, Bootable = bootable }],
+            if (Vms.Values.Any(vm => vm.Disks.Any(disk => disk.Id == diskId)) || (slot.Bootable && Vms[vmId].Disks.Any(disk => disk.Bootable)))
+            {
+                throw new EngineException(EngineFailure.Refused, "The disk is attached already, or there is another bootable one.");
+            }
+
+            return Vms[vmId] = Vms[vmId] with
+            {
+                Disks = [.. Vms[vmId].Disks, Disks[diskId] with { Interface = slot.Interface, Bootable = slot.Bootable, Active = slot.Active }],
+            };
         });
 
     public Task DeleteVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken) =>
@@ -136,6 +147,9 @@ internal sealed partial class FakeEngine
 
     public Task StartVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken) =>
         CallAsync(nameof(StartVmAsync), () => Vms[vmId] = Vms[vmId] with { Status = "powering_up" });
+
+    public Task StopVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken) =>
+        CallAsync(nameof(StopVmAsync), () => Vms[vmId] = Vms[vmId] with { Status = "down" });
 
     private bool Leave(Guid transferId, bool cancelled)
     {

@@ -87,7 +87,7 @@ internal sealed partial class FakeEngine
     public Task<IReadOnlyList<EngineAttachment>> ListAttachmentsAsync(Guid vmId, CancellationToken cancellationToken) =>
         CallAsync<IReadOnlyList<EngineAttachment>>(nameof(ListAttachmentsAsync), () =>
             [
-                .. Vms[vmId].Disks.Select(disk => new EngineAttachment(disk.Id, Active: true)),
+                .. Vms[vmId].Disks.Select(disk => new EngineAttachment(disk.Id, disk.Active)),
                 .. Attachments.GetValueOrDefault(vmId, []).Select(attachment => new EngineAttachment(attachment.DiskId, attachment.Active)),
             ]);
 
@@ -111,13 +111,22 @@ internal sealed partial class FakeEngine
 
     public Task UnplugDiskAsync(Guid vmId, Guid diskId, Guid correlationId, CancellationToken cancellationToken) => CallAsync(nameof(UnplugDiskAsync), () =>
     {
-        var index = Attachments[vmId].FindIndex(attachment => attachment.DiskId == diskId);
-        Attachments[vmId][index] = Attachments[vmId][index] with { Active = false };
-        return true;
+        Vms[vmId] = Vms[vmId] with { Disks = [.. Vms[vmId].Disks.Select(disk => disk.Id == diskId ? disk with { Active = false } : disk)] };
+        var index = Attachments.GetValueOrDefault(vmId, []).FindIndex(attachment => attachment.DiskId == diskId);
+        return index >= 0 && (Attachments[vmId][index] = Attachments[vmId][index] with { Active = false }) is not null;
     });
 
-    public Task DetachDiskAsync(Guid vmId, Guid diskId, Guid correlationId, CancellationToken cancellationToken) =>
-        CallAsync(nameof(DetachDiskAsync), () => Attachments[vmId].RemoveAll(attachment => attachment.DiskId == diskId));
+    public Task DetachDiskAsync(Guid vmId, Guid diskId, Guid correlationId, CancellationToken cancellationToken) => CallAsync(nameof(DetachDiskAsync), () =>
+    {
+        // A disk of the VM itself goes on as a disk of nobody.
+        foreach (var own in Vms[vmId].Disks.Where(disk => disk.Id == diskId))
+        {
+            Disks[diskId] = own;
+        }
+
+        Vms[vmId] = Vms[vmId] with { Disks = [.. Vms[vmId].Disks.Where(disk => disk.Id != diskId)] };
+        return Attachments.GetValueOrDefault(vmId, []).RemoveAll(attachment => attachment.DiskId == diskId);
+    });
 
     /// <summary>One look later a new snapshot is there and a deleted one is merged.</summary>
     private void Settle(Guid vmId)

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using OvirtDistributed.Cli.Connection;
+using OvirtDistributed.Cli.Invocation;
+using OvirtDistributed.Cli.Jobs;
+using OvirtDistributed.Contracts.Admin.V1;
+
+namespace OvirtDistributed.Cli.Restore;
+
+/// <summary>The other way of <c>restore disk</c>: a job of the backup server makes the disk a new one of a VM.</summary>
+internal sealed class DiskToVm
+{
+    private readonly Option<string> _vm = new("--to-vm") { Description = "VM that gets it as a new disk, instead of a file", HelpName = "VM" };
+    private readonly Option<string> _manager = new("--manager") { Description = "With --to-vm: manager of the VM; default: the restore point's", HelpName = "MANAGER" };
+    private readonly Option<string> _storageDomain = new("--storage-domain") { Description = "With --to-vm: storage domain; default: the disk's own", HelpName = "DOMAIN" };
+    private readonly Option<string> _format = new("--format") { Description = "With --to-vm: cow or raw; default: as it was", HelpName = "FORMAT" };
+    private readonly Option<string> _allocation = new("--allocation") { Description = "With --to-vm: sparse or preallocated; default: as it was", HelpName = "POLICY" };
+    private readonly Option<string> _mode = new("--mode") { Description = "With --to-vm: transport mode, image-transfer (default), disk-attachment or ssh", HelpName = "MODE" };
+    private readonly Option<bool> _activate = new("--activate") { Description = "With --to-vm: plug the disk into a running VM" };
+    private readonly Option<bool> _noVerify = new("--no-verify") { Description = "With --to-vm: do not compare checksums after writing" };
+    private readonly Option<bool> _wait = new("--wait") { Description = "With --to-vm: wait for the job and end with its outcome" };
+    private readonly Option<string> _requestId = RequestId.NewOption();
+
+    public DiskToVm(CommandRunner runner)
+    {
+        _format.AcceptOnlyFromAmong("cow", "raw");
+        _mode.AcceptOnlyFromAmong("image-transfer", "disk-attachment", "ssh");
+        _allocation.AcceptOnlyFromAmong("sparse", "preallocated");
+        _vm.CompletionSources.Add(runner.Suggestions.Vms);
+        _manager.CompletionSources.Add(runner.Suggestions.Managers);
+    }
+
+    private Option[] Others => [_manager, _storageDomain, _format, _allocation, _mode, _activate, _noVerify, _wait, _requestId];
+
+    /// <param name="command">Gets the options.</param>
+    /// <param name="file">The option of the first way, and those that belong to it.</param>
+    public void AddTo(Command command, params Option[] file)
+    {
+        command.Add(_vm);
+        foreach (var option in Others)
+        {
+            command.Add(option);
+        }
+
+        command.Validators.Add(result =>
+        {
+            var (toFile, toVm) = (IsGiven(result, file[0]), IsGiven(result, _vm));
+            var strangers = toVm ? file : Others;
+            if (toFile == toVm)
+            {
+                result.AddError(toFile ? $"{file[0].Name} and {_vm.Name} exclude each other." : $"Option '{file[0].Name}' or '{_vm.Name}' is required.");
+            }
+            else if (strangers.FirstOrDefault(option => IsGiven(result, option)) is { } stranger)
+            {
+                result.AddError($"{stranger.Name} does not belong to {(toVm ? _vm.Name : file[0].Name)}.");
+            }
+        });
+    }
+
+    public bool IsAsked(CommandContext context) => context.Text(_vm).Length > 0;
+
+    public async Task<ExitCode> ExecuteAsync(CommandContext context, string point, string disk, CancellationToken cancellationToken)
+    {
+        var server = context.Server;
+        var request = new RestoreDiskRequest
+        {
+            Point = point,
+            Disk = disk,
+            Vm = context.Text(_vm),
+            Manager = context.Text(_manager),
+            StorageDomain = context.Text(_storageDomain),
+            Format = context.Text(_format),
+            Allocation = context.Text(_allocation),
+            TransportMode = context.Text(_mode),
+            Activate = context.Value(_activate),
+            NoVerify = context.Value(_noVerify),
+            RequestId = RequestId.From(context, _requestId),
+        };
+        var response = await RepeatedCall.RunAsync(
+            token => server.Jobs.RestoreDiskAsync(request, server.Call(token)).ResponseAsync, context.Time, cancellationToken);
+        return await StartedJobs.FinishAsync(context, [response.Job], context.Value(_wait), cancellationToken);
+    }
+
+    private static bool IsGiven(CommandResult result, Option option) => result.GetResult(option) is { Implicit: false };
+}

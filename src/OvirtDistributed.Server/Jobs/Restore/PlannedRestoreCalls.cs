@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Managers;
+
+namespace OvirtDistributed.Server.Jobs.Restore;
+
+/// <summary>The calls a restore would make on the manager, in order, without those that only read.</summary>
+internal static class PlannedRestoreCalls
+{
+    public static IReadOnlyList<string> Of(RestoreDetails details, RestorePlan plan) =>
+        [.. Before(details, plan), .. plan.Disks.SelectMany(disk => Upload(details, disk)), .. details.Scope == RestoreScope.Overwrite ? Switch(plan) : NewVm(details, plan), .. After(details, plan)];
+
+    private static IEnumerable<string> Before(RestoreDetails details, RestorePlan plan)
+    {
+        if (plan.Target is { Status: not "down" } running && details.Scope == RestoreScope.Overwrite)
+        {
+            yield return $"POST vms/{running.Id}/stop";
+        }
+
+        if (details.SafetyPoint)
+        {
+            yield return $"(the calls of a backup of {plan.Target!.Name}: ovd plan backup {plan.Target.Name})";
+        }
+    }
+
+    private static IEnumerable<string> Upload(RestoreDetails details, RestoredDisk disk)
+    {
+        var (alias, plan) = (disk.Disk.Alias, disk.Plan);
+        yield return $"POST disks ({alias}, {disk.Disk.Root.DiskSize} bytes, {plan.Format} {(plan.Sparse ? "sparse" : "preallocated")} on {disk.Domain.Name})";
+        if (details.TransportMode == TransportModes.DiskAttachment)
+        {
+            yield return $"POST vms/WORKER/diskattachments ({alias})";
+            yield return "PUT vms/WORKER/diskattachments/ID (unplug)";
+            yield return "DELETE vms/WORKER/diskattachments/ID (detach only)";
+        }
+        else if (details.TransportMode == TransportModes.Ssh)
+        {
+            yield return $"ssh HOST qemu-nbd ({alias})";
+        }
+        else
+        {
+            yield return $"POST imagetransfers (upload {alias})";
+            yield return "POST imagetransfers/ID/finalize";
+        }
+    }
+
+    private static IEnumerable<string> NewVm(RestoreDetails details, RestorePlan plan)
+    {
+        yield return $"POST vms ({details.NewName}, from the stored OVF)";
+        foreach (var nic in plan.Nics)
+        {
+            yield return $"POST vms/ID/nics ({nic.Name}, {(nic.Mac is { } mac ? $"MAC address {mac}" : "new MAC address")})";
+        }
+
+        foreach (var disk in plan.Disks)
+        {
+            yield return $"POST vms/ID/diskattachments ({disk.Disk.Alias})";
+        }
+
+        yield return "PUT vms/ID, disks/ID (descriptions without our mark)";
+    }
+
+    private static IEnumerable<string> Switch(RestorePlan plan)
+    {
+        var vm = plan.Target!.Id;
+        foreach (var old in plan.Disks.Select(disk => disk.Replaces).OfType<ReplacedDisk>())
+        {
+            yield return $"DELETE vms/{vm}/diskattachments/{old.DiskId} (detach only {old.Alias})";
+        }
+
+        foreach (var disk in plan.Disks)
+        {
+            yield return $"POST vms/{vm}/diskattachments ({disk.Disk.Alias})";
+        }
+
+        foreach (var old in plan.Disks.Select(disk => disk.Replaces).OfType<ReplacedDisk>())
+        {
+            yield return $"DELETE disks/{old.DiskId} ({old.Alias})";
+        }
+    }
+
+    private static IEnumerable<string> After(RestoreDetails details, RestorePlan plan) =>
+        details.Start ? [$"POST vms/{plan.Target?.Id.ToString() ?? "ID"}/start"] : [];
+}

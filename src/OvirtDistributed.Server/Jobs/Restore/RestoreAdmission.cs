@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.EntityFrameworkCore;
+using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Repository.Points;
+using OvirtDistributed.Server.Admin;
+using OvirtDistributed.Server.Catalog;
+using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Inventory;
+using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Repositories;
+
+namespace OvirtDistributed.Server.Jobs.Restore;
+
+/// <summary>Turns a request to restore into a job, or says at once why it cannot work.</summary>
+internal sealed class RestoreAdmission(
+    IDbContextFactory<ServerDbContext> contexts, JobAdmission jobs, RestoreTargets targets, RestorePlanner planner, RestorablePoint points, InventoryCatalog inventory,
+    IEngineDirectory engines)
+{
+    /// <summary>One job.</summary>
+    /// <exception cref="OperatorException">The request cannot work.</exception>
+    public async Task<Guid> AdmitAsync(RestoreRequest request, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await JobAdmission.FindHandledAsync(context, request.RequestId, cancellationToken) is { } handled)
+        {
+            return handled[0];
+        }
+
+        var subject = await ResolveAsync(context, request, cancellationToken);
+        if (await PlanAsync(subject, cancellationToken) is { Problems: { Count: > 0 } problems })
+        {
+            throw new OperatorException(FailureKind.InvalidInput, string.Join(" ", problems));
+        }
+
+        return await SaveAsync(context, subject, request.RequestId, cancellationToken);
+    }
+
+    /// <summary>Makes the job; the same request twice is answered with its first job.</summary>
+    public async Task<Guid> SaveAsync(ServerDbContext context, RestoreSubject subject, string requestId, CancellationToken cancellationToken)
+    {
+        await RefuseSecondRunAsync(context, subject, cancellationToken);
+        var (point, details) = (subject.Point, subject.Details);
+        var job = jobs.NewJob(JobKind.Restore, subject.Manager.Id, point.VmId, point.VmName, point.RepositoryId, subject.Cluster.Id, row => row.Restore = details);
+        job.PointId = point.Id;
+        return (await jobs.SaveAsync(context, [job], requestId, cancellationToken))[0];
+    }
+
+    /// <summary>Finds what a request names, and refuses what can be seen to be wrong without asking the manager.</summary>
+    /// <exception cref="OperatorException">The request cannot work.</exception>
+    public async Task<RestoreSubject> ResolveAsync(ServerDbContext context, RestoreRequest request, CancellationToken cancellationToken)
+    {
+        RestoreRequestCheck.Check(request);
+        var point = await PointLookup.ResolveAsync(context, "point", request.Point, cancellationToken);
+        var manager = await FindManagerAsync(context, request, point, cancellationToken);
+        var manifest = await ReadAsync(context, point, cancellationToken);
+        var target = await FindTargetAsync(context, request, point, manager, cancellationToken);
+        var cluster = await targets.ClusterAsync(manager, point, manifest, target?.ClusterId.ToString("D") ?? request.Cluster, cancellationToken);
+        var domain = await targets.StorageDomainAsync(manager, cluster, request.StorageDomain, cancellationToken);
+        if (request.TransportMode == TransportModes.DiskAttachment
+            && await WorkerVms.ExplainNoneAsync(context, cluster.Id, exceptVm: null, cancellationToken) is { } reason)
+        {
+            throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{reason}.");
+        }
+
+        if (request.TransportMode == TransportModes.Ssh && manager.Ssh is null)
+        {
+            throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{TransportChoice.NeedsSsh}.");
+        }
+
+        await RefuseNameAsync(context, request, manager, cancellationToken);
+        var details = new RestoreDetails
+        {
+            Scope = request.Scope,
+            PointId = point.Id,
+            NewName = target?.Name ?? request.Name,
+            NewVmId = target?.Id,
+            DiskId = request.Scope == RestoreScope.Disk
+                ? NameLookup.Resolve(point.Disks, "disk", $"disk in restore point {point.Id}", request.Disk, row => row.Alias, row => row.Id).Id
+                : null,
+            ClusterId = cluster.Id,
+            StorageDomainId = domain?.Id,
+            Format = request.Format,
+            Allocation = request.Allocation,
+            Nics = request.Nics,
+            KeptMacs = RestoreTargets.Macs(request.NicMacs),
+            VnicProfiles = await targets.NetworksAsync(manager, cluster, request.Networks, cancellationToken),
+            Start = request.Start,
+            Activate = request.Activate,
+            PowerOff = request.PowerOff,
+            SafetyPoint = request.Scope == RestoreScope.Overwrite && request.SafetyPoint,
+            Verify = request.Verify,
+            TransportMode = request.TransportMode,
+        };
+        return new RestoreSubject(point, manager, cluster, details, manifest);
+    }
+
+    /// <summary>The manager that a request restores to.</summary>
+    /// <exception cref="OperatorException">It is not known.</exception>
+    public static async Task<StoredManager> FindManagerAsync(ServerDbContext context, RestoreRequest request, CancellationToken cancellationToken) =>
+        await FindManagerAsync(context, request, await PointLookup.ResolveAsync(context, "point", request.Point, cancellationToken), cancellationToken);
+
+    private static async Task<StoredManager> FindManagerAsync(ServerDbContext context, RestoreRequest request, RestorePoint point, CancellationToken cancellationToken) =>
+        request.Manager.Length == 0
+            ? await context.Managers.AsNoTracking().FirstOrDefaultAsync(row => row.Id == point.ManagerId, cancellationToken)
+                ?? throw OperatorException.Invalid("manager", "", $"the restore point's own manager '{point.ManagerName}' is not known here, name the one to restore to (--manager).")
+            : await JobAdmission.ResolveManagerAsync(context, request.Manager, cancellationToken);
+
+    /// <summary>Null while the point cannot be read: the job then waits for its repository, and refuses itself what would have been refused here.</summary>
+    /// <exception cref="OperatorException">The manager cannot be asked.</exception>
+    public async Task<RestorePlan?> PlanAsync(RestoreSubject subject, CancellationToken cancellationToken)
+    {
+        if (subject.Manifest is not { } manifest)
+        {
+            return null;
+        }
+
+        try
+        {
+            var engine = (await engines.OpenAsync(subject.Manager.Id, cancellationToken)).Engine;
+            return await planner.PlanAsync(subject.Manager.Id, manifest, subject.Details, engine, cancellationToken);
+        }
+        catch (EngineException failure)
+        {
+            throw failure.ToOperator();
+        }
+    }
+
+    private async Task<VmManifest?> ReadAsync(ServerDbContext context, RestorePoint point, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var found = await points.FindAsync(context, point.RepositoryId, point.Id, cancellationToken);
+            return found.Manifest
+                ?? throw new OperatorException(FailureKind.NotFound, $"Restore point {point.Id} is not in its repository any more.");
+        }
+        catch (MoverException)
+        {
+            return null;
+        }
+    }
+
+    private async Task<EngineVm?> FindTargetAsync(
+        ServerDbContext context, RestoreRequest request, RestorePoint point, StoredManager manager, CancellationToken cancellationToken)
+    {
+        switch (request.Scope)
+        {
+            case RestoreScope.Disk:
+                var (_, vm) = await jobs.ResolveVmAsync(context, manager.Name, request.Vm, cancellationToken);
+                return vm;
+            case RestoreScope.Overwrite when manager.Id != point.ManagerId:
+                throw OperatorException.Invalid("overwrite", "true", $"the VM of the restore point is on manager {point.ManagerName}, not on {manager.Name}; restore it there as a new VM (--name).");
+            case RestoreScope.Overwrite:
+                return await inventory.FindAsync<EngineVm>(manager.Id, InventoryKind.Vm, point.VmId, cancellationToken)
+                    ?? throw OperatorException.Invalid("overwrite", "true", $"VM {point.VmName} ({point.VmId}) is not on manager {manager.Name}; restore it as a new VM (--name).");
+            default:
+                return null;
+        }
+    }
+
+    private static async Task RefuseNameAsync(ServerDbContext context, RestoreRequest request, StoredManager manager, CancellationToken cancellationToken)
+    {
+        if (request.Scope != RestoreScope.NewVm)
+        {
+            return;
+        }
+
+        var names = await context.Inventory.Where(item => item.ManagerId == manager.Id && item.Kind == InventoryKind.Vm).Select(item => item.Name)
+            .ToListAsync(cancellationToken);
+        if (names.Contains(request.Name, StringComparer.OrdinalIgnoreCase))
+        {
+            throw new OperatorException(FailureKind.AlreadyExists, $"name '{request.Name}': manager {manager.Name} has a VM of this name already, choose another.");
+        }
+    }
+
+    /// <summary>Two restores over one VM would take each other's disks for its own.</summary>
+    private static async Task RefuseSecondRunAsync(ServerDbContext context, RestoreSubject subject, CancellationToken cancellationToken)
+    {
+        if (subject.Details.Scope != RestoreScope.Overwrite)
+        {
+            return;
+        }
+
+        var running = await context.Jobs.AsNoTracking()
+            .Where(job => job.Kind == JobKind.Restore && job.Outcome == JobOutcome.Running && job.ManagerId == subject.Manager.Id)
+            .ToListAsync(cancellationToken);
+        if (running.Find(job => job.Restore is { Scope: not RestoreScope.NewVm } other && other.NewVmId == subject.Details.NewVmId) is { } busy)
+        {
+            throw new OperatorException(FailureKind.WrongState, $"Job {busy.Id} is restoring to VM {subject.Details.NewName} already: wait for it, or cancel it.");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Server.Jobs.Restore;
+
+/// <summary>What an operator asks to restore.</summary>
+internal sealed record RestoreRequest
+{
+    public string Point { get; init; } = "";
+
+    public RestoreScope Scope { get; init; }
+
+    /// <summary>Of the new VM; empty in the other scopes.</summary>
+    public string Name { get; init; } = "";
+
+    public string Manager { get; init; } = "";
+
+    public string Cluster { get; init; } = "";
+
+    public string StorageDomain { get; init; } = "";
+
+    public string Format { get; init; } = "";
+
+    public string Allocation { get; init; } = "";
+
+    public NicChoice Nics { get; init; } = NicChoice.NewMac;
+
+    /// <summary>NIC of the point → keep or new.</summary>
+    public IReadOnlyDictionary<string, string> NicMacs { get; init; } = new Dictionary<string, string>();
+
+    public IReadOnlyDictionary<string, string> Networks { get; init; } = new Dictionary<string, string>();
+
+    public bool Start { get; init; }
+
+    public bool Verify { get; init; } = true;
+
+    /// <summary>Empty: by image transfer.</summary>
+    public string TransportMode { get; init; } = "";
+
+    /// <summary>Of one disk: id or alias; may be empty while the point has one.</summary>
+    public string Disk { get; init; } = "";
+
+    /// <summary>Of one disk: the VM that gets it.</summary>
+    public string Vm { get; init; } = "";
+
+    /// <summary>Of one disk: plug it into a running VM.</summary>
+    public bool Activate { get; init; }
+
+    /// <summary>Over the original: power it off where it runs.</summary>
+    public bool PowerOff { get; init; }
+
+    /// <summary>Over the original: back it up first.</summary>
+    public bool SafetyPoint { get; init; } = true;
+
+    public string RequestId { get; init; } = "";
+}

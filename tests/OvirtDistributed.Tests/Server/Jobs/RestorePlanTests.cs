@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Restore;
+using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Tests.Server.Support;
+using OvirtDistributed.Tests.Shared;
+using Xunit;
+
+namespace OvirtDistributed.Tests.Server.Jobs;
+
+/// <summary>What <c>ovd plan restore</c> answers, that it changes nothing, and that a plan which does not hold any more is refused; networks and MAC addresses.</summary>
+[Collection(PostgresTests.Name)]
+public sealed class RestorePlanTests(PostgresServer postgres)
+{
+    private const string Mac = "56:6f:1a:2b:00:01";
+
+    [Fact]
+    public async Task Plan_SaysEverythingAndIsApplied()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site, disk => disk with { Format = "raw", IncrementalEnabled = false });
+        site.Engine.Calls.Clear();
+
+        var planned = await PlanAsync(site, Request(point) with { StorageDomain = "iscsi1" });
+
+        Assert.Empty(planned.Plan.Problems);
+        var disk = Assert.Single(planned.Plan.Disks);
+        Assert.Equal(("iscsi1", "raw", false, disk.Disk.Root.DiskSize), (disk.Domain.Name, disk.Plan.Format, disk.Plan.Sparse, disk.WriteBytesAtMost));
+        Assert.Contains(planned.Plan.Notes, note => note.Contains("preallocated", StringComparison.Ordinal));
+        Assert.Contains(PlannedRestoreCalls.Of(planned.Subject.Details, planned.Plan), call => call.StartsWith("POST imagetransfers (upload", StringComparison.Ordinal));
+        Assert.All(site.Engine.Calls, call => Assert.Matches("^(Find|List|Read)", call));
+
+        // Planned twice it is the same plan; its first characters are enough.
+        Assert.Equal(planned.Digest, (await PlanAsync(site, Request(point) with { StorageDomain = "iscsi1" })).Digest);
+        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], "", TestSite.Token)).WithinDeadline();
+        Assert.Equal(("restored", JobOutcome.Succeeded), (job.Restore!.NewName, job.Outcome));
+        Assert.False(Assert.Single(site.Engine.Disks.Values).Sparse);
+    }
+
+    [Fact]
+    public async Task InventoryDriftedSinceThePlan_IsRefusedWithWhatChanged()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        AddNetworks(site, "blue", "green");
+        var point = await BackedUpAsync(site, nics: [Nic(site, "blue")]);
+        var planned = await PlanAsync(site, Request(point) with { Networks = new Dictionary<string, string> { ["blue"] = "green" } });
+
+        var inventory = site.Engine.Inventory;
+        site.Engine.Inventory = inventory with
+        {
+            StorageDomains = [.. inventory.StorageDomains.Select(domain => domain.Id == site.FileDomainId ? domain with { StorageType = "iscsi", Name = "renamed" } : domain)],
+        };
+        var refused = await ApplyRefusedAsync(site, planned.Digest);
+        Assert.Equal(FailureKind.Conflict, refused.Kind);
+        Assert.Contains("disk vm_disk1: storage domain: was nfs1", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("is renamed", refused.Message, StringComparison.Ordinal);
+
+        // What is gone altogether is said as well.
+        site.Engine.Inventory = inventory with { VnicProfiles = [.. inventory.VnicProfiles.Where(profile => profile.Name != "green")] };
+        refused = await ApplyRefusedAsync(site, planned.Digest);
+        Assert.Contains("green", refused.Message, StringComparison.Ordinal);
+
+        site.Engine.Inventory = inventory;
+        Assert.NotEqual(Guid.Empty, await site.Get<RestorePreview>().ApplyAsync(planned.Digest, "", TestSite.Token));
+    }
+
+    [Fact]
+    public async Task PlanNobodyMade_IsNotFound()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+
+        var refused = await ApplyRefusedAsync(site, "abcd");
+
+        Assert.Equal(FailureKind.NotFound, refused.Kind);
+        Assert.Contains("ovd plan restore", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task KeptMacThatAVmHas_IsRefusedWithItsNameAndANewOneForItWorks()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        AddNetworks(site, "blue");
+        var point = await BackedUpAsync(site, nics: [Nic(site, "blue"), Nic(site, "blue") with { Name = "nic2", Mac = "56:6f:1a:2b:00:02" }]);
+        var original = site.Engine.Vms.Values.Single(vm => vm.Name == "vm");
+        site.Engine.Vms.Remove(original.Id);
+        var other = site.AddVm("other");
+        site.Engine.Vms[other.Id] = other with { Nics = [new EngineNic { Name = "nic7", Mac = Mac.ToUpperInvariant() }] };
+        await site.ReadInventoryAsync();
+        var request = Request(point) with { Nics = NicChoice.KeepMac };
+
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestoreAdmission>().AdmitAsync(request, TestSite.Token));
+        Assert.Contains($"MAC address {Mac} of NIC nic1 cannot be kept: VM other has it", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("--mac nic1=new", refused.Message, StringComparison.Ordinal);
+        var planned = await PlanAsync(site, request);
+        Assert.Equal(("", "other"), (planned.Digest, Assert.Single(planned.Plan.Collisions).Vm));
+
+        var admitted = await site.Get<RestoreAdmission>().AdmitAsync(request with { NicMacs = new Dictionary<string, string> { ["nic1"] = "new" } }, TestSite.Token);
+        var job = await site.RunToEndAsync(admitted).WithinDeadline();
+        Assert.Equal(JobOutcome.Succeeded, job.Outcome);
+        Assert.Equal([null, "56:6f:1a:2b:00:02"], site.Engine.Vms[job.Restore!.NewVmId!.Value].Nics.Select(nic => nic.Mac));
+    }
+
+    [Theory]
+    [InlineData("blue", "nowhere", "networks[blue] 'nowhere'")]
+    [InlineData("red", "none", "Network 'red' (--network) is not in the restore point: its NICs are on blue.")]
+    public async Task NetworkThatIsNotThere_IsNamed(string from, string to, string message)
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        AddNetworks(site, "blue");
+        var point = await BackedUpAsync(site, nics: [Nic(site, "blue")]);
+
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestoreAdmission>().AdmitAsync(
+            Request(point) with { Networks = new Dictionary<string, string> { [from] = to } }, TestSite.Token));
+
+        Assert.Contains(message, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task NetworkIsGone_IsRefusedUntilItIsMapped()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        AddNetworks(site, "blue");
+        var point = await BackedUpAsync(site, nics: [Nic(site, "blue")]);
+        site.Engine.Inventory = site.Engine.Inventory with { Networks = [], VnicProfiles = [] };
+        await site.ReadInventoryAsync();
+
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestoreAdmission>().AdmitAsync(Request(point), TestSite.Token));
+        Assert.Contains("Network 'blue' has no counterpart", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("--network blue=none", refused.Message, StringComparison.Ordinal);
+
+        var job = await site.RunToEndAsync(await site.Get<RestoreAdmission>().AdmitAsync(
+            Request(point) with { Networks = new Dictionary<string, string> { ["blue"] = "none" } }, TestSite.Token)).WithinDeadline();
+        Assert.Null(Assert.Single(site.Engine.Vms[job.Restore!.NewVmId!.Value].Nics).VnicProfileId);
+    }
+
+    private static RestoreRequest Request(string point) => new() { Point = point[..8], Name = "restored" };
+
+    private static Task<PreviewedRestore> PlanAsync(TestSite site, RestoreRequest request) => site.Get<RestorePreview>().PlanAsync(request, TestSite.Token);
+
+    private static Task<OperatorException> ApplyRefusedAsync(TestSite site, string digest) =>
+        Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(digest, "", TestSite.Token));
+
+    /// <summary>Each with one vNIC profile of its name.</summary>
+    private static void AddNetworks(TestSite site, params string[] names)
+    {
+        var networks = names.Select(name => new EngineNetwork(Guid.NewGuid(), name, site.Engine.Inventory.DataCenters[0].Id)).ToList();
+        site.Engine.Inventory = site.Engine.Inventory with
+        {
+            Networks = networks,
+            VnicProfiles = [.. networks.Select(network => new EngineVnicProfile(Guid.NewGuid(), network.Name, network.Id))],
+        };
+    }
+
+    private static EngineNic Nic(TestSite site, string network) => new()
+    {
+        Name = "nic1",
+        Mac = Mac,
+        Network = network,
+        VnicProfile = network,
+        VnicProfileId = site.Engine.Inventory.VnicProfiles.Single(profile => profile.Name == network).Id,
+    };
+
+    private static async Task<string> BackedUpAsync(TestSite site, Func<EngineDisk, EngineDisk>? change = null, IReadOnlyList<EngineNic>? nics = null)
+    {
+        var vm = site.AddVm("vm");
+        site.Engine.Vms[vm.Id] = vm with { Disks = [.. vm.Disks.Select(change ?? (disk => disk))], Nics = nics ?? [] };
+        return (await site.RunToEndAsync(await site.BackUpAsync(vm.Name)).WithinDeadline()).PointId!;
+    }
+}
