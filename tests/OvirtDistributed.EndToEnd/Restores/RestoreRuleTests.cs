@@ -59,7 +59,8 @@ public sealed class RestoreRuleTests(SharedServers servers, ITestOutputHelper ou
 
         // The next backup of the VM goes on with its new disks.
         var next = await site.BackUpAsync("db");
-        await site.RestoresToAsync(next, reference);
+        _ = await site.RestoreAsync(new RestoreVmRequest { Point = next.PointId, Name = "db-next" });
+        await site.HoldsAsync("db-next", names, reference);
         await site.FinishAsync(checkpointsPerVm: 2);
     }
 
