@@ -14,25 +14,18 @@ internal sealed class DiskToVm
 {
     private readonly Option<string> _vm = new("--to-vm") { Description = "VM that gets it as a new disk, instead of a file", HelpName = "VM" };
     private readonly Option<string> _manager = new("--manager") { Description = "With --to-vm: manager of the VM; default: the restore point's", HelpName = "MANAGER" };
-    private readonly Option<string> _storageDomain = new("--storage-domain") { Description = "With --to-vm: storage domain; default: the disk's own", HelpName = "DOMAIN" };
-    private readonly Option<string> _format = new("--format") { Description = "With --to-vm: cow or raw; default: as it was", HelpName = "FORMAT" };
-    private readonly Option<string> _allocation = new("--allocation") { Description = "With --to-vm: sparse or preallocated; default: as it was", HelpName = "POLICY" };
-    private readonly Option<string> _mode = new("--mode") { Description = "With --to-vm: transport mode, image-transfer (default), disk-attachment or ssh", HelpName = "MODE" };
+    private readonly DiskOptions _disk = new("With --to-vm: ");
     private readonly Option<bool> _activate = new("--activate") { Description = "With --to-vm: plug the disk into a running VM" };
-    private readonly Option<bool> _noVerify = new("--no-verify") { Description = "With --to-vm: do not compare checksums after writing" };
     private readonly Option<bool> _wait = new("--wait") { Description = "With --to-vm: wait for the job and end with its outcome" };
     private readonly Option<string> _requestId = RequestId.NewOption();
 
     public DiskToVm(CommandRunner runner)
     {
-        _format.AcceptOnlyFromAmong("cow", "raw");
-        _mode.AcceptOnlyFromAmong("image-transfer", "disk-attachment", "ssh");
-        _allocation.AcceptOnlyFromAmong("sparse", "preallocated");
         _vm.CompletionSources.Add(runner.Suggestions.Vms);
         _manager.CompletionSources.Add(runner.Suggestions.Managers);
     }
 
-    private Option[] Others => [_manager, _storageDomain, _format, _allocation, _mode, _activate, _noVerify, _wait, _requestId];
+    private Option[] Others => [_manager, .. _disk.All, _activate, _wait, _requestId];
 
     /// <param name="command">Gets the options.</param>
     /// <param name="file">The option of the first way, and those that belong to it.</param>
@@ -70,12 +63,12 @@ internal sealed class DiskToVm
             Disk = disk,
             Vm = context.Text(_vm),
             Manager = context.Text(_manager),
-            StorageDomain = context.Text(_storageDomain),
-            Format = context.Text(_format),
-            Allocation = context.Text(_allocation),
-            TransportMode = context.Text(_mode),
+            StorageDomain = _disk.StorageDomain(context),
+            Format = _disk.Format(context),
+            Allocation = _disk.Allocation(context),
+            TransportMode = _disk.Mode(context),
             Activate = context.Value(_activate),
-            NoVerify = context.Value(_noVerify),
+            NoVerify = _disk.NoVerify(context),
             RequestId = RequestId.From(context, _requestId),
         };
         var response = await RepeatedCall.RunAsync(

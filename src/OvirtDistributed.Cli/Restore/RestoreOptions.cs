@@ -25,10 +25,7 @@ internal sealed class RestoreOptions
     private readonly Option<bool> _noSafetyPoint = new("--no-safety-point") { Description = "With --overwrite: do not back the VM up as it is before; what it holds then is lost" };
     private readonly Option<string> _manager = new("--manager") { Description = "Manager to restore to; default: the restore point's", HelpName = "MANAGER" };
     private readonly Option<string> _cluster = new("--cluster") { Description = "Cluster to restore to; default: the restore point's, or the one of its name", HelpName = "CLUSTER" };
-    private readonly Option<string> _storageDomain = new("--storage-domain") { Description = "Storage domain of all disks; default: each disk's own, or the one of its name", HelpName = "DOMAIN" };
-    private readonly Option<string> _format = new("--format") { Description = "cow or raw; default: as it was", HelpName = "FORMAT" };
-    private readonly Option<string> _allocation = new("--allocation") { Description = "sparse or preallocated; default: as it was", HelpName = "POLICY" };
-    private readonly Option<string> _mode = new("--mode") { Description = "Transport mode: image-transfer (default), disk-attachment to the VM of a worker, or ssh through a host", HelpName = "MODE" };
+    private readonly DiskOptions _disks = new();
     private readonly Option<string> _nics = new("--nics")
     {
         Description = "new-mac (default), keep-mac (refused when one is in use), disconnected (unplugged, new MAC) or none",
@@ -50,7 +47,6 @@ internal sealed class RestoreOptions
     };
 
     private readonly Option<bool> _start = new("--start") { Description = "Start the VM when it is restored" };
-    private readonly Option<bool> _noVerify = new("--no-verify") { Description = "Do not compare checksums after writing" };
 
     /// <param name="runner">The commands' runner.</param>
     /// <param name="orPlan">The option that may stand in the place of all of these.</param>
@@ -62,9 +58,6 @@ internal sealed class RestoreOptions
             Description = "Id of the restore point, or its first characters",
             Arity = orPlan is null ? ArgumentArity.ExactlyOne : ArgumentArity.ZeroOrOne,
         };
-        _format.AcceptOnlyFromAmong("cow", "raw");
-        _mode.AcceptOnlyFromAmong("image-transfer", "disk-attachment", "ssh");
-        _allocation.AcceptOnlyFromAmong("sparse", "preallocated");
         _nics.AcceptOnlyFromAmong([.. NicModes.Keys]);
         _point.CompletionSources.Add(runner.Suggestions.Points);
         _manager.CompletionSources.Add(runner.Suggestions.Managers);
@@ -74,7 +67,7 @@ internal sealed class RestoreOptions
     private Option<string>? OrPlan { get; }
 
     private Option[] All =>
-        [_name, _overwrite, _powerOff, _noSafetyPoint, _manager, _cluster, _storageDomain, _format, _allocation, _mode, _nics, _macs, _networks, _start, _noVerify];
+        [_name, _overwrite, _powerOff, _noSafetyPoint, _manager, _cluster, .. _disks.All, _nics, _macs, _networks, _start];
 
     public void AddTo(Command command)
     {
@@ -96,13 +89,13 @@ internal sealed class RestoreOptions
             Name = context.Text(_name),
             Manager = context.Text(_manager),
             Cluster = context.Text(_cluster),
-            StorageDomain = context.Text(_storageDomain),
-            Format = context.Text(_format),
-            Allocation = context.Text(_allocation),
-            TransportMode = context.Text(_mode),
+            StorageDomain = _disks.StorageDomain(context),
+            Format = _disks.Format(context),
+            Allocation = _disks.Allocation(context),
+            TransportMode = _disks.Mode(context),
             Nics = NicModes.GetValueOrDefault(context.Text(_nics)),
             Start = context.Value(_start),
-            NoVerify = context.Value(_noVerify),
+            NoVerify = _disks.NoVerify(context),
             Overwrite = context.Value(_overwrite),
             PowerOff = context.Value(_powerOff),
             NoSafetyPoint = context.Value(_noSafetyPoint),

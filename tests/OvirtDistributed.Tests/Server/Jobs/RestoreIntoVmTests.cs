@@ -116,6 +116,26 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task RestoredDiskCannotBeDetachedAgain_TheVmStillGetsItsOwnDisksBack()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        var before = Vm(site);
+        var id = await AdmitAsync(site, Request(point) with { SafetyPoint = false });
+        await site.RunToAsync(id, JobState.SwitchingDisks).WithinDeadline();
+        site.Engine.Arm("AttachDisk", FaultMoment.After, EngineFailure.Refused);
+        await site.RunToAsync(id, JobState.PuttingBack).WithinDeadline();
+        site.Engine.Arm("DetachDisk", FaultMoment.Before, EngineFailure.Refused);
+
+        var job = await site.RunToEndAsync(id).WithinDeadline();
+
+        Assert.Equal((2, JobOutcome.Failed), (site.Engine.FaultsFired, job.Outcome));
+        Assert.Equal(Slots(before), Slots(Vm(site)));
+        Assert.Empty(site.Engine.Disks.Keys.Except(before.Disks.Select(disk => disk.Id)));
+        Assert.Empty(await site.Get<EngineLedger>().ListOpenAsync(null, TestSite.Token));
+    }
+
+    [Fact]
     public async Task VmIsStartedBeforeTheSwitch_ItKeepsItsDisks()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
