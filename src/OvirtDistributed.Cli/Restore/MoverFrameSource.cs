@@ -12,17 +12,18 @@ namespace OvirtDistributed.Cli.Restore;
 /// <summary>Frames from a Data Mover, over a few streams. A lost connection or session is renewed here and nowhere else.</summary>
 internal sealed class MoverFrameSource : IFrameSource, IAsyncDisposable
 {
-    /// <summary>A Data Mover that stays away longer is a reason to give up.</summary>
-    public static readonly TimeSpan ReconnectLimit = TimeSpan.FromMinutes(5);
-
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
     private readonly MoverReadSession _session;
+    private readonly TimeSpan _reconnectLimit;
     private readonly ConcurrentStack<Lane> _free = new();
     private readonly SemaphoreSlim _lanes;
 
-    public MoverFrameSource(MoverReadSession session)
+    /// <param name="session">Where.</param>
+    /// <param name="reconnectLimit">A Data Mover that stays away longer is a reason to give up.</param>
+    public MoverFrameSource(MoverReadSession session, TimeSpan reconnectLimit)
     {
+        _reconnectLimit = reconnectLimit;
         _session = session;
         _lanes = new SemaphoreSlim(session.StreamCount, session.StreamCount);
         for (var index = session.StreamCount - 1; index >= 0; index--)
@@ -70,7 +71,7 @@ internal sealed class MoverFrameSource : IFrameSource, IAsyncDisposable
             catch (Exception failure) when (
                 MoverReadSession.IsLoss(failure)
                 && !cancellationToken.IsCancellationRequested
-                && _session.Time.GetElapsedTime(started) + pause < ReconnectLimit)
+                && _session.Time.GetElapsedTime(started) + pause < _reconnectLimit)
             {
                 await lane.CloseAsync();
             }

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.CommandLine;
+using System.Text.Json;
 using OvirtDistributed.Cli.Connection;
 using OvirtDistributed.Cli.Invocation;
 using OvirtDistributed.Cli.Output;
 using OvirtDistributed.Contracts.Admin.V1;
-using OvirtDistributed.Contracts.Mover.V1;
-using OvirtDistributed.Repository;
-using OvirtDistributed.Repository.Encryption;
 
 namespace OvirtDistributed.Cli.Restore;
 
 /// <summary>Restores a disk to a VM, or to a local file: then the data comes from the Data Mover itself: the backup server only says where.</summary>
 internal sealed class RestoreDiskCommand : ServerCommand
 {
+    private static readonly TimeSpan ReconnectLimit = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan ReconnectLimitWithCopies = TimeSpan.FromSeconds(30);
+
     private readonly Argument<string> _point = new("POINT") { HelpName = "POINT", Description = "Id of the restore point, or its first characters" };
     private readonly Argument<string?> _disk = new("DISK") { Description = "Id or alias; may be left out when there is one disk", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string> _file = new("--to-file") { Description = "File to write: a raw image, sparse where the disk is zero", HelpName = "FILE" };
@@ -52,48 +53,26 @@ internal sealed class RestoreDiskCommand : ServerCommand
             new LocateDiskRequest { Point = context.Value(_point), Disk = context.Parse.GetValue(_disk) ?? "" }, server.Call(cancellationToken));
 
         var started = context.Time.GetTimestamp();
-        var address = context.Text(_mover) is { Length: > 0 } given ? given : location.MoverAddress;
-        var result = await DownloadAsync(context, location, address, target, cancellationToken);
+        var result = await DownloadAsync(context, location, DiskPlace.From(location, context.Text(_mover)), target, cancellationToken);
         WriteResult(context, location, target, result, context.Time.GetElapsedTime(started));
         return ExitCode.Ok;
     }
 
     private static async Task<DownloadResult> DownloadAsync(
-        CommandContext context, LocateDiskResponse location, string address, ImageTarget target, CancellationToken cancellationToken)
+        CommandContext context, LocateDiskResponse location, IReadOnlyList<DiskPlace> places, ImageTarget target, CancellationToken cancellationToken)
     {
-        using var channels = MoverChannels.Open(address, context.Server.Tls);
-        var open = new OpenReadRequest { Repository = location.MoverRepository, PointId = location.PointId, DiskId = location.Disk.Id };
+        var limit = places.Count > 1 ? ReconnectLimitWithCopies : ReconnectLimit;
+        var readers = places.Select(place => new DiskPlaceReader(place, context, limit)).ToList();
         try
         {
-            await using var session = await MoverReadSession.OpenAsync(channels, open, location.Root, context.Settings.Timeout, context.Time, cancellationToken);
-            return await new DiskDownload(session, KeysOf(location, session), DownloadView.For(context, location.Disk)).RunAsync(target, cancellationToken);
+            return await new DiskDownload(readers, DownloadView.For(context, location.Disk)).RunAsync(target, cancellationToken);
         }
-        catch (Grpc.Core.RpcException failure) when (TransportFailure.Describe(failure, $"the Data Mover at {address}") is { } described)
+        finally
         {
-            throw new CliException(described.ExitCode, described.Code, described.Message);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            var timeout = TransportFailure.Timeout($"The Data Mover at {address}");
-            throw new CliException(timeout.ExitCode, timeout.Code, timeout.Message);
-        }
-    }
-
-    private static ContentKeys KeysOf(LocateDiskResponse location, MoverReadSession session)
-    {
-        var key = location.RepositoryKey.IsEmpty ? null : new RepositoryKey(location.RepositoryKey.Span, Guid.Parse(location.KeySetId));
-        if (key is not null && session.Encryption is null)
-        {
-            throw CliException.Refused($"Repository {location.MoverRepository} is encrypted, but its Data Mover says that it is not: one of them is not what it seems.");
-        }
-
-        try
-        {
-            return ContentKeys.For(session.Encryption, key);
-        }
-        catch (RepositoryException failure)
-        {
-            throw CliException.Refused($"Repository {location.MoverRepository} cannot be read: {failure.Message}.");
+            foreach (var reader in readers)
+            {
+                await reader.DisposeAsync();
+            }
         }
     }
 
@@ -104,6 +83,16 @@ internal sealed class RestoreDiskCommand : ServerCommand
             context.Output.Line(
                 $"Disk {Cell.Printable(location.Disk.Alias)} of restore point {location.PointId} is in {target.Path}: "
                 + $"{ByteText.Size(result.SizeBytes)}, of which {ByteText.Size(result.DataBytes)} data, in {TimeText.Length(elapsed)}; every digest holds.");
+            foreach (var note in result.Notes)
+            {
+                context.Output.Line(Cell.Printable(note));
+            }
+
+            if (result.Notes.Count > 0)
+            {
+                context.Output.Line($"Data came from {string.Join(", ", result.Sources.Select(source => $"{Cell.Printable(source.Repository)} ({ByteText.Size(source.DataBytes)})"))}.");
+            }
+
             return;
         }
 
@@ -117,8 +106,30 @@ internal sealed class RestoreDiskCommand : ServerCommand
             writer.WriteNumber("size_bytes", result.SizeBytes);
             writer.WriteNumber("data_bytes", result.DataBytes);
             writer.WriteString("root_digest", result.RootDigest);
+            WriteSources(writer, result);
             writer.WriteNumber("elapsed", Math.Round(elapsed.TotalSeconds, 3));
             writer.WriteEndObject();
         });
+    }
+
+    private static void WriteSources(Utf8JsonWriter writer, DownloadResult result)
+    {
+        writer.WriteStartArray("sources");
+        foreach (var (repository, bytes) in result.Sources)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("repository", repository);
+            writer.WriteNumber("data_bytes", bytes);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteStartArray("notes");
+        foreach (var note in result.Notes)
+        {
+            writer.WriteStringValue(note);
+        }
+
+        writer.WriteEndArray();
     }
 }

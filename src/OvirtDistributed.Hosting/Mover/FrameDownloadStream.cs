@@ -58,9 +58,14 @@ public sealed class FrameDownloadStream : IAsyncDisposable
         {
             await _call.RequestStream.WriteAsync(request, cancellationToken);
         }
-        catch (Exception failure) when (failure is InvalidOperationException || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception failure) when (failure is InvalidOperationException or IOException || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             ThrowIfEnded();
+            if (failure is IOException)
+            {
+                throw ConnectionLost(failure);
+            }
+
             throw;
         }
 
@@ -114,7 +119,7 @@ public sealed class FrameDownloadStream : IAsyncDisposable
         {
             _current?.Release();
             _current = null;
-            if (!await _call.ResponseStream.MoveNext(cancellationToken))
+            if (!await MoveNextAsync(cancellationToken))
             {
                 return false;
             }
@@ -126,6 +131,22 @@ public sealed class FrameDownloadStream : IAsyncDisposable
 
         return true;
     }
+
+    // A connection that breaks within a message is not always told as a failure of the call.
+    private async ValueTask<bool> MoveNextAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _call.ResponseStream.MoveNext(cancellationToken);
+        }
+        catch (IOException failure)
+        {
+            throw ConnectionLost(failure);
+        }
+    }
+
+    private static RpcException ConnectionLost(Exception failure) =>
+        new(new Status(StatusCode.Unavailable, $"The connection to the Data Mover was lost: {failure.Message}", failure));
 
     // A write on a call that the other side ended says only "call is complete"; the reason is the call's status.
     private void ThrowIfEnded()
@@ -142,7 +163,20 @@ public sealed class FrameDownloadStream : IAsyncDisposable
 
         if (status.StatusCode != StatusCode.OK)
         {
-            throw new RpcException(status, _call.GetTrailers());
+            throw new RpcException(status, Trailers());
+        }
+    }
+
+    // A call whose connection broke has a status and no trailers.
+    private Metadata Trailers()
+    {
+        try
+        {
+            return _call.GetTrailers();
+        }
+        catch (InvalidOperationException)
+        {
+            return [];
         }
     }
 }

@@ -180,7 +180,9 @@ public sealed class FrameUploadStream : IAsyncDisposable
             await _acknowledgements.WaitAsync(cancellationToken);
         }
 
-        throw _failure ?? failure;
+        throw _failure ?? (failure is IOException
+            ? new RpcException(new Status(StatusCode.Unavailable, $"The connection to the Data Mover was lost: {failure.Message}", failure))
+            : failure);
     }
 
     private async Task ReadAcknowledgementsAsync()

@@ -127,24 +127,53 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
         var point = await PointLookup.ResolveAsync(database, "point", request.Point, context.CancellationToken);
         var disk = NameLookup.Resolve(point.Disks, "disk", $"disk in restore point {point.Id}", request.Disk, row => row.Alias, row => row.Id);
         var repository = await database.Repositories.AsNoTracking().FirstAsync(row => row.Id == point.RepositoryId, context.CancellationToken);
-        var key = await KeyAsync(repository, context.CancellationToken);
+        var copies = await DiskCopies.FindAsync(database, keys, repository.Id, point.Id, disk.Id, context.CancellationToken);
+        var key = await KeyAsync(repository, copies.Count > 0, context.CancellationToken);
         return new Wire.LocateDiskResponse
         {
-            RepositoryKey = ByteString.CopyFrom(key is null ? [] : key.Secret),
-            KeySetId = key?.KeySetId.ToString("D") ?? "",
+            RepositoryKey = SecretOf(key),
+            KeySetId = KeySetOf(key),
+            Repository = repository.Name,
             MoverAddress = repository.MoverAddress,
             MoverRepository = repository.MoverRepository,
             PointId = point.Id,
             Disk = ToWire(disk),
-            Root = new Contracts.Mover.V1.DiskRoot { Digest = ByteString.CopyFrom(disk.RootDigest), Levels = disk.RootLevels, SizeBytes = disk.SizeBytes },
+            Root = RootOf(disk),
+            Copies =
+            {
+                copies.Select(copy => new Wire.DiskCopy
+                {
+                    RepositoryKey = SecretOf(copy.Key),
+                    KeySetId = KeySetOf(copy.Key),
+                    Repository = copy.Repository,
+                    MoverAddress = copy.Mover.Address,
+                    MoverRepository = copy.Mover.Repository,
+                    PointId = copy.PointId,
+                    Root = RootOf(copy.Disk),
+                }),
+            },
         };
     }
 
-    private async Task<RepositoryKey?> KeyAsync(StoredRepository repository, CancellationToken cancellationToken)
+    private static ByteString SecretOf(RepositoryKey? key) => ByteString.CopyFrom(key is null ? [] : key.Secret);
+
+    private static string KeySetOf(RepositoryKey? key) => key?.KeySetId.ToString("D") ?? "";
+
+    private static Contracts.Mover.V1.DiskRoot RootOf(RestorePointDisk disk) =>
+        new() { Digest = ByteString.CopyFrom(disk.RootDigest), Levels = disk.RootLevels, SizeBytes = disk.SizeBytes };
+
+    /// <param name="repository">Whose.</param>
+    /// <param name="canDoWithout">Copies of the point are readable: a key that is not here is no reason to refuse.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    private async Task<RepositoryKey?> KeyAsync(StoredRepository repository, bool canDoWithout, CancellationToken cancellationToken)
     {
         try
         {
             return await keys.RequireKeyAsync(repository, cancellationToken);
+        }
+        catch (MoverException failure) when (canDoWithout && failure.Failure == MoverFailure.KeyMissing)
+        {
+            return null;
         }
         catch (MoverException failure)
         {

@@ -13,12 +13,6 @@ internal sealed record CopyOrigin(MoverAddress Mover, RepositoryKey? Key, Restor
     public override string ToString() => $"CopyOrigin {Mover}";
 }
 
-/// <summary>The same disk in another repository.</summary>
-internal sealed record DiskCopySource(string Repository, MoverAddress Mover, RepositoryKey? Key, string PointId, RestorePointDisk Disk)
-{
-    public override string ToString() => $"DiskCopySource {Mover}";
-}
-
 /// <summary>Everything a worker needs for one attempt. Holds URLs that are credentials.</summary>
 internal sealed record AttemptOrder(Jobs.Job Job, Jobs.DiskTask Task, Guid DiskId, MoverAddress Mover, EngineTransfer? Transfer, EngineAccess? Access)
 {

@@ -105,29 +105,8 @@ internal sealed class AttemptPreparation(
         return new CopyOrigin(repository.Address(), await keys.RequireKeyAsync(repository, cancellationToken), disk, baseDisk);
     }
 
-    /// <summary>The disk in the copies of the job's point; one whose key is missing here is none.</summary>
-    private async Task<IReadOnlyList<DiskCopySource>> FindCopiesAsync(ServerDbContext context, Job job, DiskTask task, CancellationToken cancellationToken)
-    {
-        var copies = new List<DiskCopySource>();
-        foreach (var (point, repository) in await PointCopies.FindAsync(context, job.RepositoryId, job.Restore?.PointId ?? job.PointId!, cancellationToken))
-        {
-            if (point.Disks.FirstOrDefault(disk => disk.Id == task.DiskId) is not { } disk)
-            {
-                continue;
-            }
-
-            try
-            {
-                copies.Add(new DiskCopySource(repository.Name, repository.Address(), await keys.RequireKeyAsync(repository, cancellationToken), point.Id, disk));
-            }
-            catch (MoverException failure) when (failure.Failure == MoverFailure.KeyMissing)
-            {
-                // The others, and the point's own repository, may do.
-            }
-        }
-
-        return copies;
-    }
+    private Task<IReadOnlyList<DiskCopySource>> FindCopiesAsync(ServerDbContext context, Job job, DiskTask task, CancellationToken cancellationToken) =>
+        DiskCopies.FindAsync(context, keys, job.RepositoryId, job.Restore?.PointId ?? job.PointId!, task.DiskId, cancellationToken);
 
     private static async Task<RestorePointDisk?> FindDiskAsync(
         ServerDbContext context, Guid repositoryId, string? pointId, Guid diskId, CancellationToken cancellationToken)

@@ -2,6 +2,7 @@
 
 using OvirtDistributed.Contracts.Admin.V1;
 using OvirtDistributed.EndToEnd.Sites;
+using OvirtDistributed.Lab.Processes;
 using OvirtDistributed.Lab.Sites;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Tests.Shared;
@@ -38,7 +39,11 @@ public sealed class RescueTests(SharedServers servers, ITestOutputHelper output)
         Assert.Contains("succeeded", await site.OvdAsync("point", "verify", backup.PointId, "--content", "--repair", "--wait"), StringComparison.Ordinal);
         Assert.Contains("is whole", await site.OvdAsync("point", "verify", backup.PointId), StringComparison.Ordinal);
 
-        await site.Lab.DataMover.StopAsync();
+        await RestoresWhileItsDataMoverDiesAsync(site, backup, reference);
+        var file = Path.Combine(site.Lab.DataDirectory, "downloaded.raw");
+        Assert.Contains($"Data came from {Offsite}", await site.OvdAsync("restore", "disk", backup.PointId, "--to-file", file), StringComparison.Ordinal);
+        await ChildProcess.RunAsync("cmp", [file, reference[0]], null, TestContext.Current.CancellationToken).WithinDeadline();
+
         await site.RestoresToAsync(backup, reference);
         var standIn = await NewestAsync(site, JobKind.Restore);
         Assert.Equal((Offsite, copy.PointId), (standIn.Repository, standIn.PointId));
@@ -80,6 +85,25 @@ public sealed class RescueTests(SharedServers servers, ITestOutputHelper output)
         Assert.Equal((source.Objects, 0L), (source.RepairedObjects, source.BytesOnItsWord));
         Assert.Contains("succeeded", await site.OvdAsync("point", "verify", incremental.PointId, "--content", "--wait"), StringComparison.Ordinal);
         await site.FinishAsync();
+    }
+
+    private static async Task RestoresWhileItsDataMoverDiesAsync(TestSite site, Job backup, IReadOnlyList<string> reference)
+    {
+        var slow = site.SlowWrites(TimeSpan.FromMilliseconds(200));
+        var job = await site.Lab.StartRestoreAsync(new RestoreVmRequest { Point = backup.PointId, Name = "half-way" }, CancellationToken.None).WithinDeadline();
+        _ = await site.Lab.WaitForAsync(
+            job.Id, state => state.Tasks.Any(task => task.Progress is { ProcessedBytes: > 8 * MiB }), CancellationToken.None).WithinDeadline(TestSite.JobDeadline);
+        await site.Lab.DataMover.KillAsync();
+        Assert.True(site.Engine.Faults.Remove(slow.Rule.Name));
+
+        var ended = await site.Lab.WaitForEndAsync(job.Id, CancellationToken.None).WithinDeadline(TestSite.JobDeadline);
+
+        await site.WriteLogAsync(ended.Id);
+        Assert.Equal((JobOutcome.Warning, LabSite.RepositoryName, 1), (ended.Outcome, ended.Repository, ended.Tasks.Single().Attempt));
+        var rescue = ended.Tasks.Single().Rescue;
+        Assert.InRange(Assert.Single(rescue.Sources).Bytes, 1, 104 * MiB);
+        Assert.NotEmpty(rescue.Unreachable);
+        await site.HoldsAsync("half-way", [.. (await site.Lab.Admin.Points.GetPointAsync(new GetPointRequest { Id = backup.PointId })).Point.Disks.Select(disk => disk.Alias)], reference);
     }
 
     /// <summary>Two Data Movers, each with a repository.</summary>

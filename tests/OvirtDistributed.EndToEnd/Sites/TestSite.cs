@@ -133,6 +133,10 @@ public sealed class TestSite : IAsyncDisposable
     public ArmedFault SlowReads(TimeSpan delay) => Engine.Faults.Arm(
         new FaultRule { Name = "slow reads", Method = "GET", Path = "/images/*", Delay = delay, Times = int.MaxValue / 2 });
 
+    /// <summary>The same for writes.</summary>
+    public ArmedFault SlowWrites(TimeSpan delay) => Engine.Faults.Arm(
+        new FaultRule { Name = "slow writes", Method = "PUT", Path = "/images/*", Delay = delay, Times = int.MaxValue / 2 });
+
     /// <summary>Waits until data of the job is being copied.</summary>
     public Task<Job> CopyingAsync(Job job) =>
         Lab.WaitForAsync(job.Id, state => state.Tasks.Any(task => task.Progress is { ReadBytes: > 0 }), CancellationToken.None).WithinDeadline(JobDeadline);
@@ -188,7 +192,7 @@ public sealed class TestSite : IAsyncDisposable
         return [.. vm.DiskIds.Select(id => point.Point.Disks.Single(disk => disk.Id == id.ToString()).Alias)];
     }
 
-    private async Task WriteLogAsync(string jobId)
+    public async Task WriteLogAsync(string jobId)
     {
         var log = await Lab.Admin.Jobs.ListJobLogsAsync(new ListJobLogsRequest { Id = jobId });
         foreach (var entry in log.Entries)

@@ -160,6 +160,92 @@ public sealed class RestoreDiskTests : IDisposable
     }
 
     [Fact]
+    public async Task CopiesLackOtherChunks_EachGivesWhatItHas()
+    {
+        await using var site = await Site.StartAsync(40 * MiB, (0, 4 * MiB), (30 * MiB, MiB));
+        await using var other = await site.AddCopyAsync("offsite");
+        await using var third = await site.AddCopyAsync("third");
+        site.Disk.Frames.Remove(site.Disk.Chunks[3]);
+        other.Shared.Disk.Frames[site.Disk.Chunks[4]] = other.Shared.Disk.Frames[site.Disk.Chunks[5]];
+        other.Shared.Disk.Frames.Remove(site.Disk.Chunks[70]);
+        third.Shared.Disk.Frames.Clear();
+
+        var run = await site.RestoreAsync(Target);
+
+        Assert.Equal("", run.Error);
+        Assert.Equal((int)ExitCode.Ok, run.ExitCode);
+        Assert.Equal(site.Disk.Content, await File.ReadAllBytesAsync(Target, TestContext.Current.CancellationToken));
+        Assert.Contains($"Repository main at byte 0: Digest {site.Disk.Chunks[3]} is in no live pack.", run.Out, StringComparison.Ordinal);
+        Assert.Contains("Data came from main (", run.Out, StringComparison.Ordinal);
+        Assert.Contains("offsite (", run.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("third (", run.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task NoCopyHasAChunk_NamesThePlaceAndEachReason()
+    {
+        await using var site = await Site.StartAsync(40 * MiB, (0, 4 * MiB));
+        await using var other = await site.AddCopyAsync("offsite");
+        site.Disk.Frames.Remove(site.Disk.Chunks[3]);
+        other.Shared.Disk.Frames.Remove(site.Disk.Chunks[3]);
+
+        var run = await site.RestoreAsync(Target);
+
+        Assert.Equal((int)ExitCode.DataDamaged, run.ExitCode);
+        Assert.Contains($"at byte {3 * StoredDisk.ChunkBytes}, neither from its restore point nor from a copy", run.Error, StringComparison.Ordinal);
+        Assert.Contains("Repository main: ", run.Error, StringComparison.Ordinal);
+        Assert.Contains("Repository offsite: ", run.Error, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(_directory.Path));
+    }
+
+    [Fact]
+    public async Task DataMoverGoesAwayInTheMiddle_CopyGivesTheRest()
+    {
+        await using var site = await Site.StartAsync(40 * MiB, (0, 24 * MiB));
+        await using var other = await site.AddCopyAsync("offsite");
+        var asked = 0;
+        site.Mover.Shared.BeforeFrames = _ => Interlocked.Increment(ref asked) <= 3
+            ? Task.CompletedTask
+            : throw new Grpc.Core.RpcException(new Grpc.Core.Status(Grpc.Core.StatusCode.Unavailable, "the machine is gone"));
+
+        var run = await site.RestoreDrivingTimeAsync(Target, "-o", "json");
+
+        Assert.Equal("", run.Error);
+        Assert.Equal(site.Disk.Content, await File.ReadAllBytesAsync(Target, TestContext.Current.CancellationToken));
+        using var document = JsonDocument.Parse(run.Out);
+        Assert.Contains(document.RootElement.GetProperty("sources").EnumerateArray(), source => source.GetProperty("repository").GetString() == "offsite");
+        Assert.Contains("Repository main could not be read: the machine is gone", document.RootElement.GetProperty("notes")[0].GetString(), StringComparison.Ordinal);
+        Assert.NotEmpty(other.Shared.Opened);
+    }
+
+    [Fact]
+    public async Task RepositoryIsNotReachable_CopyGivesAll()
+    {
+        await using var site = await Site.StartAsync(20 * MiB, (0, MiB));
+        await using var other = await site.AddCopyAsync("offsite");
+
+        var run = await site.RestoreAsync(Target, "--mover", "http://127.0.0.1:1");
+
+        Assert.Equal((int)ExitCode.Ok, run.ExitCode);
+        Assert.Contains("Repository main could not be read: Cannot reach the Data Mover at http://127.0.0.1:1", run.Out, StringComparison.Ordinal);
+        Assert.Equal(site.Disk.Content, await File.ReadAllBytesAsync(Target, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task CopyHasAnotherSize_IsRefused()
+    {
+        await using var site = await Site.StartAsync(20 * MiB, (0, MiB));
+        await using var other = await site.AddCopyAsync("offsite", await StoredDisk.CreateAsync(21 * MiB, 7, (0, MiB)));
+        site.Disk.Frames.Remove(site.Disk.Chunks[3]);
+
+        var run = await site.RestoreAsync(Target);
+
+        Assert.Equal((int)ExitCode.DataDamaged, run.ExitCode);
+        Assert.Contains("repository offsite", run.Error, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(_directory.Path));
+    }
+
+    [Fact]
     public async Task Interrupted_LeavesNothing()
     {
         await using var site = await Site.StartAsync(40 * MiB, (0, 4 * MiB));
@@ -234,8 +320,10 @@ public sealed class RestoreDiskTests : IDisposable
         return long.Parse(numbers[0]) * long.Parse(numbers[1]);
     }
 
-    private sealed class Site(FakeBackupServer server, FakeDataMover mover) : IAsyncDisposable
+    private sealed class Site(FakeBackupServer server, FakeDataMover mover, (int Offset, int Length)[] data) : IAsyncDisposable
     {
+        private readonly (int Offset, int Length)[] _data = data;
+
         public FakeBackupServer Server { get; } = server;
 
         public FakeDataMover Mover { get; } = mover;
@@ -254,17 +342,32 @@ public sealed class RestoreDiskTests : IDisposable
                 Disk = installation.Points[0].Disks[0],
                 Root = mover.Shared.Root,
             };
-            return new Site(await FakeBackupServer.StartAsync(installation), mover);
+            return new Site(await FakeBackupServer.StartAsync(installation), mover, data);
+        }
+
+        /// <summary>The same disk, or another one in its place, at a Data Mover of its own.</summary>
+        public async Task<FakeDataMover> AddCopyAsync(string repository, StoredDisk? disk = null)
+        {
+            var copy = await FakeDataMover.StartAsync(disk ?? await StoredDisk.CreateAsync(Disk.Content.Length, 7, _data));
+            Server.Installation.Location!.Copies.Add(new DiskCopy
+            {
+                Repository = repository,
+                MoverAddress = copy.Address,
+                MoverRepository = repository,
+                PointId = $"copy-in-{repository}",
+                Root = copy.Shared.Root,
+            });
+            return copy;
         }
 
         public Task<CliRun> RestoreAsync(string file, params string[] options) =>
             CliRun.OvdAsync(Server, ["restore", "disk", Samples.PointId, "web01_Disk1", "--to-file", file, .. options]);
 
         /// <summary>The same while time passes, for pauses between attempts.</summary>
-        public async Task<CliRun> RestoreDrivingTimeAsync(string file)
+        public async Task<CliRun> RestoreDrivingTimeAsync(string file, params string[] options)
         {
             var run = new CliRun();
-            var running = run.RunAsync(Server.Address, CancellationToken.None, "restore", "disk", Samples.PointId, "--to-file", file);
+            var running = run.RunAsync(Server.Address, CancellationToken.None, ["restore", "disk", Samples.PointId, "--to-file", file, .. options]);
             while (!running.IsCompleted)
             {
                 await Task.WhenAny(running, run.Time.WaitForTimersAsync(1, CancellationToken.None)).WithinDeadline();
