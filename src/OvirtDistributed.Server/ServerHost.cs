@@ -159,6 +159,7 @@ public static class ServerHost
         services.AddSingleton<IJobStep, PruneCheckpointsStep>();
         services.AddSingleton<IJobStep, PrepareRestoreStep>();
         services.AddSingleton<IJobStep, SecureVmStep>();
+        services.AddSingleton<IJobStep, ReleaseDiskStep>();
         services.AddSingleton<IJobStep, CreateVmStep>();
         services.AddSingleton<IJobStep, CompleteVmStep>();
         services.AddSingleton<IJobStep, SwitchDisksStep>();

@@ -9,13 +9,17 @@ using OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Cli.Restore;
 
-/// <summary>The other way of <c>restore disk</c>: a job of the backup server makes the disk a new one of a VM.</summary>
+/// <summary>The other way of <c>restore disk</c>: a job of the backup server makes the disk a new one of a VM, or writes it onto the VM's own.</summary>
 internal sealed class DiskToVm
 {
     private readonly Option<string> _vm = new("--to-vm") { Description = "VM that gets it as a new disk, instead of a file", HelpName = "VM" };
     private readonly Option<string> _manager = new("--manager") { Description = "With --to-vm: manager of the VM; default: the restore point's", HelpName = "MANAGER" };
     private readonly DiskOptions _disk = new("With --to-vm: ");
     private readonly Option<bool> _activate = new("--activate") { Description = "With --to-vm: plug the disk into a running VM" };
+    private readonly Option<bool> _inPlace = new("--in-place") { Description = "With --to-vm: write what differs onto the VM's own disk, which must be off; by disk-attachment or ssh" };
+    private readonly Option<bool> _powerOff = new("--power-off") { Description = "With --in-place: power the VM off, hard, as the first thing" };
+    private readonly Option<bool> _noSafetyPoint = new("--no-safety-point") { Description = "With --in-place: do not back the VM up first" };
+    private readonly Option<bool> _start = new("--start") { Description = "With --in-place: start the VM afterwards" };
     private readonly Option<bool> _wait = new("--wait") { Description = "With --to-vm: wait for the job and end with its outcome" };
     private readonly Option<string> _requestId = RequestId.NewOption();
 
@@ -25,7 +29,9 @@ internal sealed class DiskToVm
         _manager.CompletionSources.Add(runner.Suggestions.Managers);
     }
 
-    private Option[] Others => [_manager, .. _disk.All, _activate, _wait, _requestId];
+    private Option[] Others => [_manager, .. _disk.All, _activate, _inPlace, .. OfInPlace, _wait, _requestId];
+
+    private Option[] OfInPlace => [_powerOff, _noSafetyPoint, _start];
 
     /// <param name="command">Gets the options.</param>
     /// <param name="file">The option of the first way, and those that belong to it.</param>
@@ -49,6 +55,10 @@ internal sealed class DiskToVm
             {
                 result.AddError($"{stranger.Name} does not belong to {(toVm ? _vm.Name : file[0].Name)}.");
             }
+            else if (!IsGiven(result, _inPlace) && OfInPlace.FirstOrDefault(option => IsGiven(result, option)) is { } alone)
+            {
+                result.AddError($"{alone.Name} belongs to {_inPlace.Name}.");
+            }
         });
     }
 
@@ -68,6 +78,10 @@ internal sealed class DiskToVm
             Allocation = _disk.Allocation(context),
             TransportMode = _disk.Mode(context),
             Activate = context.Value(_activate),
+            InPlace = context.Value(_inPlace),
+            PowerOff = context.Value(_powerOff),
+            NoSafetyPoint = context.Value(_noSafetyPoint),
+            Start = context.Value(_start),
             NoVerify = _disk.NoVerify(context),
             RequestId = RequestId.From(context, _requestId),
         };

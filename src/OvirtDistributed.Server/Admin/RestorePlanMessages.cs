@@ -35,7 +35,7 @@ internal static class RestorePlanMessages
     public static RestoreRequest RequestOf(Wire.RestoreDiskRequest request) => new()
     {
         Point = request.Point,
-        Scope = RestoreScope.Disk,
+        Scope = request.InPlace ? RestoreScope.InPlace : RestoreScope.Disk,
         Disk = request.Disk,
         Vm = request.Vm,
         Manager = request.Manager,
@@ -45,6 +45,9 @@ internal static class RestorePlanMessages
         Activate = request.Activate,
         Verify = !request.NoVerify,
         TransportMode = request.TransportMode,
+        PowerOff = request.PowerOff,
+        SafetyPoint = !request.NoSafetyPoint,
+        Start = request.Start,
         RequestId = request.RequestId,
     };
 

@@ -32,6 +32,10 @@ internal enum JobEvent
     /// <summary>That backup is a restore point.</summary>
     VmSecured,
 
+    /// <summary>Restore in place: the VM has to let go of the disk.</summary>
+    DiskToRelease,
+    DiskReleased,
+
     /// <summary>Restore over the original: no VM is made, its disks are exchanged.</summary>
     VmKept,
     DisksSwitched,

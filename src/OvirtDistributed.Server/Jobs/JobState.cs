@@ -29,8 +29,11 @@ internal enum JobState
     /// <summary>Backup: older checkpoints of ours are deleted.</summary>
     PruningCheckpoints,
 
-    /// <summary>Restore over the original: the VM is backed up as it is.</summary>
+    /// <summary>Restore over the original, or in place: the VM is backed up as it is.</summary>
     SecuringVm,
+
+    /// <summary>Restore in place: checkpoints of ours are dropped, and the VM lets go of the disk.</summary>
+    ReleasingDisk,
 
     /// <summary>Restore: the VM is created, without disks and NICs; where there is one already, nothing.</summary>
     CreatingVm,

@@ -43,11 +43,12 @@ internal sealed class JobStateMachine
 
     /// <summary>
     /// prepare → copy → create VM → complete VM → start; nothing of a failed restore stays. Over the original: prepare → secure → prepare → copy →
-    /// switch disks → start, and a switch that fails is turned back.
+    /// switch disks → start, and a switch that fails is turned back. In place: prepare → secure → prepare → release → copy → switch disks → start.
     /// </summary>
     public static JobStateMachine Restore { get; } = Define(JobKind.Restore, machine =>
     {
-        machine.In(Preparing).On(Prepared, Copying).On(SafetyNeeded, SecuringVm).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(Preparing).On(Prepared, Copying).On(SafetyNeeded, SecuringVm).On(DiskToRelease, ReleasingDisk).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(ReleasingDisk).On(DiskReleased, Copying).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
         machine.In(SecuringVm).On(VmSecured, Preparing).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
         machine.In(Copying).On(TasksDone, CreatingVm).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
         machine.In(CreatingVm).On(VmCreated, CompletingVm).On(VmKept, SwitchingDisks).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();

@@ -183,7 +183,7 @@ internal sealed class TaskSettlement(
     {
         var entry = await ledger.FindOpenAsync(LedgerKind.Disk, owner, cancellationToken);
         var engine = (await engines.OpenAsync(step.Job.ManagerId, cancellationToken)).Engine;
-        var disk = entry is null ? null : await engine.FindDiskAsync(entry.Id, cancellationToken);
+        var disk = (task.Plan?.InPlaceDiskId ?? entry?.Id) is { } diskId ? await engine.FindDiskAsync(diskId, cancellationToken) : null;
         if (disk is { Status: "locked" } && ended != CleanupResult.Failed)
         {
             return false;

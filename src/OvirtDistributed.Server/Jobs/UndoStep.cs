@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Repositories;
@@ -80,9 +81,15 @@ internal sealed class UndoStep(
         return true;
     }
 
-    /// <summary>A VM that was powered off to be overwritten, and that has all its own disks, runs again as it did.</summary>
+    /// <summary>A VM that was powered off to be overwritten, and that has all its own disks as they were, runs again as it did.</summary>
     private async Task PowerOnAgainAsync(Job job, CancellationToken cancellationToken)
     {
+        if (job.Restore is { Scope: RestoreScope.InPlace } && job.Tasks.Any(task => task.Started is not null))
+        {
+            job.Note($"disk {job.Tasks[0].DiskAlias} may hold the restore point in part and in part what it held before: restore it again before the VM is started");
+            return;
+        }
+
         if (job.Restore is not { PoweredOff: true, NewVmId: { } vmId } details)
         {
             return;
@@ -103,16 +110,17 @@ internal sealed class UndoStep(
         LedgerKind.Backup => cleanup.EndBackupAsync(entry, dropCheckpoint: true, cancellationToken),
         LedgerKind.Attachment => cleanup.DetachAsync(entry, cancellationToken),
         LedgerKind.Snapshot => cleanup.RemoveSnapshotAsync(entry, cancellationToken),
+        LedgerKind.Detachment => cleanup.AttachBackAsync(entry, job.Restore?.Replaced.FirstOrDefault(disk => disk.DiskId == entry.ParentId), cancellationToken),
         LedgerKind.Vm => cleanup.RemoveVmAsync(entry, job.Restore?.NewName ?? "", cancellationToken),
         LedgerKind.Disk => cleanup.RemoveDiskAsync(entry, job.Restore?.HolderOfDisks(), cancellationToken),
         _ => throw new InvalidOperationException($"Ledger kind {entry.Kind} has no undo."),
     };
 
-    /// <summary>Transfers and attachments before the backup or snapshot they read from; the VM before its disks.</summary>
+    /// <summary>Transfers and attachments before the backup or snapshot they read from, or before the disk goes back to its VM; the VM before its disks.</summary>
     internal static int OrderOf(LedgerKind ledgerKind) => ledgerKind switch
     {
         LedgerKind.ImageTransfer or LedgerKind.Attachment => 0,
-        LedgerKind.Backup or LedgerKind.Snapshot => 1,
+        LedgerKind.Backup or LedgerKind.Snapshot or LedgerKind.Detachment => 1,
         LedgerKind.Vm => 2,
         _ => 3,
     };

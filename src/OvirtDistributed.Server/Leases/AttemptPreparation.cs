@@ -118,6 +118,13 @@ internal sealed class AttemptPreparation(
     private async Task<Guid> PrepareDiskAsync(IEngine engine, Job job, DiskTask task, LedgerOwner owner, CancellationToken cancellationToken)
     {
         var plan = task.Plan ?? throw new InvalidOperationException($"Restore task {task.Id} has no disk plan.");
+        if (plan.InPlaceDiskId is { } existing)
+        {
+            return await engine.FindDiskAsync(existing, cancellationToken) is { Status: "ok" }
+                ? existing
+                : throw new EngineException(EngineFailure.Failed, $"Disk {task.DiskAlias} ({existing}) is gone, or the manager is at work on it.");
+        }
+
         var entry = await ledger.OpenAsync(LedgerKind.Disk, owner, plan.StorageDomainId, cancellationToken);
         if (await engine.FindDiskAsync(entry.Id, cancellationToken) is null)
         {

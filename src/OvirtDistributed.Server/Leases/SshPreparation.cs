@@ -61,7 +61,7 @@ internal sealed class SshPreparation(IDbContextFactory<ServerDbContext> contexts
             var volumes = await engine.ListVolumesAsync(diskId, cancellationToken);
             return volumes.Count == 1
                 ? (volumes, false)
-                : throw new EngineException(EngineFailure.Failed, $"The new disk {diskId} has {volumes.Count} layers instead of one.");
+                : throw new EngineException(EngineFailure.Failed, $"Disk {diskId} has {volumes.Count} layers instead of one: a host writes only a disk without snapshots and template.");
         }
 
         var details = job.Backup!;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Ledger;
@@ -130,6 +131,45 @@ internal sealed class EngineCleanup(EngineLedger ledger, IEngineDirectory engine
                 await engine.DetachDiskAsync(vmId, diskId, entry.Id, cancellationToken);
                 return CleanupResult.Waiting;
         }
+    }
+
+    /// <summary>Gives a VM its own disk back.</summary>
+    /// <param name="entry">The disk and the VM.</param>
+    /// <param name="disk">How it was joined; null when nobody knows any more.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public async Task<CleanupResult> AttachBackAsync(LedgerEntry entry, ReplacedDisk? disk, CancellationToken cancellationToken)
+    {
+        var (diskId, vmId) = (entry.ParentId, entry.EngineId ?? throw new InvalidOperationException($"Detachment {entry.Id} names no VM."));
+        var engine = (await engines.OpenAsync(entry.ManagerId, cancellationToken)).Engine;
+        if (await engine.FindVmAsync(vmId, cancellationToken) is not { } vm || await engine.FindDiskAsync(diskId, cancellationToken) is null)
+        {
+            await ledger.CloseAsync(entry, "VM or disk is gone", cancellationToken);
+            return CleanupResult.Gone;
+        }
+
+        if (vm.Disks.Any(own => own.Id == diskId))
+        {
+            // A request to detach it may still be on its way.
+            if (entry.State == LedgerState.Intent && !IsTooOldToArrive(entry))
+            {
+                return CleanupResult.Waiting;
+            }
+
+            await ledger.CloseAsync(entry, "attached again", cancellationToken);
+            return CleanupResult.Succeeded;
+        }
+
+        var slot = new EngineDiskSlot(disk?.Interface ?? "virtio_scsi", disk?.Bootable ?? false, disk?.Active ?? true);
+        try
+        {
+            await engine.AttachDiskAsync(vmId, diskId, slot, entry.Id, cancellationToken);
+        }
+        catch (EngineException failure) when (!failure.IsPassing)
+        {
+            // A VM without its disk is worth more than one try.
+        }
+
+        return CleanupResult.Waiting;
     }
 
     /// <summary>Removes a disk of a restore that is not kept.</summary>

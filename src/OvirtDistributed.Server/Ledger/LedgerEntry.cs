@@ -43,6 +43,9 @@ internal enum LedgerKind
     Attachment,
     Disk,
     Vm,
+
+    /// <summary>A disk that was taken off an operator's VM for a while: the parent is the disk, the engine's id the VM.</summary>
+    Detachment,
 }
 
 internal enum LedgerState

@@ -116,6 +116,7 @@ internal sealed partial class Reconciler(
                 LedgerKind.Attachment => await cleanup.DetachAsync(entry, cancellationToken),
                 LedgerKind.Snapshot when committed && job!.Backup is { ToCheckpointId: { } kept } && kept == entry.EngineId => await KeepAsync(entry, cancellationToken),
                 LedgerKind.Snapshot => await cleanup.RemoveSnapshotAsync(entry, cancellationToken),
+                LedgerKind.Detachment => await cleanup.AttachBackAsync(entry, job?.Restore?.Replaced.FirstOrDefault(disk => disk.DiskId == entry.ParentId), cancellationToken),
                 LedgerKind.Vm => await cleanup.RemoveVmAsync(entry, job?.Restore?.NewName ?? "", cancellationToken),
                 _ => await cleanup.RemoveDiskAsync(entry, job?.Restore?.HolderOfDisks(), cancellationToken),
             };

@@ -103,6 +103,7 @@ internal static class OrderMessages
         SourceDiskId = order.Task.DiskId.ToString("D"),
         ImageTransfer = source,
         TargetIsZero = order.Task.Plan!.ReadsAsZero,
+        Differential = order.Task.Plan.InPlaceDiskId is not null,
         VerifyChecksum = order.Job.Restore.Verify,
         Root = RootOf(order.Source),
         Copies = { CopiesOf(order) },

@@ -103,8 +103,12 @@ internal sealed class TaskExecutor(
     {
         await using var target = await OpenTargetAsync(order, cancellationToken);
         control.Meter.Route = target.Route;
-        return await restore.RunAsync(order, target, control, cancellationToken);
+        return await restore.RunAsync(order, order.Restore.Differential ? Differential(target, control) : target, control, cancellationToken);
     }
+
+    private static DifferentialTarget Differential(IDiskTarget target, TransferControl control) => target is IReadableTarget readable
+        ? new DifferentialTarget(readable, control.Meter)
+        : throw new TaskFailureException(FailureCode.BadOrder, "A disk is written in place by disk-attachment or ssh only: the target of an image transfer cannot be read.");
 
     private static ImageTransferSource TransferOf(ImageTransferSource? transfer) =>
         transfer ?? throw new TaskFailureException(FailureCode.BadOrder, "The order has no image transfer.");

@@ -122,7 +122,7 @@ internal sealed class TargetWriter(IDiskTarget target, TransferControl control, 
                 {
                     await control.Rate.AcquireAsync(extent.Data.Length, cancellationToken);
                     await target.WriteAsync(extent.Offset, extent.Data, cancellationToken);
-                    meter.AddWritten(extent.Data.Length);
+                    AddWritten(extent.Data.Length);
                 }
                 else
                 {
@@ -148,9 +148,11 @@ internal sealed class TargetWriter(IDiskTarget target, TransferControl control, 
             var length = (int)Math.Min(ZeroBufferBytes, item.Length - done);
             await control.Rate.AcquireAsync(length, cancellationToken);
             await target.WriteAsync(item.Offset + done, ZeroBuffer.AsMemory(0, length), cancellationToken);
-            control.Meter.AddWritten(length);
+            AddWritten(length);
         }
     }
+
+    private void AddWritten(long bytes) => control.Meter.AddWritten(target.CountsWrites ? 0 : bytes);
 
     /// <summary>A range to write; without an extent it is zero.</summary>
     private readonly record struct WriteItem(long Offset, long Length, ImageExtent? Extent);

@@ -2,8 +2,15 @@
 
 namespace OvirtDistributed.Worker.Transports;
 
+/// <summary>A target that can be read while it is written.</summary>
+internal interface IReadableTarget : IDiskTarget
+{
+    /// <summary>Fills the destination with what the disk holds.</summary>
+    Task ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken);
+}
+
 /// <summary>
-/// A fresh disk a restore writes to. Failures come as <see cref="Execution.TaskFailureException"/>.
+/// A disk a restore writes to. Failures come as <see cref="Execution.TaskFailureException"/>.
 /// It keeps itself alive while nobody writes. Disposing it closes every connection before it returns.
 /// </summary>
 internal interface IDiskTarget : IAsyncDisposable
@@ -16,6 +23,9 @@ internal interface IDiskTarget : IAsyncDisposable
 
     /// <summary>True when <see cref="ZeroAsync"/> works; else zeroes have to be written.</summary>
     bool CanZero { get; }
+
+    /// <summary>True when the target itself tells the meter what it wrote, because that may be less than it was given.</summary>
+    bool CountsWrites => false;
 
     /// <summary>True when <see cref="ChecksumAsync"/> works.</summary>
     bool CanChecksum { get; }

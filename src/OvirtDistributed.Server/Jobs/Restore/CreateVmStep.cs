@@ -21,7 +21,7 @@ internal sealed class CreateVmStep(IEngineDirectory engines, EngineLedger ledger
         var details = job.Restore!;
         if (details.Scope != RestoreScope.NewVm)
         {
-            return StepResult.Next(details.Scope == RestoreScope.Overwrite ? JobEvent.VmKept : JobEvent.VmCreated);
+            return StepResult.Next(details.RewritesVm() ? JobEvent.VmKept : JobEvent.VmCreated);
         }
 
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;

@@ -9,11 +9,11 @@ namespace OvirtDistributed.Server.Jobs.Restore;
 internal static class PlannedRestoreCalls
 {
     public static IReadOnlyList<string> Of(RestoreDetails details, RestorePlan plan) =>
-        [.. Before(details, plan), .. plan.Disks.SelectMany(disk => Upload(details, disk)), .. details.Scope == RestoreScope.Overwrite ? Switch(plan) : NewVm(details, plan), .. After(details, plan)];
+        [.. Before(details, plan), .. plan.Disks.SelectMany(disk => Upload(details, disk)), .. details.RewritesVm() ? Switch(plan) : NewVm(details, plan), .. After(details, plan)];
 
     private static IEnumerable<string> Before(RestoreDetails details, RestorePlan plan)
     {
-        if (plan.Target is { Status: not "down" } running && details.Scope == RestoreScope.Overwrite)
+        if (plan.Target is { Status: not "down" } running && details.RewritesVm())
         {
             yield return $"POST vms/{running.Id}/stop";
         }

@@ -42,7 +42,7 @@ internal sealed class PrepareRestoreStep(
             return StepResult.Fail(string.Join(" ", plan.Problems));
         }
 
-        if (details.Scope == RestoreScope.Overwrite && await MakeReadyAsync(context, plan, engine, cancellationToken) is { } first)
+        if (details.RewritesVm() && await MakeReadyAsync(context, plan, engine, cancellationToken) is { } first)
         {
             return first;
         }
@@ -52,7 +52,7 @@ internal sealed class PrepareRestoreStep(
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Vm, JsonSerializer.Serialize(plan.Vm, JsonColumn.Options), cancellationToken);
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Ovf, ovf, cancellationToken);
         job.PointId = manifest.PointId;
-        return StepResult.Next(JobEvent.Prepared);
+        return StepResult.Next(details.Scope == RestoreScope.InPlace ? JobEvent.DiskToRelease : JobEvent.Prepared);
     }
 
     private async Task<Guid?> FindNamesakeAsync(Job job, IEngine engine, CancellationToken cancellationToken)
@@ -121,7 +121,7 @@ internal sealed class PrepareRestoreStep(
                 JobId = job.Id,
                 DiskId = Guid.Parse(disk.Disk.DiskId),
                 DiskAlias = disk.Disk.Alias,
-                SizeBytes = disk.Disk.Root.DiskSize,
+                SizeBytes = disk.Plan.InPlaceSizeBytes ?? disk.Disk.Root.DiskSize,
                 ClusterId = job.Restore.ClusterId,
                 Plan = disk.Plan,
                 Offered = context.Now,
@@ -129,7 +129,10 @@ internal sealed class PrepareRestoreStep(
             };
             job.Tasks.Add(task);
             context.Database.Add(task);
-            settlement.Offer(context, task);
+            if (disk.Plan.InPlaceDiskId is null)
+            {
+                settlement.Offer(context, task);
+            }
         }
     }
 }

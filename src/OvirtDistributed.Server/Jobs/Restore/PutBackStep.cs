@@ -24,7 +24,7 @@ internal sealed class PutBackStep(IEngineDirectory engines, ServerOptions option
         }
 
         var reason = "";
-        foreach (var task in job.Tasks.Where(task => vm.Disks.Any(disk => disk.Id == task.TargetDiskId)))
+        foreach (var task in job.Tasks.Where(task => task.Plan?.InPlaceDiskId is null && vm.Disks.Any(disk => disk.Id == task.TargetDiskId)))
         {
             reason = await TryAsync(() => engine.DetachDiskAsync(vm.Id, task.TargetDiskId!.Value, job.Id, cancellationToken)) ?? reason;
         }

@@ -14,7 +14,7 @@ internal static class ReplacedDisks
     public static async Task<bool> RemoveAsync(StepContext context, IEngine engine, CancellationToken cancellationToken)
     {
         var (job, details) = (context.Job, context.Job.Restore!);
-        if (details.Replaced.Count == 0)
+        if (details.Replaced.Count == 0 || details.Scope != RestoreScope.Overwrite)
         {
             return true;
         }

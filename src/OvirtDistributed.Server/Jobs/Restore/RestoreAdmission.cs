@@ -58,17 +58,7 @@ internal sealed class RestoreAdmission(
         var target = await FindTargetAsync(context, request, point, manager, cancellationToken);
         var cluster = await targets.ClusterAsync(manager, point, manifest, target?.ClusterId.ToString("D") ?? request.Cluster, cancellationToken);
         var domain = await targets.StorageDomainAsync(manager, cluster, request.StorageDomain, cancellationToken);
-        if (request.TransportMode == TransportModes.DiskAttachment
-            && await WorkerVms.ExplainNoneAsync(context, cluster.Id, exceptVm: null, cancellationToken) is { } reason)
-        {
-            throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{reason}.");
-        }
-
-        if (request.TransportMode == TransportModes.Ssh && manager.Ssh is null)
-        {
-            throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{TransportChoice.NeedsSsh}.");
-        }
-
+        var mode = await ModeAsync(context, request, manager, cluster, cancellationToken);
         await RefuseNameAsync(context, request, manager, cancellationToken);
         var details = new RestoreDetails
         {
@@ -76,7 +66,7 @@ internal sealed class RestoreAdmission(
             PointId = point.Id,
             NewName = target?.Name ?? request.Name,
             NewVmId = target?.Id,
-            DiskId = request.Scope == RestoreScope.Disk
+            DiskId = request.Scope is RestoreScope.Disk or RestoreScope.InPlace
                 ? NameLookup.Resolve(point.Disks, "disk", $"disk in restore point {point.Id}", request.Disk, row => row.Alias, row => row.Id).Id
                 : null,
             ClusterId = cluster.Id,
@@ -89,11 +79,35 @@ internal sealed class RestoreAdmission(
             Start = request.Start,
             Activate = request.Activate,
             PowerOff = request.PowerOff,
-            SafetyPoint = request.Scope == RestoreScope.Overwrite && request.SafetyPoint,
+            SafetyPoint = request.Scope is RestoreScope.Overwrite or RestoreScope.InPlace && request.SafetyPoint,
             Verify = request.Verify,
-            TransportMode = request.TransportMode,
+            TransportMode = mode,
         };
         return new RestoreSubject(point, manager, cluster, details, manifest);
+    }
+
+    /// <summary>What was asked, if it can work; in place the first that can.</summary>
+    private static async Task<string> ModeAsync(
+        ServerDbContext context, RestoreRequest request, StoredManager manager, EngineCluster cluster, CancellationToken cancellationToken)
+    {
+        var noWorkerVm = request.TransportMode == TransportModes.DiskAttachment || request.Scope == RestoreScope.InPlace
+            ? await WorkerVms.ExplainNoneAsync(context, cluster.Id, exceptVm: null, cancellationToken)
+            : null;
+        switch (request.TransportMode)
+        {
+            case TransportModes.DiskAttachment when noWorkerVm is not null:
+                throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{noWorkerVm}.");
+            case TransportModes.Ssh when manager.Ssh is null:
+                throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{TransportChoice.NeedsSsh}.");
+            case "" when request.Scope == RestoreScope.InPlace && noWorkerVm is null:
+                return TransportModes.DiskAttachment;
+            case "" when request.Scope == RestoreScope.InPlace && manager.Ssh is not null:
+                return TransportModes.Ssh;
+            case "" when request.Scope == RestoreScope.InPlace:
+                throw OperatorException.Invalid("in_place", "true", $"a disk is written in place through the VM of a worker or over SSH, and neither can be: {noWorkerVm}; {TransportChoice.NeedsSsh}.");
+            default:
+                return request.TransportMode;
+        }
     }
 
     /// <summary>The manager that a request restores to.</summary>
@@ -146,7 +160,7 @@ internal sealed class RestoreAdmission(
     {
         switch (request.Scope)
         {
-            case RestoreScope.Disk:
+            case RestoreScope.Disk or RestoreScope.InPlace:
                 var (_, vm) = await jobs.ResolveVmAsync(context, manager.Name, request.Vm, cancellationToken);
                 return vm;
             case RestoreScope.Overwrite when manager.Id != point.ManagerId:
@@ -177,7 +191,7 @@ internal sealed class RestoreAdmission(
     /// <summary>Two restores over one VM would take each other's disks for its own.</summary>
     private static async Task RefuseSecondRunAsync(ServerDbContext context, RestoreSubject subject, CancellationToken cancellationToken)
     {
-        if (subject.Details.Scope != RestoreScope.Overwrite)
+        if (!subject.Details.RewritesVm())
         {
             return;
         }

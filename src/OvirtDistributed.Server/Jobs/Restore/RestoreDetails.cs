@@ -41,19 +41,19 @@ internal sealed record RestoreDetails
     /// <summary>The VM that was made, or that gets the disks.</summary>
     public Guid? NewVmId { get; init; }
 
-    /// <summary>Of one disk: which one of the point.</summary>
+    /// <summary>Of one disk, also in place: which one of the point.</summary>
     public Guid? DiskId { get; init; }
 
     /// <summary>Of one disk: plug it into a running VM.</summary>
     public bool Activate { get; init; }
 
-    /// <summary>Over the original: power it off where it runs.</summary>
+    /// <summary>Over the original, in place: power it off where it runs.</summary>
     public bool PowerOff { get; init; }
 
     /// <summary>It ran and was powered off by this job.</summary>
     public bool PoweredOff { get; init; }
 
-    /// <summary>Over the original: back it up first.</summary>
+    /// <summary>Over the original, in place: back it up first.</summary>
     public bool SafetyPoint { get; init; }
 
     /// <summary>The backup of the VM as it was.</summary>
@@ -62,10 +62,16 @@ internal sealed record RestoreDetails
     /// <summary>That backup is a restore point, or none was wanted.</summary>
     public bool Secured { get; init; }
 
-    /// <summary>Over the original: the VM's disks whose place others take; deleted when all is done, never before.</summary>
+    /// <summary>
+    /// Over the original: the VM's disks whose place others take; deleted when all is done, never before. In place: the disk that is written, which
+    /// leaves the VM for that time.
+    /// </summary>
     public IReadOnlyList<ReplacedDisk> Replaced { get; init; } = [];
 
     public IReadOnlyList<RestoreNicPlan> NicPlan { get; init; } = [];
+
+    /// <summary>The VM is the operator's and must be down: what its disks held is lost.</summary>
+    public bool RewritesVm() => Scope is RestoreScope.Overwrite or RestoreScope.InPlace;
 
     /// <summary>The operator's VM to which disks of the job may be attached; null where the VM is the job's own.</summary>
     public Guid? HolderOfDisks() => Scope == RestoreScope.NewVm ? null : NewVmId;
@@ -81,6 +87,9 @@ internal enum RestoreScope
 
     /// <summary>The disks of a VM in the place of its own.</summary>
     Overwrite,
+
+    /// <summary>One disk onto the VM's own: what differs is written.</summary>
+    InPlace,
 }
 
 internal enum NicChoice
@@ -122,6 +131,12 @@ internal sealed record RestoreDiskPlan
     public bool Active { get; init; } = true;
 
     public bool WipeAfterDelete { get; init; }
+
+    /// <summary>In place: the disk to write, instead of a new one.</summary>
+    public Guid? InPlaceDiskId { get; init; }
+
+    /// <summary>Its size; what lies beyond the image becomes zero.</summary>
+    public long? InPlaceSizeBytes { get; init; }
 
     public string Description { get; init; } = "";
 }

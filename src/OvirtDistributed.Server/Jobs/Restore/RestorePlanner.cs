@@ -43,7 +43,7 @@ internal sealed class RestorePlanner(InventoryCatalog inventory, Installation in
     private async Task<IReadOnlyList<string>> TargetProblemsAsync(
         RestoreDetails details, EngineVm target, IEngine engine, CancellationToken cancellationToken)
     {
-        if (details.Scope != RestoreScope.Overwrite)
+        if (!details.RewritesVm())
         {
             return [];
         }
@@ -75,6 +75,15 @@ internal sealed class RestorePlanner(InventoryCatalog inventory, Installation in
         var (notes, problems, disks) = (plan.Notes.ToList(), plan.Problems.ToList(), new List<RestoredDisk>());
         foreach (var disk in wanted)
         {
+            var replaced = details.RewritesVm() ? ReplacedBy(disk, manifest, plan.Target!) : null;
+            if (details.Scope == RestoreScope.InPlace)
+            {
+                var (rewritten, problem) = RestoreInPlacePlanner.Plan(disk, replaced, plan.Target!, domains);
+                disks.AddRange(rewritten is null ? [] : [rewritten]);
+                problems.AddRange(rewritten is null ? [problem] : []);
+                continue;
+            }
+
             var original = plan.Vm.Disks.FirstOrDefault(candidate => candidate.Id == Guid.Parse(disk.DiskId));
             var (domain, name) = await DomainOfAsync(managerId, manifest, details, disk, domains, cancellationToken);
             if (domain is null)
@@ -86,7 +95,6 @@ internal sealed class RestorePlanner(InventoryCatalog inventory, Installation in
 
             var (made, changes) = RestoreDiskPlanner.Plan(disk, original, domain, details);
             notes.AddRange(changes);
-            var replaced = details.Scope == RestoreScope.Overwrite ? ReplacedBy(disk, manifest, plan.Target!) : null;
             var write = made.ReadsAsZero && original is { ActualBytes: > 0 } ? Math.Min(original.ActualBytes, disk.Root.DiskSize) : disk.Root.DiskSize;
             disks.Add(new RestoredDisk(disk, Join(made, details, plan.Target, replaced, disk.Alias, notes), domain, write, replaced));
         }
@@ -96,7 +104,7 @@ internal sealed class RestorePlanner(InventoryCatalog inventory, Installation in
             problems.Add($"Restore point {manifest.PointId} holds no disk.");
         }
 
-        notes.AddRange(disks.GroupBy(disk => disk.Domain.Id).Select(group => Shortage(group.First().Domain, group.ToList())).OfType<string>());
+        notes.AddRange(disks.Where(disk => disk.Plan.InPlaceDiskId is null).GroupBy(disk => disk.Domain.Id).Select(group => Shortage(group.First().Domain, group.ToList())).OfType<string>());
         if (details.Scope == RestoreScope.Overwrite)
         {
             var kept = plan.Target!.Disks.Where(disk => disks.All(restored => restored.Replaces?.DiskId != disk.Id)).Select(disk => disk.Alias);

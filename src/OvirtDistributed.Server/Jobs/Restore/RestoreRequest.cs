@@ -33,22 +33,22 @@ internal sealed record RestoreRequest
 
     public bool Verify { get; init; } = true;
 
-    /// <summary>Empty: by image transfer.</summary>
+    /// <summary>Empty: by image transfer; in place by the first of the others that can work.</summary>
     public string TransportMode { get; init; } = "";
 
     /// <summary>Of one disk: id or alias; may be empty while the point has one.</summary>
     public string Disk { get; init; } = "";
 
-    /// <summary>Of one disk: the VM that gets it.</summary>
+    /// <summary>Of one disk: the VM that gets it, or has it.</summary>
     public string Vm { get; init; } = "";
 
     /// <summary>Of one disk: plug it into a running VM.</summary>
     public bool Activate { get; init; }
 
-    /// <summary>Over the original: power it off where it runs.</summary>
+    /// <summary>Over the original, in place: power it off where it runs.</summary>
     public bool PowerOff { get; init; }
 
-    /// <summary>Over the original: back it up first.</summary>
+    /// <summary>Over the original, in place: back it up first.</summary>
     public bool SafetyPoint { get; init; } = true;
 
     public string RequestId { get; init; } = "";

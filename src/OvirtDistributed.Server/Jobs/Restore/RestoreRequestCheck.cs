@@ -48,7 +48,15 @@ internal static class RestoreRequestCheck
                 throw OperatorException.Invalid("cluster", request.Cluster, "a restore over the original keeps the VM where it is: leave it out.");
             case RestoreScope.Overwrite when request.Nics != NicChoice.NewMac || request.NicMacs.Count > 0 || request.Networks.Count > 0:
                 throw OperatorException.Invalid("nics", request.Nics.ToString(), "a restore over the original leaves the VM's NICs as they are: leave out NICs, networks and MAC addresses.");
-            case RestoreScope.Disk when request.Vm.Length == 0:
+            case RestoreScope.Disk when request.PowerOff || !request.SafetyPoint || request.Start:
+                throw OperatorException.Invalid(
+                    request.PowerOff ? "power_off" : request.Start ? "start" : "no_safety_point", "true", "it belongs to a restore in place: add in_place (--in-place), or leave it out.");
+            case RestoreScope.InPlace when request.TransportMode == TransportModes.ImageTransfer:
+                throw OperatorException.Invalid(
+                    "transport_mode", request.TransportMode, "the manager deletes the disk of an upload that fails, so none is written in place that way: use disk-attachment or ssh.");
+            case RestoreScope.InPlace when request.StorageDomain.Length + request.Format.Length + request.Allocation.Length > 0 || request.Activate:
+                throw OperatorException.Invalid("in_place", "true", "the disk stays what it is and where it is: leave out storage domain, format, allocation and activate.");
+            case RestoreScope.Disk or RestoreScope.InPlace when request.Vm.Length == 0:
                 throw OperatorException.Invalid("vm", "", "name the VM that gets the disk.");
         }
     }

@@ -6,7 +6,7 @@ namespace OvirtDistributed.Server.Jobs.Restore;
 
 /// <summary>
 /// Detaches the VM's disks and attaches the restored ones, which are complete and verified by now. The old ones stay on the manager until all is
-/// done. What was done already is left as it is.
+/// done. A disk that was written in place goes back where it was. What was done already is left as it is.
 /// </summary>
 internal sealed class SwitchDisksStep(IEngineDirectory engines) : IJobStep
 {
@@ -29,7 +29,7 @@ internal sealed class SwitchDisksStep(IEngineDirectory engines) : IJobStep
                 return StepResult.Fail($"VM {details.NewName} was started while its disks were being restored ({vm.Status}): its disks were left as they are. Keep it off and restore again.");
         }
 
-        foreach (var old in details.Replaced.Where(old => vm.Disks.Any(disk => disk.Id == old.DiskId)))
+        foreach (var old in details.Replaced.Where(old => job.Tasks.All(task => task.TargetDiskId != old.DiskId) && vm.Disks.Any(disk => disk.Id == old.DiskId)))
         {
             await engine.DetachDiskAsync(vm.Id, old.DiskId, job.Id, cancellationToken);
             context.Info($"disk {old.Alias} ({old.DiskId}) is detached");

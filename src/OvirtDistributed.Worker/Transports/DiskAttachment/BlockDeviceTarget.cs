@@ -4,8 +4,8 @@ using OvirtDistributed.Worker.Restore;
 
 namespace OvirtDistributed.Worker.Transports.DiskAttachment;
 
-/// <summary>An empty disk written as a local block device.</summary>
-internal sealed class BlockDeviceTarget(BlockDevice device) : IDiskTarget
+/// <summary>A disk written as a local block device.</summary>
+internal sealed class BlockDeviceTarget(BlockDevice device) : IReadableTarget
 {
     private const int RequestsInFlight = 8;
 
@@ -16,6 +16,8 @@ internal sealed class BlockDeviceTarget(BlockDevice device) : IDiskTarget
     public bool CanZero => true;
 
     public bool CanChecksum => true;
+
+    public Task ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken) => device.ReadAsync(offset, destination, cancellationToken);
 
     public Task WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) => device.WriteAsync(offset, data, cancellationToken);
 

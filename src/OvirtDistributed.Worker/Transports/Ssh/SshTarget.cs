@@ -4,8 +4,8 @@ using OvirtDistributed.Worker.Restore;
 
 namespace OvirtDistributed.Worker.Transports.Ssh;
 
-/// <summary>An empty disk written through a host.</summary>
-internal sealed class SshTarget(SshDiskClient client) : IDiskTarget
+/// <summary>A disk written through a host.</summary>
+internal sealed class SshTarget(SshDiskClient client) : IReadableTarget
 {
     public int Connections => SshDiskClient.Requests;
 
@@ -14,6 +14,8 @@ internal sealed class SshTarget(SshDiskClient client) : IDiskTarget
     public bool CanZero => true;
 
     public bool CanChecksum => true;
+
+    public Task ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken) => client.ReadAsync(offset, destination, cancellationToken);
 
     public Task WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) => client.WriteAsync(offset, data, cancellationToken);
 
