@@ -138,7 +138,7 @@ public sealed partial class RepositoryStore
                 if (!writer.HasRoom(frame.Length, 1))
                 {
                     var full = writer;
-                    writer = await _context.Pool.AcquireAsync(cancellationToken);
+                    writer = await _context.Pool.AcquireAsync(frame.Length, cancellationToken);
                     await _context.Pool.RetireAsync(full, cancellationToken);
                 }
 

@@ -9,8 +9,8 @@ namespace OvirtDistributed.Repository.Store;
 /// <content>Locks of points (DESIGN.md, immutability).</content>
 public sealed partial class RepositoryStore
 {
-    // What the storage itself was told to protect, so that it is not told again.
-    private readonly Dictionary<string, DateTimeOffset> _protected = new(StringComparer.Ordinal);
+    // What the storage itself was told to protect, so that it is not told again; a pack that grew since has parts that it does not know of.
+    private readonly Dictionary<string, (DateTimeOffset Until, long Length)> _protected = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _protecting = new(1, 1);
 
     /// <summary>The time that ends locks, and how far the machine's clock is ahead of it (negative: behind).</summary>
@@ -74,6 +74,12 @@ public sealed partial class RepositoryStore
         // The clock first: after a crash it must not be behind a lock that counts from it.
         await _state.Clock.SaveAsync();
         var now = _state.Clock.Now;
+        if (_state.Locks.UntilOf(pointId) == DateTimeOffset.MaxValue && period < _context.Packs.Options.LockNewPointsFor)
+        {
+            // Nobody knows what the damaged record said: whoever damaged it must not gain by it.
+            period = _context.Packs.Options.LockNewPointsFor;
+        }
+
         return await _state.Locks.ExtendAsync(pointId, now + period, now);
     }
 
@@ -127,7 +133,7 @@ public sealed partial class RepositoryStore
 
         foreach (var pack in await PacksOfAsync(manifest, cancellationToken))
         {
-            await ProtectObjectAsync(Packs.PackFormat.NameOf(pack), until, cancellationToken);
+            await ProtectObjectAsync(Packs.PackFormat.NameOf(pack), until, cancellationToken, _state.Packs.LengthOf(pack));
         }
 
         return true;
@@ -158,12 +164,17 @@ public sealed partial class RepositoryStore
         return packs;
     }
 
-    private async Task<bool> ProtectObjectAsync(string name, DateTimeOffset until, CancellationToken cancellationToken)
+    /// <param name="name">Of the object.</param>
+    /// <param name="until">The end.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="length">Of an object that grows: how long it is at least when this is called.</param>
+    /// <returns>False when the storage cannot protect.</returns>
+    private async Task<bool> ProtectObjectAsync(string name, DateTimeOffset until, CancellationToken cancellationToken, long length = 0)
     {
         await _protecting.WaitAsync(cancellationToken);
         try
         {
-            if (_protected.TryGetValue(name, out var known) && known >= until)
+            if (_protected.TryGetValue(name, out var known) && known.Until >= until && known.Length >= length)
             {
                 return true;
             }
@@ -173,7 +184,7 @@ public sealed partial class RepositoryStore
                 return false;
             }
 
-            _protected[name] = until;
+            _protected[name] = (until, length);
             return true;
         }
         finally

@@ -59,7 +59,7 @@ public sealed partial class RepositoryStore
             return FrameRepair.WasWhole;
         }
 
-        var writer = await WriterWithRoomAsync(frame.Length, cancellationToken);
+        var writer = await _context.Pool.AcquireAsync(frame.Length, cancellationToken);
         try
         {
             _state.Packs.Touch(writer.Number);
@@ -79,20 +79,6 @@ public sealed partial class RepositoryStore
 
         Log.FrameRepaired(_logger, header.Kind.ToString(), header.Digest.ToString(), PackFormat.NameOf(writer.Number));
         return FrameRepair.Stored;
-    }
-
-    private async Task<PackWriter> WriterWithRoomAsync(int length, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            var writer = await _context.Pool.AcquireAsync(cancellationToken);
-            if (writer.HasRoom(length, 1))
-            {
-                return writer;
-            }
-
-            await _context.Pool.RetireAsync(writer, cancellationToken);
-        }
     }
 
     /// <summary>Looks at the stored frame itself: what does not hold is quarantined by the look.</summary>

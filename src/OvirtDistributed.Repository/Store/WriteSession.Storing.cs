@@ -73,24 +73,48 @@ public sealed partial class WriteSession
         {
             var full = _writer;
             _writer = null;
-            await _context.Pool.RetireAsync(full, cancellationToken);
+            try
+            {
+                await _context.Pool.RetireAsync(full, cancellationToken);
+            }
+            finally
+            {
+                FailStreamsOf(full);
+            }
         }
 
-        while (_writer is null)
+        if (_writer is null)
         {
-            var writer = await _context.Pool.AcquireAsync(cancellationToken);
-            if (!writer.HasRoom(length, 1))
-            {
-                await _context.Pool.RetireAsync(writer, cancellationToken);
-                continue;
-            }
-
-            _writer = writer;
-            Pin(writer.Number);
-            await NotePackAsync(writer.Number);
+            _writer = await _context.Pool.AcquireAsync(length, cancellationToken);
+            Pin(_writer.Number);
+            await NotePackAsync(_writer.Number);
         }
 
         return _writer;
+    }
+
+    /// <summary>
+    /// What a failed pack had not flushed is lost, and any stream may have put it there: none may have it acknowledged by the pack that comes next
+    /// (invariant 3).
+    /// </summary>
+    private void FailStreamsOf(PackWriter left)
+    {
+        // Closing gives every writer a failure; a sealed one has lost nothing.
+        if (left.IsSealed || left.Failure is not { } failure)
+        {
+            return;
+        }
+
+        FrameStream[] streams;
+        lock (_gate)
+        {
+            streams = [.. _streams];
+        }
+
+        foreach (var stream in streams)
+        {
+            stream.OnFailed(failure);
+        }
     }
 
     private async ValueTask NotePackAsync(uint number)

@@ -203,7 +203,7 @@ internal sealed class PackSweeper
                 if (!writer.HasRoom(bytes.Length, 1))
                 {
                     var full = writer;
-                    writer = await _pool.AcquireAsync(cancellationToken);
+                    writer = await _pool.AcquireAsync(bytes.Length, cancellationToken);
                     await _pool.RetireAsync(full, cancellationToken);
                 }
 

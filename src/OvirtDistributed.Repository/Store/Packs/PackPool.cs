@@ -59,6 +59,21 @@ internal sealed class PackPool : IAsyncDisposable
         }
     }
 
+    /// <summary>As the other one, one with room for a frame of so many bytes; fuller ones are sealed on the way.</summary>
+    public async Task<PackWriter> AcquireAsync(int frameBytes, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var writer = await AcquireAsync(cancellationToken);
+            if (writer.HasRoom(frameBytes, 1))
+            {
+                return writer;
+            }
+
+            await RetireAsync(writer, cancellationToken);
+        }
+    }
+
     /// <summary>Gives a pack back, to be written on by someone else.</summary>
     public void Return(PackWriter writer)
     {

@@ -39,7 +39,13 @@ internal sealed class PackWriter : IAsyncDisposable
 
     public uint Number { get; }
 
-    public bool HasFailed => Volatile.Read(ref _failure) is not null;
+    public bool HasFailed => Failure is not null;
+
+    /// <summary>Why nothing can be appended any more, and what was not flushed is lost; null while it can.</summary>
+    public Exception? Failure => Volatile.Read(ref _failure);
+
+    /// <summary>All that was appended is durable, and nothing more will be.</summary>
+    public bool IsSealed => _sealed;
 
     public bool IsEmpty => _frames.Count == 0;
 
@@ -75,7 +81,17 @@ internal sealed class PackWriter : IAsyncDisposable
         ThrowIfFailed();
         var start = parts[first].Start;
         var position = _appender.Length;
-        await _appender.AppendAsync(buffer[start..parts[first + count - 1].End], cancellationToken);
+        try
+        {
+            await _appender.AppendAsync(buffer[start..parts[first + count - 1].End], cancellationToken);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || _appender.Length != position)
+        {
+            // Part of it may be there: what came behind it would not be where the footer says.
+            Fail(exception);
+            throw;
+        }
+
         lock (_gate)
         {
             for (var i = first; i < first + count; i++)

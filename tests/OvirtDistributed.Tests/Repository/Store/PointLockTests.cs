@@ -236,6 +236,26 @@ public sealed class PointLockTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task PackGrowsAfterALongLock_AShorterLockProtectsWhatWasAdded()
+    {
+        _storage.RetentionClock = _clock;
+        await using var store = await CreateAsync();
+        var small = new TestDisk(4 << 20).Fill(0, 64 << 10, 1);
+        await store.BackUpAsync("job-0", small, small.DataExtents(), null, _token).WithinDeadline();
+        await store.LockPointAsync("point-job-0", 2 * Week, _token).WithinDeadline();
+        var before = _storage.Names("packs").Where(name => name.EndsWith(".pack", StringComparison.Ordinal)).ToDictionary(name => name, _storage.ProtectedLength);
+
+        var other = new TestDisk(4 << 20).Fill(0, 64 << 10, 2);
+        await store.BackUpAsync("job-1", other, other.DataExtents(), null, _token).WithinDeadline();
+        await store.LockPointAsync("point-job-1", Week, _token).WithinDeadline();
+
+        Assert.Contains(before, pack => _storage.Read(pack.Key).Length > pack.Value); // else nothing is shown
+        Assert.All(
+            _storage.Names("packs").Where(name => name.EndsWith(".pack", StringComparison.Ordinal)),
+            name => Assert.Equal(_storage.Read(name).Length, _storage.ProtectedLength(name)));
+    }
+
+    [Fact]
     public async Task LockedPoint_KeepsItsKeySlots()
     {
         var key = RepositoryKey.Generate();

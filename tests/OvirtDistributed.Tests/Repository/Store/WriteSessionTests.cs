@@ -6,6 +6,7 @@ using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Store;
+using OvirtDistributed.Repository.Store.Packs;
 using OvirtDistributed.Tests.Repository.Support;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
@@ -53,6 +54,28 @@ public sealed class WriteSessionTests : IAsyncDisposable
         Assert.Null(store.FindWriteSession(old.Id));
         Assert.Same(session, store.FindWriteSession(session.Id));
         await stream.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task PackFailsBetweenStoreAndMark_NextPackAcknowledgesNothingOfIt()
+    {
+        await using var store = await TestRepository.CreateAsync(_storage, _token);
+        await using var session = await store.OpenWriteSessionAsync(TestRepository.Request("task-1", 1, Disk), _token);
+        await using var stream = session.OpenFrameStream();
+        await using var other = session.OpenFrameStream();
+        var frames = new MemoryFrames();
+        var (lost, next) = (frames.Frames[frames.PutChunk([1, 2, 3])], frames.Frames[frames.PutChunk([4, 5, 6])]);
+        await session.StoreAsync(lost, [new FramePart(0, FrameHeader.Read(lost))], _token);
+        _storage.FailNextFlushOf = "packs/";
+        await Assert.ThrowsAsync<RepositoryException>(() => session.FlushAsync(_token).WithinDeadline());
+        Assert.Null(_storage.FailNextFlushOf);
+        await session.StoreAsync(next, [new FramePart(0, FrameHeader.Read(next))], _token);
+
+        await session.MarkAsync(stream, new DurableAck(1, lost.Length), _token);
+        await session.FlushAsync(_token).WithinDeadline();
+
+        await Assert.ThrowsAsync<RepositoryException>(async () => await stream.Acknowledgements.Completion.WithinDeadline());
+        await Assert.ThrowsAsync<RepositoryException>(async () => await other.Acknowledgements.Completion.WithinDeadline());
     }
 
     [Fact]

@@ -15,6 +15,7 @@ internal sealed class CrashStorage : IStorageBackend
     private readonly Dictionary<string, StoredObject> _objects = new(StringComparer.Ordinal);
     private readonly HashSet<string> _locks = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateTimeOffset> _retention = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _retainedLengths = new(StringComparer.Ordinal);
     private int _operations;
     private bool _dead;
 
@@ -37,6 +38,9 @@ internal sealed class CrashStorage : IStorageBackend
 
     /// <summary>The next put of such a name is carried out and fails all the same, once.</summary>
     public string? FailBehindPutOf { get; set; }
+
+    /// <summary>Prefix of a name whose next flush fails; null once it did.</summary>
+    public string? FailNextFlushOf { get; set; }
 
     /// <summary>Whether lookups, lists and reads count as operations.</summary>
     public bool CountsReads { get; init; } = true;
@@ -108,6 +112,9 @@ internal sealed class CrashStorage : IStorageBackend
 
     public DateTimeOffset? ProtectedUntil(string name) => _retention.TryGetValue(name, out var until) ? until : null;
 
+    /// <summary>As with storage that keeps an object in parts: what is appended later is not protected by the call before.</summary>
+    public long ProtectedLength(string name) => _retainedLengths.GetValueOrDefault(name);
+
     public Task<bool> ProtectAsync(string name, DateTimeOffset until, CancellationToken cancellationToken) => Task.FromResult(
         RetentionClock is not null && Do($"protect {name}", () =>
         {
@@ -117,6 +124,7 @@ internal sealed class CrashStorage : IStorageBackend
             }
 
             _retention[name] = _retention.TryGetValue(name, out var known) && known > until ? known : until;
+            _retainedLengths[name] = _objects[name].Bytes.Count;
             return true;
         }));
 
@@ -312,7 +320,16 @@ internal sealed class CrashStorage : IStorageBackend
         }
 
         public Task FlushAsync(CancellationToken cancellationToken) =>
-            Task.FromResult(owner.Do($"flush {name}", () => item.Durable = item.Bytes.Count));
+            Task.FromResult(owner.Do($"flush {name}", () =>
+            {
+                if (owner.FailNextFlushOf is { } prefix && name.StartsWith(prefix, StringComparison.Ordinal))
+                {
+                    owner.FailNextFlushOf = null;
+                    throw new RepositoryException(RepositoryError.Unavailable, $"flush {name}: failed");
+                }
+
+                return item.Durable = item.Bytes.Count;
+            }));
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
