@@ -34,24 +34,6 @@ public sealed class DiskAttachmentBackupTests(SharedServers servers, ITestOutput
         await site.FinishAsync(checkpointsPerVm: 0);
     }
 
-    [Fact]
-    public async Task WorkerKilledInTheMiddle_TheDiskMovesToAnotherWorkersVm()
-    {
-        await using var site = await StartAsync(Running("web", Disk(256, filled: 0.9)), workers: 2);
-        var reference = await site.SaveReferenceAsync("web");
-        var job = await StartBackupAsync(site);
-        var running = await site.CopyingAsync(job);
-        var busy = running.Tasks.Single().Worker;
-        await site.Lab.Workers.Single(worker => worker.Name == busy).KillAsync();
-        await WriteAsync(site, (await site.VmAsync("web")).DiskIds[0], 4 * MiB, 65536);
-
-        var ended = await site.SucceedsAsync(job);
-
-        Assert.NotEqual(busy, ended.Tasks.Single().Worker);
-        await site.RestoresToAsync(ended, reference);
-        await site.FinishAsync(checkpointsPerVm: 0);
-    }
-
     private Task<TestSite> StartAsync(Simulator.VmModel vm, int workers)
     {
         var agents = Enumerable.Range(1, workers).Select(number => $"agent{number}").ToArray();

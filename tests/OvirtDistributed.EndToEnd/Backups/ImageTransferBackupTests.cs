@@ -41,29 +41,6 @@ public sealed class ImageTransferBackupTests(SharedServers servers, ITestOutputH
     }
 
     [Fact]
-    public async Task WorkerKilledInTheMiddle_AnotherOneGoesOnFromTheSameSnapshot()
-    {
-        await using var site = await TestSite.StartAsync(
-            servers, OneCluster(Running("web", Disk(256, filled: 0.8))), output, options => options with { WorkersPerCluster = 2, SlotsPerWorker = 1 });
-        var reference = await site.SaveReferenceAsync("web");
-        var slow = site.SlowReads(TimeSpan.FromMilliseconds(100));
-        var job = await StartAsync(site, drop: true);
-        var running = await site.Lab.WaitForAsync(
-            job.Id, state => state.Tasks.Any(task => task.Progress is { ReadBytes: > 100 * MiB }), CancellationToken.None).WithinDeadline(TestSite.JobDeadline);
-        await WriteAsync(site, (await site.VmAsync("web")).DiskIds[0], 4 * MiB, 65536);
-        var busy = running.Tasks.Single().Worker;
-        await site.Lab.Workers.Single(worker => worker.Name == busy).KillAsync();
-        Assert.True(site.Engine.Faults.Remove(slow.Rule.Name));
-
-        var ended = await site.SucceedsAsync(job);
-
-        Assert.NotEqual(busy, ended.Tasks.Single().Worker);
-        Assert.True(ended.Progress.ResumedBytes > 0, "the second worker has read everything again");
-        await site.RestoresToAsync(ended, reference);
-        await site.FinishAsync(checkpointsPerVm: 0);
-    }
-
-    [Fact]
     public async Task ServerKilledWhileTheSnapshotIsTaken_JobFinishesWithOneSnapshot()
     {
         await using var site = await TestSite.StartAsync(servers, OneCluster(Stopped("db", Disk(64, filled: 0.8))), output);
