@@ -43,6 +43,12 @@ internal enum LedgerKind
     Attachment,
     Disk,
     Vm,
+
+    /// <summary>A VM that the manager made with copies of disks, and that goes with them: cloned of a snapshot, or imported.</summary>
+    ClonedVm,
+
+    /// <summary>A VM in an export domain: the parent is the domain.</summary>
+    ExportedVm,
 }
 
 internal enum LedgerState

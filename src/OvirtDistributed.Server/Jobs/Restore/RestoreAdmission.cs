@@ -6,6 +6,7 @@ using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Managers;
@@ -69,6 +70,12 @@ internal sealed class RestoreAdmission(
             throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{TransportChoice.NeedsSsh}.");
         }
 
+        var reach = request.TransportMode == TransportModes.ExportDomain ? await ExportReach.FindAsync(context, manager.Id, cluster, cancellationToken) : null;
+        if (reach?.Refusal is { } unreachable)
+        {
+            throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{unreachable}.");
+        }
+
         await RefuseNameAsync(context, request, manager, cancellationToken);
         var details = new RestoreDetails
         {
@@ -92,6 +99,7 @@ internal sealed class RestoreAdmission(
             SafetyPoint = request.Scope == RestoreScope.Overwrite && request.SafetyPoint,
             Verify = request.Verify,
             TransportMode = request.TransportMode,
+            Export = reach is null ? null : new RestoreExport(reach.Domain!.Id, reach.Domain.Name, reach.Domain.Location, reach.WorkerClusterId, Guid.NewGuid()),
         };
         return new RestoreSubject(point, manager, cluster, details, manifest);
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Exports;
+
 namespace OvirtDistributed.Server.Jobs.Restore;
 
 /// <summary>What a restore job was asked and what it decided.</summary>
@@ -66,6 +68,9 @@ internal sealed record RestoreDetails
     public IReadOnlyList<ReplacedDisk> Replaced { get; init; } = [];
 
     public IReadOnlyList<RestoreNicPlan> NicPlan { get; init; } = [];
+
+    /// <summary>Transport mode export-domain: where the disks go on their way.</summary>
+    public RestoreExport? Export { get; init; }
 
     /// <summary>The operator's VM to which disks of the job may be attached; null where the VM is the job's own.</summary>
     public Guid? HolderOfDisks() => Scope == RestoreScope.NewVm ? null : NewVmId;

@@ -1,0 +1,1 @@
+ALTER TABLE workers ADD export_domains jsonb NOT NULL DEFAULT '[]';
