@@ -56,7 +56,7 @@ public sealed class ExportMount : IDisposable
 
     /// <summary>Processes that serve images of this mount.</summary>
     public IReadOnlyList<string> Servers() => [.. Directory.EnumerateDirectories("/proc").Where(folder => Path.GetFileName(folder).All(char.IsAsciiDigit) && CommandLineOf(folder) is var command
-        && command.Contains("qemu-nbd\0", StringComparison.Ordinal) && command.Contains(Mount, StringComparison.Ordinal) && !command.Contains("-c\0", StringComparison.Ordinal))];
+        && command.Contains("\0--socket=", StringComparison.Ordinal) && command.Contains(Mount, StringComparison.Ordinal) && !command.Contains("-c\0", StringComparison.Ordinal))];
 
     /// <summary>Expects that no process of ours is left, and nothing in the export domain.</summary>
     public async Task HoldsNothingAsync(TestSite site)
