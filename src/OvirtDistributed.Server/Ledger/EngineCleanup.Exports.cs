@@ -11,6 +11,8 @@ internal sealed partial class EngineCleanup
         var engine = (await engines.OpenAsync(entry.ManagerId, cancellationToken)).Engine;
         if (await engine.IsExportedAsync(domainId, vmId, cancellationToken))
         {
+            // Once it was there, its absence says that it is gone, not that it is still to come.
+            await ledger.ConfirmAsync(entry, vmId, cancellationToken);
             await engine.DeleteExportedAsync(domainId, vmId, entry.Id, cancellationToken);
             return CleanupResult.Waiting;
         }

@@ -3,6 +3,7 @@
 using OvirtDistributed.Contracts.Admin.V1;
 using OvirtDistributed.EndToEnd.Sites;
 using OvirtDistributed.Lab.Sites;
+using OvirtDistributed.Simulator;
 using OvirtDistributed.Simulator.Faults;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
@@ -74,8 +75,12 @@ public sealed class ExportDomainBackupTests(SharedServers servers, ITestOutputHe
     public async Task ExportThatFailsOrNoExportDomain_SaysWhyAndLeavesNothing()
     {
         using var mount = new ExportMount();
-        await using var site = await TestSite.StartAsync(servers, ExportMount.Model(Stopped("db", Disk(16))), output, mount.Tell);
+        var model = ExportMount.Model(Stopped("db", Disk(16)));
+        var second = new DataCenterModel("Second") { Clusters = [new ClusterModel("Other", new Version(4, 6), 1, [Stopped("alone", Disk(16, "nfs2"))])], Domains = [new DomainModel("nfs2", "nfs")] };
+        await using var site = await TestSite.StartAsync(servers, model with { DataCenters = [.. model.DataCenters, second] }, output, mount.Tell);
         await mount.AttachAsync(site);
+        var refused = await Assert.ThrowsAsync<Grpc.Core.RpcException>(() => StartAsync(site, "alone"));
+        Assert.Contains("needs an export storage domain, and the data center of cluster Other has none: attach an NFS domain of type export", refused.Status.Detail, StringComparison.Ordinal);
         var fault = site.Engine.Faults.Arm(new FaultRule { Name = "export", Method = "POST", Path = "/vms/*/export", FailMerge = true });
         var failed = await EndAsync(site, await StartAsync(site, "db"));
 
@@ -89,14 +94,9 @@ public sealed class ExportDomainBackupTests(SharedServers servers, ITestOutputHe
         Assert.Equal(JobOutcome.Failed, inactive.Outcome);
         Assert.Contains("export domain export1 is maintenance in the data center of cluster Main: activate it", inactive.Message, StringComparison.Ordinal);
         await site.FinishAsync(checkpointsPerVm: 0);
-
-        await using var without = await TestSite.StartAsync(servers, OneCluster(Stopped("db", Disk(16))), output);
-        var refused = await Assert.ThrowsAsync<Grpc.Core.RpcException>(() => StartAsync(without, "db"));
-        Assert.Contains("needs an export storage domain, and the data center of cluster Main has none", refused.Status.Detail, StringComparison.Ordinal);
-        await without.FinishAsync(checkpointsPerVm: 0);
     }
 
-    private static Simulator.DiskModel Raw(long sizeMiB) => Disk(sizeMiB) with { Format = "raw", Incremental = false };
+    private static DiskModel Raw(long sizeMiB) => Disk(sizeMiB) with { Format = "raw", Incremental = false };
 
     private static async Task<Job> BackUpAsync(TestSite site) => await site.SucceedsAsync(await StartAsync(site, "web"));
 
