@@ -26,7 +26,7 @@ internal static class ExportedImages
         foreach (var original in originals)
         {
             var copies = clone.Disks.Where(copy => copy.SizeBytes == original.SizeBytes && (copy.Alias == $"{original.Alias}_{clone.Name}" || copy.Alias == original.Alias)).ToList();
-            if (copies is [var copy] && !found.Values.Contains(copy))
+            if (copies is [var copy] && !found.ContainsValue(copy))
             {
                 found.Add(original.Id, copy);
             }

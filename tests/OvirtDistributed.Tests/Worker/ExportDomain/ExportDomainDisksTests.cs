@@ -44,7 +44,7 @@ public sealed class ExportDomainDisksTests : IDisposable
             await target.WriteAsync(0, data, Token).WithinDeadline();
             await target.ZeroAsync(0, data.Length, Token).WithinDeadline();
             await target.FlushAsync(Token).WithinDeadline();
-            checksum = await target.ChecksumAsync(BlockDigest.Algorithms.First(), BlockDigest.BlockBytes, Token).WithinDeadline();
+            checksum = await target.ChecksumAsync(BlockDigest.Algorithms[0], BlockDigest.BlockBytes, Token).WithinDeadline();
         }
 
         var meta = await MetaAsync(disk);
@@ -160,7 +160,7 @@ public sealed class ExportDomainDisksTests : IDisposable
 
         var mounts = ExportMounts.Read(settings.GetSection("Worker:ExportDomains"));
 
-        Assert.Equal([$"{id}", "nfs.example.com:/export/two", "nonsense"], mounts.Names.Order(StringComparer.Ordinal).OrderByDescending(name => name == $"{id}"));
+        Assert.Equal(new HashSet<string>(StringComparer.Ordinal) { $"{id}", "nfs.example.com:/export/two", "nonsense" }, mounts.Names.ToHashSet(StringComparer.Ordinal));
         Assert.Equal("/mnt/two", mounts.Find(new ExportDisk { StorageDomainId = $"{Guid.NewGuid()}", Location = "nfs.example.com:/export/two/" }));
         Assert.Equal("/mnt/one", mounts.Find(new ExportDisk { StorageDomainId = $"{id}" }));
         Assert.Equal(2, mounts.Problems("Worker:ExportDomains").Count());
