@@ -46,7 +46,13 @@ public sealed class ExportDomainJobTests(PostgresServer postgres)
         Assert.Equal(
             new ExportDisk
             {
-                StorageDomainId = $"{_domainId}", Location = Location, VmId = $"{clone.Id}", DiskId = $"{copy.Id}", VolumeId = $"{site.Engine.Volumes[copy.Id][0].Id}", Format = "qcow2", Sparse = true,
+                StorageDomainId = $"{_domainId}",
+                Location = Location,
+                VmId = $"{clone.Id}",
+                DiskId = $"{copy.Id}",
+                VolumeId = $"{site.Engine.Volumes[copy.Id][0].Id}",
+                Format = "qcow2",
+                Sparse = true,
             },
             wire.ExportDisk);
         await site.SucceedAsync(claim, task);

@@ -195,7 +195,13 @@ public sealed class ExportDomainDisksTests : IDisposable
         var (disk, volume) = (Guid.NewGuid(), Guid.NewGuid());
         return new ExportDisk
         {
-            StorageDomainId = $"{_domain}", VmId = $"{Guid.NewGuid()}", DiskId = $"{disk}", VolumeId = $"{volume}", Format = format, Sparse = true, Ovf = $"<Envelope>{disk}/{volume}</Envelope>",
+            StorageDomainId = $"{_domain}",
+            VmId = $"{Guid.NewGuid()}",
+            DiskId = $"{disk}",
+            VolumeId = $"{volume}",
+            Format = format,
+            Sparse = true,
+            Ovf = $"<Envelope>{disk}/{volume}</Envelope>",
         };
     }
 
