@@ -11,6 +11,7 @@ using OvirtDistributed.Ovirt.Trust;
 using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
@@ -129,6 +130,9 @@ public static class ServerHost
         services.AddSingleton<TaskLeases>();
         services.AddSingleton<WorkerAttachments>();
         services.AddSingleton<SshPreparation>();
+        services.AddSingleton<ExportPreparation>();
+        services.AddSingleton<ExportLeases>();
+        services.AddSingleton<VmImport>();
         services.AddSingleton<AttemptPreparation>();
         services.AddSingleton<EngineLedger>();
         services.AddSingleton<EngineCleanup>();
@@ -154,6 +158,8 @@ public static class ServerHost
         services.AddSingleton<IJobStep, PrepareBackupStep>();
         services.AddSingleton<IJobStep, StartBackupStep>();
         services.AddSingleton<IJobStep, AwaitBackupStep>();
+        services.AddSingleton<IJobStep, CloneVmStep>();
+        services.AddSingleton<IJobStep, ExportVmStep>();
         services.AddSingleton<IJobStep, CommitStep>();
         services.AddSingleton<IJobStep, FinalizeBackupStep>();
         services.AddSingleton<IJobStep, PruneCheckpointsStep>();

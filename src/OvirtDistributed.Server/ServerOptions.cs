@@ -43,6 +43,9 @@ public sealed class ServerOptions
     /// <summary>How long the engine may take to end a backup before the job ends with a warning and the reconciler goes on. Default 4 hours: a merge moves data.</summary>
     public TimeSpan FinalizePatience { get; set; } = TimeSpan.FromHours(4);
 
+    /// <summary>How long the manager may take to clone a VM, to export it, or to import one. Default 12 hours: it copies whole disks.</summary>
+    public TimeSpan ExportPatience { get; set; } = TimeSpan.FromHours(12);
+
     /// <summary>How long clean-up of a failed job is tried before the reconciler takes over. Default 15 minutes.</summary>
     public TimeSpan UndoPatience { get; set; } = TimeSpan.FromMinutes(15);
 
@@ -166,7 +169,7 @@ public sealed class ServerOptions
         (nameof(HeartbeatInterval), HeartbeatInterval), (nameof(LeaseDuration), LeaseDuration), (nameof(OfferAgainAfter), OfferAgainAfter),
         (nameof(PollInterval), PollInterval), (nameof(RetryDelay), RetryDelay), (nameof(StepPatience), StepPatience),
         (nameof(BackupReadyPatience), BackupReadyPatience), (nameof(FinalizePatience), FinalizePatience), (nameof(UndoPatience), UndoPatience),
-        (nameof(TransferReadyPatience), TransferReadyPatience),
+        (nameof(TransferReadyPatience), TransferReadyPatience), (nameof(ExportPatience), ExportPatience),
         (nameof(TransferEndPatience), TransferEndPatience), (nameof(TransferInactivity), TransferInactivity),
         (nameof(ReconcileInterval), ReconcileInterval), (nameof(RequestLifetime), RequestLifetime), (nameof(InventoryInterval), InventoryInterval),
         (nameof(RepositoryInterval), RepositoryInterval), (nameof(RetentionInterval), RetentionInterval), (nameof(VerifyInterval), VerifyInterval), (nameof(WorkerSilentAfter), WorkerSilentAfter),
@@ -181,4 +184,7 @@ public sealed class EmbeddedWorkerOptions
 
     /// <summary>Disks at the same time. Default 2.</summary>
     public int Slots { get; set; } = 2;
+
+    /// <summary>Export domains that are mounted on the server's machine: id of the storage domain → local directory.</summary>
+    public IDictionary<string, string> ExportDomains { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
 }

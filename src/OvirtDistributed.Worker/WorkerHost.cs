@@ -8,6 +8,7 @@ using OvirtDistributed.Hosting.Listening;
 using OvirtDistributed.Hosting.Telemetry;
 using OvirtDistributed.Hosting.Tls;
 using OvirtDistributed.Worker.Agent;
+using OvirtDistributed.Worker.Transports.ExportDomain;
 
 namespace OvirtDistributed.Worker;
 
@@ -26,6 +27,7 @@ public static class WorkerHost
         var builder = WebApplication.CreateBuilder(args);
         configure?.Invoke(builder);
         var worker = Section<WorkerOptions>(builder, WorkerOptions.Section);
+        worker.ExportMounts = ExportMounts.Read(builder.Configuration.GetSection($"{WorkerOptions.Section}:ExportDomains"));
         var bus = Section<BusOptions>(builder, BusOptions.Section);
         var listen = Section<ServiceListenOptions>(builder, ServiceListenOptions.Section);
         var tlsOptions = Section<TlsOptions>(builder, TlsOptions.Section);

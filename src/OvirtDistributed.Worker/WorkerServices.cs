@@ -8,6 +8,7 @@ using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Pipeline;
 using OvirtDistributed.Worker.Restore;
 using OvirtDistributed.Worker.Transports.DiskAttachment;
+using OvirtDistributed.Worker.Transports.ExportDomain;
 using OvirtDistributed.Worker.Transports.ImageIo;
 
 namespace OvirtDistributed.Worker;
@@ -27,6 +28,7 @@ internal static class WorkerServices
             new DiskRestore(options.Pipeline, tls, time, loggers.CreateLogger<DiskRestore>()),
             new DiskCopy(options.Pipeline, backup, tls, time),
             new DiskVerification(options.Pipeline, tls, time, loggers.CreateLogger<DiskVerification>()),
+            new ExportDomainDisks(options.ExportMounts, new QemuPrograms(options.QemuNbd, options.QemuImg), time),
             time);
         return new WorkerAgent(options, server, bus, executor, time, loggers);
     }

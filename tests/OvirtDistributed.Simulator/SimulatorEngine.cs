@@ -165,6 +165,24 @@ public sealed class SimulatorEngine
         }
     }
 
+    /// <summary>The directory of this machine that stands for the NFS export of an export domain: what a worker mounts.</summary>
+    /// <exception cref="InvalidOperationException">No domain of that name.</exception>
+    public Task<string> ExportPathAsync(string domainName, CancellationToken cancellationToken) => ReadAsync(
+        state => ExportFiles.MountOf(_engine, ExportDomain(state, domainName)), cancellationToken);
+
+    /// <summary>VMs and images that lie in an export domain's directory, one line each.</summary>
+    /// <exception cref="InvalidOperationException">No domain of that name.</exception>
+    public Task<IReadOnlyList<string>> ExportContentsAsync(string domainName, CancellationToken cancellationToken) => ReadAsync<IReadOnlyList<string>>(
+        state => [.. ExportFiles.Of(_engine, ExportDomain(state, domainName)).Contents()], cancellationToken);
+
+    /// <summary>Gives a storage domain another status in its data center, for example <c>maintenance</c>.</summary>
+    /// <exception cref="InvalidOperationException">No domain of that name.</exception>
+    public Task SetDomainStatusAsync(string domainName, string status, CancellationToken cancellationToken) => ReadAsync(
+        state => state.StorageDomains.Values.FirstOrDefault(d => d.Name == domainName) is { } domain
+            ? domain.Status = status
+            : throw new InvalidOperationException($"There is no storage domain {domainName}."),
+        cancellationToken);
+
     /// <summary>Gives a host another status, for example <c>non_responsive</c>; running VMs and transfers are not touched.</summary>
     /// <exception cref="InvalidOperationException">No host of that name.</exception>
     public Task SetHostStatusAsync(string hostName, string status, CancellationToken cancellationToken) => ReadAsync(
@@ -184,6 +202,9 @@ public sealed class SimulatorEngine
             ?? throw new InvalidOperationException($"No checkpoint covers disk {diskId}.");
         await _engine.Storage.LoseBitmapAsync(checkpoint.Id, diskId, cancellationToken);
     }
+
+    private static StorageDomain ExportDomain(EngineState state, string name) =>
+        state.StorageDomains.Values.FirstOrDefault(d => d.Name == name && d.Type == "export") ?? throw new InvalidOperationException($"There is no export domain {name}.");
 
     private static LeftoverReport Report(EngineState state, EngineContext engine) => new()
     {

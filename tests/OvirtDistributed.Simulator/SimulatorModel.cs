@@ -126,7 +126,11 @@ public sealed record ClusterModel(string Name, Version Level, int Hosts, IReadOn
 }
 
 /// <summary>A storage domain; <paramref name="StorageType"/> is nfs, iscsi or fcp.</summary>
-public sealed record DomainModel(string Name, string StorageType);
+public sealed record DomainModel(string Name, string StorageType)
+{
+    /// <summary>data, or export: then it lies in a sub-directory of its data center, in real files (<see cref="SimulatorEngine.ExportPathAsync"/>).</summary>
+    public string Type { get; init; } = "data";
+}
 
 /// <summary>A VM with its disks and one NIC per entry of <see cref="Nics"/>.</summary>
 public sealed record VmModel(string Name, IReadOnlyList<DiskModel> Disks)

@@ -16,7 +16,7 @@ internal sealed class BackupOptions
     private readonly Option<string> _compression = new("--compression") { Description = "fast, default, dense or none", HelpName = "PROFILE" };
     private readonly Option<string> _mode = new("--mode")
     {
-        Description = "Transport mode: auto, cbt, image-transfer, disk-attachment or ssh (default: auto)",
+        Description = "Transport mode: auto, cbt, image-transfer, disk-attachment, ssh or export-domain (default: auto)",
         HelpName = "MODE",
     };
 
@@ -35,7 +35,7 @@ internal sealed class BackupOptions
     public BackupOptions(CommandRunner runner)
     {
         _compression.AcceptOnlyFromAmong("fast", "default", "dense", "none");
-        _mode.AcceptOnlyFromAmong("auto", "cbt", "image-transfer", "disk-attachment", "ssh");
+        _mode.AcceptOnlyFromAmong("auto", "cbt", "image-transfer", "disk-attachment", "ssh", "export-domain");
         _vms.CompletionSources.Add(runner.Suggestions.Vms);
         _manager.CompletionSources.Add(runner.Suggestions.Managers);
         _repository.CompletionSources.Add(runner.Suggestions.Repositories);

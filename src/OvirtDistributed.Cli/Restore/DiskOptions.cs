@@ -20,11 +20,11 @@ internal sealed class DiskOptions
         _storageDomain = new("--storage-domain") { Description = $"{condition}Storage domain of the disks; default: each disk's own, or the one of its name", HelpName = "DOMAIN" };
         _format = new("--format") { Description = $"{condition}cow or raw; default: as it was", HelpName = "FORMAT" };
         _allocation = new("--allocation") { Description = $"{condition}sparse or preallocated; default: as it was", HelpName = "POLICY" };
-        _mode = new("--mode") { Description = $"{condition}Transport mode: image-transfer (default), disk-attachment to the VM of a worker, or ssh through a host", HelpName = "MODE" };
+        _mode = new("--mode") { Description = $"{condition}Transport mode: image-transfer (default), disk-attachment to the VM of a worker, ssh through a host, or export-domain", HelpName = "MODE" };
         _noVerify = new("--no-verify") { Description = $"{condition}Do not compare checksums after writing" };
         _format.AcceptOnlyFromAmong("cow", "raw");
         _allocation.AcceptOnlyFromAmong("sparse", "preallocated");
-        _mode.AcceptOnlyFromAmong("image-transfer", "disk-attachment", "ssh");
+        _mode.AcceptOnlyFromAmong("image-transfer", "disk-attachment", "ssh", "export-domain");
     }
 
     public IReadOnlyList<Option> All => [_storageDomain, _format, _allocation, _mode, _noVerify];

@@ -64,6 +64,7 @@ internal sealed class WorkerConfiguration : IEntityTypeConfiguration<StoredWorke
     {
         builder.ToTable("workers");
         builder.Property(worker => worker.TransportModes).IsJson();
+        builder.Property(worker => worker.ExportDomains).IsJson();
     }
 }
 

@@ -6,6 +6,7 @@ using Npgsql;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Managers;
@@ -70,7 +71,7 @@ internal sealed class JobAdmission(
         var repository = NameLookup.Resolve(repositories, "repository", "repository", request.Repository, row => row.Name, row => row.Id);
         var vms = await ResolveVmsAsync(manager, request.Vms, cancellationToken);
         vms.ForEach(vm => CheckExclusions(vm, request.ExcludedDisks, vms));
-        await RefuseImpossibleModeAsync(manager, request, vms, cancellationToken);
+        await RefuseImpossibleModeAsync(context, manager, request, vms, cancellationToken);
         return (manager, repository, vms);
     }
 
@@ -97,7 +98,7 @@ internal sealed class JobAdmission(
         }
     }
 
-    private async Task RefuseImpossibleModeAsync(StoredManager manager, BackupRequest request, List<EngineVm> vms, CancellationToken cancellationToken)
+    private async Task RefuseImpossibleModeAsync(ServerDbContext context, StoredManager manager, BackupRequest request, List<EngineVm> vms, CancellationToken cancellationToken)
     {
         foreach (var vm in vms)
         {
@@ -106,6 +107,12 @@ internal sealed class JobAdmission(
                 && TransportChoice.Decide(request.TransportMode, manager.ProductVersion, cluster, vm, request.ExcludedDisks, manager.Ssh is not null) is { Refusal: { } refusal })
             {
                 throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{refusal}.");
+            }
+
+            if (cluster is not null && request.TransportMode == TransportModes.ExportDomain
+                && await ExportReach.FindAsync(context, manager.Id, cluster, cancellationToken) is { Refusal: { } reason })
+            {
+                throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{reason}.");
             }
         }
     }

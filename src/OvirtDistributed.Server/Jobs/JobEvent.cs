@@ -9,6 +9,10 @@ internal enum JobEvent
     BackupRequested,
     BackupReady,
 
+    /// <summary>The snapshot is there, and the disks have a longer way to go.</summary>
+    SnapshotReady,
+    VmCloned,
+
     /// <summary>The guest could not be frozen: start once more without asking for consistency.</summary>
     ConsistencyRefused,
 

@@ -14,6 +14,12 @@ internal enum JobState
     /// <summary>Backup: the engine makes it ready.</summary>
     AwaitingBackup,
 
+    /// <summary>Backup by an export domain: the manager makes a VM of the snapshot.</summary>
+    CloningVm,
+
+    /// <summary>Backup by an export domain: the manager copies that VM there.</summary>
+    ExportingVm,
+
     /// <summary>Tasks are offered, leased and worked on.</summary>
     Copying,
 

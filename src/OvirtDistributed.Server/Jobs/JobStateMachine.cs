@@ -21,7 +21,10 @@ internal sealed class JobStateMachine
         States = table.Keys.Select(key => key.State).ToFrozenSet();
     }
 
-    /// <summary>prepare → start → ready → copy → commit → finalize → prune; until the commit every way out leads through <see cref="Undoing"/>.</summary>
+    /// <summary>
+    /// prepare → start → ready → copy → commit → finalize → prune; until the commit every way out leads through <see cref="Undoing"/>. By an export domain
+    /// the copy follows on clone → export.
+    /// </summary>
     public static JobStateMachine Backup { get; } = Define(JobKind.Backup, machine =>
     {
         machine.In(Preparing).On(Prepared, StartingBackup).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
@@ -29,8 +32,10 @@ internal sealed class JobStateMachine
             .On(BackupRequested, AwaitingBackup).On(ConsistencyRefused, StartingBackup).On(CheckpointLost, StartingBackup)
             .On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
         machine.In(AwaitingBackup)
-            .On(BackupReady, Copying).On(ConsistencyRefused, StartingBackup).On(CheckpointLost, StartingBackup)
+            .On(BackupReady, Copying).On(SnapshotReady, CloningVm).On(ConsistencyRefused, StartingBackup).On(CheckpointLost, StartingBackup)
             .On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(CloningVm).On(VmCloned, ExportingVm).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(ExportingVm).On(BackupReady, Copying).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
         machine.In(Copying).On(TasksDone, Committing).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
 
         // From here on the point exists or may exist: cancelling would only hide it.

@@ -181,6 +181,13 @@ internal sealed class TaskSettlement(
     /// <summary>An upload counts only when the engine has verified it and the disk is ok.</summary>
     private async Task<bool> AcceptTargetAsync(StepContext step, DiskTask task, LedgerOwner owner, CleanupResult ended, CancellationToken cancellationToken)
     {
+        if (step.Job.Restore!.Export is not null)
+        {
+            // The manager looks at it when it imports the VM.
+            task.TargetDiskId = task.Id;
+            return true;
+        }
+
         var entry = await ledger.FindOpenAsync(LedgerKind.Disk, owner, cancellationToken);
         var engine = (await engines.OpenAsync(step.Job.ManagerId, cancellationToken)).Engine;
         var disk = (task.Plan?.InPlaceDiskId ?? entry?.Id) is { } diskId ? await engine.FindDiskAsync(diskId, cancellationToken) : null;
@@ -265,6 +272,11 @@ internal sealed class TaskSettlement(
         }
 
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
+        if (details.Export is { CloneId: { } clone } export)
+        {
+            return await engine.IsExportedAsync(export.DomainId, clone, cancellationToken) ? null : $"VM {clone}, from which the disk is read, was deleted from export domain {export.DomainName}";
+        }
+
         if (Backup.TransportModes.UsesSnapshot(details.TransportMode))
         {
             return await engine.FindSnapshotAsync(job.VmId, backupId, cancellationToken) is null ? $"snapshot {backupId}, from which the disk is read, was deleted on the manager" : null;

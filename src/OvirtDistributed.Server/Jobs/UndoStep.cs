@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
@@ -111,17 +112,23 @@ internal sealed class UndoStep(
         LedgerKind.Attachment => cleanup.DetachAsync(entry, cancellationToken),
         LedgerKind.Snapshot => cleanup.RemoveSnapshotAsync(entry, cancellationToken),
         LedgerKind.Detachment => cleanup.AttachBackAsync(entry, job.Restore?.Replaced.FirstOrDefault(disk => disk.DiskId == entry.ParentId), cancellationToken),
-        LedgerKind.Vm => cleanup.RemoveVmAsync(entry, job.Restore?.NewName ?? "", cancellationToken),
+        LedgerKind.ExportedVm => cleanup.RemoveExportedAsync(entry, cancellationToken),
+        LedgerKind.Vm or LedgerKind.ClonedVm => cleanup.RemoveVmAsync(entry, job.Restore?.NewName ?? ExportedImages.CloneName(job.Id), cancellationToken),
         LedgerKind.Disk => cleanup.RemoveDiskAsync(entry, job.Restore?.HolderOfDisks(), cancellationToken),
         _ => throw new InvalidOperationException($"Ledger kind {entry.Kind} has no undo."),
     };
 
-    /// <summary>Transfers and attachments before the backup or snapshot they read from, or before the disk goes back to its VM; the VM before its disks.</summary>
+    /// <summary>
+    /// Transfers and attachments before the backup or snapshot they read from and before a disk goes back to its VM, what was exported before the clone it was made of, and that before its snapshot;
+    /// the VM before its disks.
+    /// </summary>
     internal static int OrderOf(LedgerKind ledgerKind) => ledgerKind switch
     {
         LedgerKind.ImageTransfer or LedgerKind.Attachment => 0,
-        LedgerKind.Backup or LedgerKind.Snapshot or LedgerKind.Detachment => 1,
-        LedgerKind.Vm => 2,
-        _ => 3,
+        LedgerKind.ExportedVm => 1,
+        LedgerKind.ClonedVm => 2,
+        LedgerKind.Backup or LedgerKind.Snapshot or LedgerKind.Detachment => 3,
+        LedgerKind.Vm => 4,
+        _ => 5,
     };
 }

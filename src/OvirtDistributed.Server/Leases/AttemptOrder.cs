@@ -2,6 +2,7 @@
 
 using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Server.Catalog;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Repositories;
 
@@ -21,6 +22,9 @@ internal sealed record AttemptOrder(Jobs.Job Job, Jobs.DiskTask Task, Guid DiskI
 
     /// <summary>Transport mode ssh: the host and the disk's layers.</summary>
     public SshOrder? Ssh { get; init; }
+
+    /// <summary>Transport mode export-domain: the image there.</summary>
+    public ExportOrder? Export { get; init; }
 
     /// <summary>Backup: the disk in the base point. Restore: the disk in the restore point. As the authenticated manifest says.</summary>
     public RestorePointDisk? Source { get; init; }

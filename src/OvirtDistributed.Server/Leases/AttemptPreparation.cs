@@ -3,6 +3,7 @@
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Ledger;
@@ -16,7 +17,7 @@ namespace OvirtDistributed.Server.Leases;
 /// what an earlier call made is found through the ledger.
 /// </summary>
 internal sealed class AttemptPreparation(
-    IDbContextFactory<ServerDbContext> contexts, TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, WorkerAttachments attachments, SshPreparation ssh, IEngineDirectory engines, RepositoryKeys keys,
+    IDbContextFactory<ServerDbContext> contexts, TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, WorkerAttachments attachments, SshPreparation ssh, ExportPreparation exports, IEngineDirectory engines, RepositoryKeys keys,
     PreparationLocks locks, Installation installation, TimeProvider time, ServerOptions options)
 {
     private static readonly TimeSpan PreallocationPatience = TimeSpan.FromMinutes(30);
@@ -52,13 +53,18 @@ internal sealed class AttemptPreparation(
         var access = await engines.OpenAsync(job.ManagerId, cancellationToken);
         var owner = new LedgerOwner(job.ManagerId, job.Id, task.Id, task.Attempt);
 
-        var diskId = job.Kind == JobKind.Backup ? task.DiskId : await PrepareDiskAsync(access.Engine, job, task, owner, cancellationToken);
+        var mode = job.Backup?.TransportMode ?? job.Restore?.TransportMode;
+        var diskId = job.Kind == JobKind.Backup ? task.DiskId : mode == TransportModes.ExportDomain ? task.Id : await PrepareDiskAsync(access.Engine, job, task, owner, cancellationToken);
         var transfer = default(EngineTransfer);
         var host = default(SshOrder);
-        var mode = job.Backup?.TransportMode ?? job.Restore?.TransportMode;
+        var export = default(ExportOrder);
         if (mode == TransportModes.Ssh)
         {
             host = await ssh.PrepareAsync(access, job, task, diskId, cancellationToken);
+        }
+        else if (mode == TransportModes.ExportDomain)
+        {
+            export = await exports.PrepareAsync(context, job, task, claim.WorkerId, cancellationToken);
         }
         else if (mode == TransportModes.DiskAttachment)
         {
@@ -76,6 +82,7 @@ internal sealed class AttemptPreparation(
             {
                 Key = key,
                 Ssh = host,
+                Export = export,
                 Source = source,
                 Copies = job.Kind == JobKind.Restore ? await FindCopiesAsync(context, job, task, cancellationToken) : [],
             }

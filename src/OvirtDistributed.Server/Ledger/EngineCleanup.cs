@@ -7,9 +7,9 @@ namespace OvirtDistributed.Server.Ledger;
 
 /// <summary>
 /// Ends what a ledger entry stands for, in single steps: each call looks at the engine, asks for the next thing and returns. Callers repeat
-/// while they get <see cref="CleanupResult.Waiting"/>. Order between kinds is the caller's: transfers, backup, VM, disks.
+/// while they get <see cref="CleanupResult.Waiting"/>. Order between kinds is the caller's: transfers, exported VM, clone, backup, VM, disks.
 /// </summary>
-internal sealed class EngineCleanup(EngineLedger ledger, IEngineDirectory engines, Installation installation, TimeProvider time, ServerOptions options)
+internal sealed partial class EngineCleanup(EngineLedger ledger, IEngineDirectory engines, Installation installation, TimeProvider time, ServerOptions options)
 {
     /// <summary>Finishes (a success) or cancels an image transfer.</summary>
     public async Task<CleanupResult> EndTransferAsync(LedgerEntry entry, bool finish, CancellationToken cancellationToken)
@@ -213,7 +213,7 @@ internal sealed class EngineCleanup(EngineLedger ledger, IEngineDirectory engine
         return CleanupResult.Waiting;
     }
 
-    /// <summary>Removes a VM of a restore that is not kept; its disks have entries of their own.</summary>
+    /// <summary>Removes a VM that is not kept; its disks have entries of their own, but those of a clone go with it.</summary>
     public async Task<CleanupResult> RemoveVmAsync(LedgerEntry entry, string name, CancellationToken cancellationToken)
     {
         var engine = (await engines.OpenAsync(entry.ManagerId, cancellationToken)).Engine;
@@ -240,7 +240,9 @@ internal sealed class EngineCleanup(EngineLedger ledger, IEngineDirectory engine
 
         if (vm.Status != "image_locked")
         {
-            await engine.DeleteVmAsync(vm.Id, entry.Id, cancellationToken);
+            await (entry.Kind == LedgerKind.ClonedVm
+                ? engine.DeleteVmWithDisksAsync(vm.Id, entry.Id, cancellationToken)
+                : engine.DeleteVmAsync(vm.Id, entry.Id, cancellationToken));
         }
 
         return CleanupResult.Waiting;

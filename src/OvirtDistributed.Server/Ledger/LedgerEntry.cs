@@ -46,6 +46,12 @@ internal enum LedgerKind
 
     /// <summary>A disk that was taken off an operator's VM for a while: the parent is the disk, the engine's id the VM.</summary>
     Detachment,
+
+    /// <summary>A VM that the manager made with copies of disks, and that goes with them: cloned of a snapshot, or imported.</summary>
+    ClonedVm,
+
+    /// <summary>A VM in an export domain: the parent is the domain.</summary>
+    ExportedVm,
 }
 
 internal enum LedgerState

@@ -2,14 +2,15 @@
 
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Ledger;
 
 /// <summary>
-/// Compares ledger and engines at start and every few minutes, and ends what no running job answers for: transfers, backups, VMs, disks, in
-/// this order. Running jobs settle their own. Only what the ledger names or what carries our mark is touched.
+/// Compares ledger and engines at start and every few minutes, and ends what no running job answers for: transfers, exported VMs, clones, backups,
+/// VMs, disks, in this order. Running jobs settle their own. Only what the ledger names or what carries our mark is touched.
 /// </summary>
 internal sealed partial class Reconciler(
     IDbContextFactory<ServerDbContext> contexts, EngineLedger ledger, EngineCleanup cleanup, IEngineDirectory engines, Installation installation,
@@ -117,7 +118,8 @@ internal sealed partial class Reconciler(
                 LedgerKind.Snapshot when committed && job!.Backup is { ToCheckpointId: { } kept } && kept == entry.EngineId => await KeepAsync(entry, cancellationToken),
                 LedgerKind.Snapshot => await cleanup.RemoveSnapshotAsync(entry, cancellationToken),
                 LedgerKind.Detachment => await cleanup.AttachBackAsync(entry, job?.Restore?.Replaced.FirstOrDefault(disk => disk.DiskId == entry.ParentId), cancellationToken),
-                LedgerKind.Vm => await cleanup.RemoveVmAsync(entry, job?.Restore?.NewName ?? "", cancellationToken),
+                LedgerKind.ExportedVm => await cleanup.RemoveExportedAsync(entry, cancellationToken),
+                LedgerKind.Vm or LedgerKind.ClonedVm => await cleanup.RemoveVmAsync(entry, job?.Restore?.NewName ?? ExportedImages.CloneName(entry.JobId), cancellationToken),
                 _ => await cleanup.RemoveDiskAsync(entry, job?.Restore?.HolderOfDisks(), cancellationToken),
             };
             if (result == CleanupResult.Waiting)

@@ -38,6 +38,9 @@ internal sealed record EngineStorageDomain(
     Guid Id, string Name, string Type, string StorageType, long AvailableBytes, long UsedBytes, IReadOnlyList<Guid> DataCenterIds)
 {
     public bool IsBlock => StorageType is "iscsi" or "fcp";
+
+    /// <summary>Of a domain of files: <c>address:path</c>, as hosts mount it.</summary>
+    public string Location { get; init; } = "";
 }
 
 internal sealed record EngineNetwork(Guid Id, string Name, Guid DataCenterId);
@@ -186,6 +189,12 @@ internal sealed record EngineSnapshotStart(Guid VmId, IReadOnlyList<Guid> Disks,
 
 /// <remarks>Locked: being created or deleted. Regular: false for the active state and previews, which are no snapshots of anybody.</remarks>
 internal sealed record EngineSnapshot(Guid Id, string Description, bool Locked, bool Regular, DateTimeOffset? Created);
+
+/// <remarks>The new VM has full copies of the snapshot's disks.</remarks>
+internal sealed record EngineCloneStart(string Name, string Description, Guid ClusterId, Guid SnapshotId, Guid CorrelationId);
+
+/// <remarks>VmId: in the export domain; the VM that is made has an id of its own.</remarks>
+internal sealed record EngineImportStart(Guid DomainId, Guid VmId, string Name, Guid ClusterId, Guid StorageDomainId, Guid CorrelationId);
 
 internal enum EngineTransferPhase
 {

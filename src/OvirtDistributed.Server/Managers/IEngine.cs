@@ -121,6 +121,27 @@ internal interface IEngine
     /// <summary>Deletes a VM and keeps its disks. Idempotent.</summary>
     Task DeleteVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken);
 
+    /// <summary>Deletes a VM with its disks. Idempotent.</summary>
+    Task DeleteVmWithDisksAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>The status of a storage domain in a data center, as the engine writes it; null when it is not attached there.</summary>
+    Task<string?> FindDomainStatusAsync(Guid dataCenterId, Guid domainId, CancellationToken cancellationToken);
+
+    /// <summary>Asks for a VM with copies of a snapshot's disks and answers its id. Not idempotent: look by <see cref="FindVmsByNameAsync"/> first.</summary>
+    Task<Guid> CloneSnapshotAsync(EngineCloneStart start, CancellationToken cancellationToken);
+
+    /// <summary>Asks for a copy of a VM that is down in an export domain; it is complete once the VM is unlocked and <see cref="IsExportedAsync"/>. Replaces an earlier copy.</summary>
+    Task ExportVmAsync(Guid vmId, Guid domainId, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>Whether an export domain has a VM of this id.</summary>
+    Task<bool> IsExportedAsync(Guid domainId, Guid vmId, CancellationToken cancellationToken);
+
+    /// <summary>Asks for a VM made of one in an export domain. Not idempotent: look by <see cref="FindVmsByNameAsync"/> first.</summary>
+    Task ImportVmAsync(EngineImportStart start, CancellationToken cancellationToken);
+
+    /// <summary>Deletes a VM with its images from an export domain. Idempotent.</summary>
+    Task DeleteExportedAsync(Guid domainId, Guid vmId, Guid correlationId, CancellationToken cancellationToken);
+
     Task StartVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken);
 
     /// <summary>Powers a VM off at once. Not while a backup of it runs.</summary>

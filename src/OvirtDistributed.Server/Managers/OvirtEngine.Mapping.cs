@@ -26,7 +26,7 @@ internal sealed partial class OvirtEngine
             StorageDomains = [.. (await inventory.ListStorageDomainsAsync(null, cancellationToken).ToListAsync(cancellationToken)).Select(item =>
                 new EngineStorageDomain(
                     item.Id.Value, item.Name, Word(item.Type), Word(item.Location.Type), item.AvailableBytes ?? 0, item.UsedBytes ?? 0,
-                    [.. item.DataCenters.Select(dataCenter => dataCenter.Value)]))],
+                    [.. item.DataCenters.Select(dataCenter => dataCenter.Value)]) { Location = item.Location is { Address: { } address, Path: { } path } ? $"{address}:{path}" : "" })],
             Networks = [.. networks.Select(item => new EngineNetwork(item.Id.Value, item.Name, item.DataCenter?.Value ?? Guid.Empty))],
             VnicProfiles = [.. profiles.Select(item => new EngineVnicProfile(item.Id.Value, item.Name, item.Network?.Value ?? Guid.Empty))],
             Vms = [.. (await client.Vms.ListAsync(null, withDetails: true, cancellationToken).ToListAsync(cancellationToken)).Select(vm => ToVm(vm, names))],

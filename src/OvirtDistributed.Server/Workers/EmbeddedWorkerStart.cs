@@ -2,6 +2,7 @@
 
 using OvirtDistributed.Worker;
 using OvirtDistributed.Worker.Agent;
+using OvirtDistributed.Worker.Transports.ExportDomain;
 
 namespace OvirtDistributed.Server.Workers;
 
@@ -17,6 +18,7 @@ internal sealed class EmbeddedWorkerStart(EmbeddedWorkers workers, ServerOptions
                 ClusterId = worker.ClusterId,
                 Name = $"{EmbeddedWorkerName.Prefix}{worker.ClusterId:D}",
                 Slots = worker.Slots,
+                ExportMounts = new ExportMounts(worker.ExportDomains.AsReadOnly()),
             });
         }
 

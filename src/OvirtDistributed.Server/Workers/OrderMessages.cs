@@ -6,6 +6,7 @@ using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Server.Catalog;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Copy;
@@ -66,7 +67,7 @@ internal static class OrderMessages
         KeySetId = key?.KeySetId.ToString("D") ?? "",
     };
 
-    private static AttachedDisk? AttachedOf(AttemptOrder order) => order.Transfer is null && order.Ssh is null
+    private static AttachedDisk? AttachedOf(AttemptOrder order) => order.Transfer is null && order.Ssh is null && order.Export is null
         ? new AttachedDisk { Serial = order.DiskId.ToString("D") }
         : null;
 
@@ -95,15 +96,28 @@ internal static class OrderMessages
         },
     };
 
+    private static ExportDisk? ExportOf(ExportOrder? order) => order is null ? null : new ExportDisk
+    {
+        StorageDomainId = order.DomainId.ToString("D"),
+        Location = order.Location,
+        VmId = order.VmId.ToString("D"),
+        DiskId = order.DiskId.ToString("D"),
+        VolumeId = order.VolumeId.ToString("D"),
+        Format = order.Format == "raw" ? "raw" : "qcow2",
+        Sparse = order.Sparse,
+        Ovf = order.Ovf,
+    };
+
     private static RestoreDiskOrder RestoreOf(AttemptOrder order, ImageTransferSource? source) => new()
     {
         AttachedDisk = AttachedOf(order),
         SshDisk = SshOf(order.Ssh),
+        ExportDisk = ExportOf(order.Export),
         PointId = order.Job.Restore!.PointId,
         SourceDiskId = order.Task.DiskId.ToString("D"),
         ImageTransfer = source,
-        TargetIsZero = order.Task.Plan!.ReadsAsZero,
-        Differential = order.Task.Plan.InPlaceDiskId is not null,
+        TargetIsZero = order.Export is not null || order.Task.Plan!.ReadsAsZero,
+        Differential = order.Task.Plan!.InPlaceDiskId is not null,
         VerifyChecksum = order.Job.Restore.Verify,
         Root = RootOf(order.Source),
         Copies = { CopiesOf(order) },
@@ -151,6 +165,7 @@ internal static class OrderMessages
             ImageTransfer = source,
             AttachedDisk = AttachedOf(order),
             SshDisk = SshOf(order.Ssh),
+            ExportDisk = ExportOf(order.Export),
             BaseRoot = RootOf(order.Source),
             Compression = details.Compression switch
             {

@@ -21,6 +21,9 @@ internal sealed class StoredWorker
 
     public string SystemUuid { get; set; } = "";
 
+    /// <summary>Export domains it has mounted: ids of storage domains, or <c>address:path</c>.</summary>
+    public IReadOnlyList<string> ExportDomains { get; set; } = [];
+
     public bool Embedded { get; set; }
 
     public DateTimeOffset Registered { get; set; }

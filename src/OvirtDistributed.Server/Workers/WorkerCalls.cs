@@ -5,6 +5,7 @@ using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Admin;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Managers;
@@ -14,7 +15,7 @@ namespace OvirtDistributed.Server.Workers;
 
 /// <summary>What workers ask and report, over gRPC or in process. The database decides every answer, so any server may give it.</summary>
 internal sealed partial class WorkerCalls(
-    WorkerRegistry workers, TaskLeases leases, AttemptPreparation preparation, JobSignal signal, ServerInstruments instruments, ServerOptions options,
+    WorkerRegistry workers, TaskLeases leases, AttemptPreparation preparation, ExportLeases exports, JobSignal signal, ServerInstruments instruments, ServerOptions options,
     ILogger<WorkerCalls> logger)
 {
     public async Task<RegisterResponse> RegisterAsync(RegisterRequest request, CancellationToken cancellationToken)
@@ -41,6 +42,7 @@ internal sealed partial class WorkerCalls(
                 FreeSlots = request.Slots,
                 TransportModes = [.. request.TransportModes],
                 SystemUuid = request.SystemUuid,
+                ExportDomains = [.. request.ExportDomains],
                 Embedded = options.EmbeddedWorkers.Any(embedded => embedded.ClusterId == clusterId && request.Name.StartsWith(EmbeddedWorkerName.Prefix, StringComparison.Ordinal)),
             },
             cancellationToken);
@@ -53,6 +55,11 @@ internal sealed partial class WorkerCalls(
         if (!await workers.IsKnownAsync(request.WorkerId, cancellationToken))
         {
             return new AcquireLeaseResponse { Refusal = "the worker is not registered" };
+        }
+
+        if (await exports.ExplainUnfitAsync(request.WorkerId, Parse("task_id", request.TaskId), request.Attempt, cancellationToken) is { } unfit)
+        {
+            return new AcquireLeaseResponse { Refusal = unfit };
         }
 
         var grant = await leases.AcquireAsync(request.WorkerId, Parse("task_id", request.TaskId), request.Attempt, cancellationToken);

@@ -98,6 +98,7 @@ internal sealed partial class WorkerAgent
                     SystemUuid = _worker.SystemUuid,
                 };
                 request.TransportModes.AddRange(_transportModes);
+                request.ExportDomains.AddRange(_worker.ExportDomains);
                 var settings = await _server.RegisterAsync(request, cancellationToken);
                 var interval = settings.HeartbeatInterval?.ToTimeSpan() ?? TimeSpan.Zero;
                 _heartbeat = interval > TimeSpan.Zero ? interval : DefaultHeartbeat;

@@ -3,6 +3,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using OvirtDistributed.Worker.Pipeline;
+using OvirtDistributed.Worker.Transports.ExportDomain;
 
 namespace OvirtDistributed.Worker.Agent;
 
@@ -41,6 +42,18 @@ public sealed class WorkerOptions
     /// <summary>Where udev links block devices by id. Default <c>/dev/disk/by-id</c>.</summary>
     public string DeviceDirectory { get; set; } = "/dev/disk/by-id";
 
+    /// <summary>
+    /// Export domains that are mounted here, from <c>ExportDomains</c>: id of the storage domain, or ADDRESS:PATH as hosts mount it → local directory.
+    /// Set apart, because the names have colons in them.
+    /// </summary>
+    public ExportMounts ExportMounts { get; set; } = ExportMounts.None;
+
+    /// <summary>Program that serves qcow2 images of export domains. Default <c>qemu-nbd</c>.</summary>
+    public string QemuNbd { get; set; } = "qemu-nbd";
+
+    /// <summary>Program that makes qcow2 images in export domains. Default <c>qemu-img</c>.</summary>
+    public string QemuImg { get; set; } = "qemu-img";
+
     /// <summary>The id in use: the configured one, or the derived one.</summary>
     public Guid EffectiveId => Id ?? Derive(Name, ClusterId);
 
@@ -75,6 +88,11 @@ public sealed class WorkerOptions
         if (Slots is < 1 or > MaximumSlots)
         {
             yield return $"{Section}:Slots {Slots} is out of range: write 1 to {MaximumSlots}.";
+        }
+
+        foreach (var problem in ExportMounts.Problems($"{Section}:ExportDomains"))
+        {
+            yield return problem;
         }
 
         foreach (var problem in Pipeline.Problems($"{Section}:{nameof(Pipeline)}"))

@@ -5,6 +5,7 @@ using OvirtDistributed.Ovirt.ImageIo;
 using OvirtDistributed.Worker.Restore;
 using OvirtDistributed.Worker.Transports;
 using OvirtDistributed.Worker.Transports.DiskAttachment;
+using OvirtDistributed.Worker.Transports.ExportDomain;
 using OvirtDistributed.Worker.Transports.ImageIo;
 using OvirtDistributed.Worker.Transports.Ssh;
 
@@ -13,14 +14,15 @@ namespace OvirtDistributed.Worker.Execution;
 /// <summary>Picks the transport mode's source or target for an order and runs the work over it.</summary>
 internal sealed class TaskExecutor(
     string workerId, ImageIoConnector images, DeviceFinder devices, DiskBackup backup, DiskRestore restore, DiskCopy copy, DiskVerification verification,
-    TimeProvider time) : ITaskExecutor
+    ExportDomainDisks exports, TimeProvider time) : ITaskExecutor
 {
     private const string CbtMode = "cbt";
     private const string ImageTransferMode = "image-transfer";
     private const string DiskAttachmentMode = "disk-attachment";
     private const string SshMode = "ssh";
+    private const string ExportDomainMode = "export-domain";
 
-    public IReadOnlyCollection<string> TransportModes { get; } = [CbtMode, ImageTransferMode, DiskAttachmentMode, SshMode];
+    public IReadOnlyCollection<string> TransportModes { get; } = [CbtMode, ImageTransferMode, DiskAttachmentMode, SshMode, ExportDomainMode];
 
     public async Task<TaskSucceeded> ExecuteAsync(TaskOrder order, TransferControl control, CancellationToken cancellationToken)
     {
@@ -74,6 +76,11 @@ internal sealed class TaskExecutor(
             return new SshSource(await SshDiskClient.OpenAsync(order, order.Backup.SshDisk, writable: false, time, cancellationToken));
         }
 
+        if (order.Backup.TransportMode == ExportDomainMode)
+        {
+            return await exports.OpenAsync(order, order.Backup.ExportDisk, cancellationToken);
+        }
+
         var client = await images.ConnectAsync(TransferOf(order.Backup.ImageTransfer), ImageAccess.Read, FailureCode.SourceFailed, cancellationToken);
         var changes = order.Backup is { TransportMode: ImageTransferMode, Incremental: true } ? ChangeSource.Layer : ChangeSource.DirtyBitmap;
         return await ImageIoSource.OpenAsync(client, order, changes, cancellationToken);
@@ -94,6 +101,11 @@ internal sealed class TaskExecutor(
         if (order.Restore.SshDisk is { } disk)
         {
             return new SshTarget(await SshDiskClient.OpenAsync(order, disk, writable: true, time, cancellationToken));
+        }
+
+        if (order.Restore.ExportDisk is { } exported)
+        {
+            return await exports.CreateAsync(order, exported, cancellationToken);
         }
 
         return new ImageIoTarget(await images.ConnectAsync(TransferOf(order.Restore.ImageTransfer), ImageAccess.Write, FailureCode.TargetFailed, cancellationToken));

@@ -18,6 +18,7 @@ internal sealed class EngineCommands
         Backups = new BackupCommands(engine, Snapshots, Vms);
         Transfers = new TransferCommands(engine, Disks);
         Domains = new StorageDomainCommands(engine);
+        Exports = new ExportCommands(engine, Disks, Vms);
     }
 
     public EngineContext Engine { get; }
@@ -39,6 +40,8 @@ internal sealed class EngineCommands
     public TransferCommands Transfers { get; }
 
     public StorageDomainCommands Domains { get; }
+
+    public ExportCommands Exports { get; }
 
     /// <summary>Drops ended transfers and backups whose time is over. Called with the gate held, before each request.</summary>
     public void Purge()

@@ -7,7 +7,25 @@ using System.Xml.Linq;
 namespace OvirtDistributed.Simulator.Engine;
 
 /// <summary>A disk named by an OVF.</summary>
-internal sealed record OvfDisk(Guid DiskId, string Interface, bool Bootable, bool ReadOnly, bool Plugged);
+internal sealed record OvfDisk(Guid DiskId, string Interface, bool Bootable, bool ReadOnly, bool Plugged)
+{
+    /// <summary>The volume, where oVirt's flavour names it.</summary>
+    public Guid? ImageId { get; init; }
+
+    public string Alias { get; init; } = string.Empty;
+
+    public string? Description { get; init; }
+
+    /// <summary>raw or cow.</summary>
+    public string Format { get; init; } = "cow";
+
+    public bool Sparse { get; init; } = true;
+
+    public bool Incremental { get; init; }
+
+    /// <summary>Without it an engine takes the disk for damaged.</summary>
+    public Guid SnapshotId { get; init; }
+}
 
 /// <summary>A NIC named by an OVF.</summary>
 internal sealed record OvfNic(string Name, string? Mac, string Interface, string? Network, string? Profile, bool Linked, bool Plugged);
@@ -99,7 +117,16 @@ internal static class OvfReader
                     Interface(Attribute(disk, "disk-interface")),
                     Attribute(disk, "boot") == "true",
                     Attribute(disk, "read-only") == "true",
-                    !plugged.Contains(id) || plugged[id].First());
+                    !plugged.Contains(id) || plugged[id].First())
+                {
+                    ImageId = Guid.TryParse(Attribute(disk, "fileRef")?.Split('/').ElementAtOrDefault(1), out var image) ? image : null,
+                    Alias = Attribute(disk, "disk-alias") ?? string.Empty,
+                    Description = Attribute(disk, "disk-description"),
+                    Format = Attribute(disk, "volume-format") == "RAW" ? "raw" : "cow",
+                    Sparse = Attribute(disk, "volume-type") != "Preallocated",
+                    Incremental = Attribute(disk, "incremental-backup") == "true",
+                    SnapshotId = Guid.TryParse(Attribute(disk, "vm_snapshot_id"), out var snapshot) ? snapshot : Guid.Empty,
+                };
             }
         }
     }

@@ -51,7 +51,10 @@ public sealed record FaultRule
     /// <summary>Keeps the entity that the request creates or acts on in its present phase until the fault is removed: "stuck finalizing", "stuck locked".</summary>
     public bool StickPhase { get; init; }
 
-    /// <summary>Lets the merge fail that this request (removal of a snapshot, finalize of a hybrid backup) leads to: the snapshot is left behind.</summary>
+    /// <summary>
+    /// Lets the merge fail that this request (removal of a snapshot, finalize of a hybrid backup) leads to: the snapshot is left behind. Of a clone, export
+    /// or import it lets the copy fail.
+    /// </summary>
     public bool FailMerge { get; init; }
 }
 

@@ -86,11 +86,18 @@ internal sealed class ModelBuilder(EngineContext engine, SimulatorModel model)
             Name = source.Name,
             StorageType = source.StorageType,
             Address = source.StorageType == "nfs" ? "nfs.example.com" : null,
-            Path = source.StorageType == "nfs" ? $"/export/{source.Name}" : null,
+            Type = source.Type,
+            Path = source.StorageType == "nfs" ? source.Type == "export" ? $"/export/backup/{dc.Name}" : $"/export/{source.Name}" : null,
+            StorageFormat = source.Type == "export" ? "v1" : "v5",
             DataCenterId = dc.Id,
-            Master = !State.StorageDomains.Values.Any(d => d.DataCenterId == dc.Id),
+            Master = source.Type == "data" && !State.StorageDomains.Values.Any(d => d.DataCenterId == dc.Id),
         };
         State.StorageDomains.Add(domain.Id, domain);
+        if (source.Type == "export")
+        {
+            ExportFiles.Of(engine, domain).Format();
+        }
+
         var profile = new DiskProfile { Id = _ids.Id("diskprofile", $"{dc.Name}/{source.Name}"), Name = source.Name, StorageDomainId = domain.Id };
         State.DiskProfiles.Add(profile.Id, profile);
     }

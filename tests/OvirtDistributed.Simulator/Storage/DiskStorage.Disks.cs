@@ -154,6 +154,32 @@ public sealed partial class DiskStorage
         }
     }
 
+    public async Task CopyToFileAsync(Guid diskId, string file, VolumeFormat format, CancellationToken cancellationToken)
+    {
+        using var hold = await HoldAsync(diskId, cancellationToken);
+        await CopyOutAsync(hold.Only, hold.Only.Record.Active, file, format, cancellationToken);
+    }
+
+    public async Task CopyFromFileAsync(string file, VolumeFormat format, DiskSpec target, CancellationToken cancellationToken)
+    {
+        var disk = Register(target);
+        try
+        {
+            var path = Path.Combine(disk.Directory, disk.Record.Active.File);
+            await _qemuImg.ConvertAsync(file, QemuImg.FormatName(format), path, target.Format, cancellationToken);
+            Complete(disk);
+        }
+        catch
+        {
+            Unregister(disk);
+            throw;
+        }
+        finally
+        {
+            _ = disk.Gate.Release();
+        }
+    }
+
     public async Task SaveReferenceAsync(Guid diskId, string rawFilePath, CancellationToken cancellationToken)
     {
         // Guest writes wait behind the disk's gate, so the copy is of one point in time.

@@ -136,6 +136,12 @@ public interface IDiskStorage : IAsyncDisposable
     /// <summary>A full, flattened copy of the chain up to <paramref name="imageId"/> (active layer when null) as a new disk.</summary>
     Task CloneDiskAsync(Guid diskId, Guid? imageId, DiskSpec target, CancellationToken cancellationToken);
 
+    /// <summary>A full, flattened copy of the disk as a file of a format.</summary>
+    Task CopyToFileAsync(Guid diskId, string file, VolumeFormat format, CancellationToken cancellationToken);
+
+    /// <summary>A new disk with the content of a file, which stands alone.</summary>
+    Task CopyFromFileAsync(string file, VolumeFormat format, DiskSpec target, CancellationToken cancellationToken);
+
     /// <summary>Starts the VM's storage process with these disks. From now on guest writes go through it.</summary>
     Task StartVmAsync(Guid vmId, IReadOnlyList<Guid> diskIds, CancellationToken cancellationToken);
 

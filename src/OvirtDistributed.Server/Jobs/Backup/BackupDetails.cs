@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Exports;
+
 namespace OvirtDistributed.Server.Jobs.Backup;
 
 /// <summary>What a backup job was asked and what it found out on its way.</summary>
@@ -73,6 +75,9 @@ internal sealed record BackupDetails
 
     /// <summary>Starts of an engine backup so far: bounds the falls back.</summary>
     public int Starts { get; init; }
+
+    /// <summary>Transport mode export-domain: where the disks go on their way.</summary>
+    public BackupExport? Export { get; init; }
 
     /// <summary>Whether the snapshot stays on the manager for the next incremental.</summary>
     public bool KeepsSnapshot() => !DropSnapshot && GivesLayers && TransportModes.KeepsSnapshot(TransportMode);

@@ -92,6 +92,11 @@ internal sealed record BackupPlan
             return (false, "an attached disk does not tell what changed", false);
         }
 
+        if (request.TransportMode == TransportModes.ExportDomain)
+        {
+            return (false, "the manager exports whole disks only", false);
+        }
+
         if (TransportModes.UsesSnapshot(request.TransportMode) && !request.GivesLayers)
         {
             return (false, "the manager is older than 4.4.3 and cannot give what a single snapshot holds", false);

@@ -3,6 +3,7 @@
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Repositories;
 
@@ -22,15 +23,40 @@ internal sealed class BackupPlanner(IDataMover mover)
         var version = manager.ProductVersion;
         var choice = TransportChoice.Decide(request.RequestedMode, version, cluster, vm, request.ExcludedDisks, manager.Ssh is not null);
         var details = request with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version) };
+        if (choice is { Refusal: null, Mode: TransportModes.ExportDomain })
+        {
+            return await ChooseExportAsync(context, managerId, vm, cluster, details, cancellationToken);
+        }
+
         if (choice is not { Refusal: null, Mode: TransportModes.DiskAttachment })
         {
             return (details, choice.Refusal);
         }
 
         var noWorker = await WorkerVms.ExplainNoneAsync(context, vm.ClusterId, vm.Id, cancellationToken);
-        return noWorker is not null && request.RequestedMode == TransportModes.Auto && manager.Ssh is not null
-            ? (details with { TransportMode = TransportModes.Ssh, TransportReason = $"{choice.Reason}, and {noWorker}" }, null)
-            : (details, noWorker);
+        if (noWorker is null || request.RequestedMode != TransportModes.Auto)
+        {
+            return (details, noWorker);
+        }
+
+        if (manager.Ssh is not null)
+        {
+            return (details with { TransportMode = TransportModes.Ssh, TransportReason = $"{choice.Reason}, and {noWorker}" }, null);
+        }
+
+        // The last resort: it costs two copies of every disk.
+        var last = details with { TransportMode = TransportModes.ExportDomain, TransportReason = $"{choice.Reason}, {noWorker}, and the hosts cannot be reached over SSH" };
+        var (export, refusal) = await ChooseExportAsync(context, managerId, vm, cluster, last, cancellationToken);
+        return refusal is null ? (export, null) : (details, noWorker);
+    }
+
+    private static async Task<(BackupDetails Details, string? Refusal)> ChooseExportAsync(
+        ServerDbContext context, Guid managerId, EngineVm vm, EngineCluster cluster, BackupDetails details, CancellationToken cancellationToken)
+    {
+        var reach = await ExportReach.FindAsync(context, managerId, cluster, cancellationToken);
+        return reach.Refusal is { } refusal
+            ? (details, refusal)
+            : (details with { Export = new BackupExport(reach.Domain!.Id, reach.Domain.Name, reach.Domain.Location, reach.WorkerClusterId) }, ExportedImages.ExplainNamesakes(vm, details.ExcludedDisks));
     }
 
     /// <summary>Disks, and full or incremental, in the mode that <paramref name="request"/> says.</summary>

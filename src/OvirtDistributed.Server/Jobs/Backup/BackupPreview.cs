@@ -2,6 +2,7 @@
 
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Managers;
 
@@ -41,6 +42,11 @@ internal sealed class BackupPreview(
             var cluster = await inventory.FindAsync<EngineCluster>(manager.Id, InventoryKind.Cluster, vm.ClusterId, cancellationToken)
                 ?? throw new JobFailureException($"Cluster {vm.ClusterId} of VM {vm.Name} is not in the inventory: refresh it (ovd manager inventory --refresh).");
             var (details, refusal) = await BackupPlanner.ChooseModeAsync(context, manager.Id, vm, cluster, asked, cancellationToken);
+            if (refusal is null && details.Export is { } export)
+            {
+                refusal = await ExportReach.ExplainInactiveAsync(engine, cluster, export.DomainId, export.DomainName, cancellationToken);
+            }
+
             if (refusal is not null)
             {
                 previews.Add(new PreviewedBackup(vm, details, null, refusal));

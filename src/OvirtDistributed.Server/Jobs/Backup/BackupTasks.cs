@@ -58,7 +58,7 @@ internal static class BackupTasks
             DiskId = disk.Id,
             DiskAlias = disk.Alias,
             SizeBytes = disk.SizeBytes,
-            ClusterId = job.ClusterId,
+            ClusterId = details.Export?.WorkerClusterId ?? job.ClusterId,
             Incremental = incremental,
             ModeReason = reason,
             Offered = now,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Backup;
@@ -30,7 +31,15 @@ internal static class PlannedCalls
     private static IEnumerable<string> Snapshot(EngineVm vm, BackupDetails details, BackupPlan plan)
     {
         yield return $"POST vms/{vm.Id}/snapshots ({Names(plan.Disks)}, without memory)";
-        foreach (var disk in plan.Disks)
+        if (details.Export is { } export)
+        {
+            yield return $"POST vms?clone=true ({ExportedImages.ClonePrefix}JOB, of the snapshot)";
+            yield return $"POST vms/CLONE/export (to {export.DomainName})";
+            yield return $"DELETE storagedomains/{export.DomainId}/vms/CLONE";
+            yield return "DELETE vms/CLONE";
+        }
+
+        foreach (var disk in details.Export is null ? plan.Disks : [])
         {
             if (details.TransportMode == TransportModes.DiskAttachment)
             {

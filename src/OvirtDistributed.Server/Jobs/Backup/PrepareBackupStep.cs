@@ -2,6 +2,7 @@
 
 using System.Text.Json;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
@@ -48,6 +49,16 @@ internal sealed class PrepareBackupStep(
         if (refusal is not null)
         {
             return StepResult.Fail($"VM {vm.Name} cannot be backed up: {refusal}.");
+        }
+
+        if (job.Backup.Export is { } export)
+        {
+            if (await ExportReach.ExplainInactiveAsync(engine, cluster, export.DomainId, export.DomainName, cancellationToken) is { } inactive)
+            {
+                return StepResult.Fail($"VM {vm.Name} cannot be backed up: {inactive}.");
+            }
+
+            await queues.DeclareAsync(export.WorkerClusterId, cancellationToken);
         }
 
         context.Info($"transport mode {job.Backup.TransportMode}: {job.Backup.TransportReason}");

@@ -27,7 +27,7 @@ internal sealed record TransportChoice(string Mode, string Reason, string? Refus
         {
             TransportModes.Cbt => Forced(requested, productVersion, CbtSince),
             TransportModes.ImageTransfer => Forced(requested, productVersion, ImageTransferSince),
-            TransportModes.DiskAttachment => new TransportChoice(requested, "asked for"),
+            TransportModes.DiskAttachment or TransportModes.ExportDomain => new TransportChoice(requested, "asked for"),
             TransportModes.Ssh when hasSsh => new TransportChoice(requested, "asked for"),
             TransportModes.Ssh => new TransportChoice(requested, "asked for", NeedsSsh),
             _ => Automatic(productVersion, cluster, vm, excluded),

@@ -20,10 +20,13 @@ internal static class TransportModes
     /// <summary>A snapshot of ours, whose layers a host reads for the worker.</summary>
     public const string Ssh = "ssh";
 
-    public static IReadOnlyList<string> All { get; } = [Cbt, ImageTransfer, DiskAttachment, Ssh];
+    /// <summary>A snapshot of ours, of which a VM is cloned that the manager copies to an export domain.</summary>
+    public const string ExportDomain = "export-domain";
+
+    public static IReadOnlyList<string> All { get; } = [Cbt, ImageTransfer, DiskAttachment, Ssh, ExportDomain];
 
     /// <summary>True for modes in which a snapshot of ours holds the point in time.</summary>
-    public static bool UsesSnapshot(string mode) => mode is ImageTransfer or DiskAttachment or Ssh;
+    public static bool UsesSnapshot(string mode) => mode is ImageTransfer or DiskAttachment or Ssh or ExportDomain;
 
     /// <summary>True for modes in which a kept snapshot tells what changed; in the others every backup reads everything.</summary>
     public static bool KeepsSnapshot(string mode) => mode is ImageTransfer or Ssh;

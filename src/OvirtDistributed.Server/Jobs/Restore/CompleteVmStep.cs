@@ -33,7 +33,8 @@ internal sealed class CompleteVmStep(IEngineDirectory engines) : IJobStep
             await engine.AddNicAsync(vmId, NicOf(nic), job.Id, cancellationToken);
         }
 
-        foreach (var task in job.Tasks.Where(task => vm.Disks.All(existing => existing.Id != task.TargetDiskId)))
+        // An imported VM has its disks.
+        foreach (var task in job.Tasks.Where(task => details.Export is null && vm.Disks.All(existing => existing.Id != task.TargetDiskId)))
         {
             await engine.AttachDiskAsync(vmId, task.TargetDiskId!.Value, SlotOf(task.Plan!, vm, details), job.Id, cancellationToken);
         }

@@ -3,13 +3,14 @@
 using System.Text.Json;
 using System.Xml;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Restore;
 
 /// <summary>Where a new VM is asked for: creates it from the point's OVF, without disks and NICs; from its main facts where the engine refuses the OVF.</summary>
-internal sealed class CreateVmStep(IEngineDirectory engines, EngineLedger ledger, Installation installation) : IJobStep
+internal sealed class CreateVmStep(IEngineDirectory engines, EngineLedger ledger, VmImport import, Installation installation) : IJobStep
 {
     public JobKind Kind => JobKind.Restore;
 
@@ -22,6 +23,11 @@ internal sealed class CreateVmStep(IEngineDirectory engines, EngineLedger ledger
         if (details.Scope != RestoreScope.NewVm)
         {
             return StepResult.Next(details.RewritesVm() ? JobEvent.VmKept : JobEvent.VmCreated);
+        }
+
+        if (details.Export is not null)
+        {
+            return await import.RunAsync(context, cancellationToken);
         }
 
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;

@@ -27,6 +27,12 @@ internal static class PlannedRestoreCalls
     private static IEnumerable<string> Upload(RestoreDetails details, RestoredDisk disk)
     {
         var (alias, plan) = (disk.Disk.Alias, disk.Plan);
+        if (details.Export is { } export)
+        {
+            yield return $"(a worker writes {alias} to export domain {export.DomainName}: {disk.Disk.Root.DiskSize} bytes, {plan.Format})";
+            yield break;
+        }
+
         yield return $"POST disks ({alias}, {disk.Disk.Root.DiskSize} bytes, {plan.Format} {(plan.Sparse ? "sparse" : "preallocated")} on {disk.Domain.Name})";
         if (details.TransportMode == TransportModes.DiskAttachment)
         {
@@ -47,13 +53,22 @@ internal static class PlannedRestoreCalls
 
     private static IEnumerable<string> NewVm(RestoreDetails details, RestorePlan plan)
     {
-        yield return $"POST vms ({details.NewName}, from the stored OVF)";
+        if (details.Export is { } export)
+        {
+            yield return $"POST storagedomains/{export.DomainId}/vms/{export.VmId}/import ({details.NewName}, clone, to {plan.Disks.Select(disk => disk.Domain.Name).FirstOrDefault()})";
+            yield return $"DELETE storagedomains/{export.DomainId}/vms/{export.VmId}";
+        }
+        else
+        {
+            yield return $"POST vms ({details.NewName}, from the stored OVF)";
+        }
+
         foreach (var nic in plan.Nics)
         {
             yield return $"POST vms/ID/nics ({nic.Name}, {(nic.Mac is { } mac ? $"MAC address {mac}" : "new MAC address")})";
         }
 
-        foreach (var disk in plan.Disks)
+        foreach (var disk in details.Export is null ? plan.Disks : [])
         {
             yield return $"POST vms/ID/diskattachments ({disk.Disk.Alias})";
         }

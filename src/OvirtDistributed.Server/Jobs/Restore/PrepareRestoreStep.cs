@@ -3,6 +3,7 @@
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
@@ -47,7 +48,12 @@ internal sealed class PrepareRestoreStep(
             return first;
         }
 
-        await queues.DeclareAsync(details.ClusterId, cancellationToken);
+        if (details.Export is not null && ExportOvf.ExplainUnusable(ovf) is { } unusable)
+        {
+            return StepResult.Fail($"Restore point {manifest.PointId} cannot be imported: {unusable}. Restore it in another transport mode (--mode).");
+        }
+
+        await queues.DeclareAsync(details.Export?.WorkerClusterId ?? details.ClusterId, cancellationToken);
         Offer(context, plan);
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Vm, JsonSerializer.Serialize(plan.Vm, JsonColumn.Options), cancellationToken);
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Ovf, ovf, cancellationToken);
@@ -122,7 +128,7 @@ internal sealed class PrepareRestoreStep(
                 DiskId = Guid.Parse(disk.Disk.DiskId),
                 DiskAlias = disk.Disk.Alias,
                 SizeBytes = disk.Plan.InPlaceSizeBytes ?? disk.Disk.Root.DiskSize,
-                ClusterId = job.Restore.ClusterId,
+                ClusterId = job.Restore.Export?.WorkerClusterId ?? job.Restore.ClusterId,
                 Plan = disk.Plan,
                 Offered = context.Now,
                 Published = context.Now,

@@ -6,6 +6,7 @@ using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Managers;
@@ -59,6 +60,7 @@ internal sealed class RestoreAdmission(
         var cluster = await targets.ClusterAsync(manager, point, manifest, target?.ClusterId.ToString("D") ?? request.Cluster, cancellationToken);
         var domain = await targets.StorageDomainAsync(manager, cluster, request.StorageDomain, cancellationToken);
         var mode = await ModeAsync(context, request, manager, cluster, cancellationToken);
+        var export = await ExportAsync(context, request, manager, cluster, cancellationToken);
         await RefuseNameAsync(context, request, manager, cancellationToken);
         var details = new RestoreDetails
         {
@@ -82,8 +84,24 @@ internal sealed class RestoreAdmission(
             SafetyPoint = request.Scope is RestoreScope.Overwrite or RestoreScope.InPlace && request.SafetyPoint,
             Verify = request.Verify,
             TransportMode = mode,
+            Export = export,
         };
         return new RestoreSubject(point, manager, cluster, details, manifest);
+    }
+
+    /// <summary>The export domain that the disks go through; null in every other mode.</summary>
+    private static async Task<RestoreExport?> ExportAsync(
+        ServerDbContext context, RestoreRequest request, StoredManager manager, EngineCluster cluster, CancellationToken cancellationToken)
+    {
+        if (request.TransportMode != TransportModes.ExportDomain)
+        {
+            return null;
+        }
+
+        var reach = await ExportReach.FindAsync(context, manager.Id, cluster, cancellationToken);
+        return reach.Refusal is { } unreachable
+            ? throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{unreachable}.")
+            : new RestoreExport(reach.Domain!.Id, reach.Domain.Name, reach.Domain.Location, reach.WorkerClusterId, Guid.NewGuid());
     }
 
     /// <summary>What was asked, if it can work; in place the first that can.</summary>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Exports;
+
 namespace OvirtDistributed.Server.Jobs.Restore;
 
 /// <summary>What a restore job was asked and what it decided.</summary>
@@ -69,6 +71,9 @@ internal sealed record RestoreDetails
     public IReadOnlyList<ReplacedDisk> Replaced { get; init; } = [];
 
     public IReadOnlyList<RestoreNicPlan> NicPlan { get; init; } = [];
+
+    /// <summary>Transport mode export-domain: where the disks go on their way.</summary>
+    public RestoreExport? Export { get; init; }
 
     /// <summary>The VM is the operator's and must be down: what its disks held is lost.</summary>
     public bool RewritesVm() => Scope is RestoreScope.Overwrite or RestoreScope.InPlace;

@@ -4,6 +4,7 @@ using System.Text.Json;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
@@ -32,6 +33,12 @@ internal sealed class RestorePlanner(InventoryCatalog inventory, Installation in
         }
 
         plan = await PlanDisksAsync(plan, managerId, manifest, details, cluster, cancellationToken);
+        if (details.Export is { } export)
+        {
+            var problems = await ExportReach.ExplainRestoreAsync(engine, cluster, export, [.. plan.Disks.Select(disk => disk.Domain)], cancellationToken);
+            plan = plan with { Problems = [.. plan.Problems, .. problems] };
+        }
+
         return details.Scope == RestoreScope.NewVm ? await PlanNicsAsync(plan, managerId, details, cluster, engine, cancellationToken) : plan;
     }
 

@@ -17,9 +17,14 @@ internal static class RestoreRequestCheck
             throw OperatorException.Invalid("format", request.Format, "use cow or raw, or leave it empty to keep the disk's own.");
         }
 
-        if (request.TransportMode is not ("" or TransportModes.ImageTransfer or TransportModes.DiskAttachment or TransportModes.Ssh))
+        if (request.TransportMode is not ("" or TransportModes.ImageTransfer or TransportModes.DiskAttachment or TransportModes.Ssh or TransportModes.ExportDomain))
         {
-            throw OperatorException.Invalid("transport_mode", request.TransportMode, "a restore goes by image-transfer, disk-attachment or ssh.");
+            throw OperatorException.Invalid("transport_mode", request.TransportMode, "a restore goes by image-transfer, disk-attachment, ssh or export-domain.");
+        }
+
+        if (request.TransportMode == TransportModes.ExportDomain && request.Scope != RestoreScope.NewVm)
+        {
+            throw OperatorException.Invalid("transport_mode", request.TransportMode, "the manager imports whole VMs only: restore as a new VM, or choose another mode.");
         }
 
         if (request.Allocation is not ("" or "sparse" or "preallocated"))

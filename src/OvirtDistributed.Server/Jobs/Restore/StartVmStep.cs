@@ -20,8 +20,8 @@ internal sealed class StartVmStep(IEngineDirectory engines, EngineLedger ledger,
         var details = job.Restore!;
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
 
-        // First of all: nothing that was restored may be taken for a left-over any more.
-        foreach (var entry in await ledger.ListOpenAsync(job.Id, cancellationToken))
+        // First of all: nothing that was restored may be taken for a left-over any more. What still lies in an export domain is one.
+        foreach (var entry in (await ledger.ListOpenAsync(job.Id, cancellationToken)).Where(open => open.Kind != LedgerKind.ExportedVm))
         {
             await ledger.CloseAsync(entry, "kept", cancellationToken);
         }

@@ -36,7 +36,12 @@ internal sealed class StorageResource(EngineCommands commands, SearchSchemas sea
             r, "disks", State.Disks.Values.Where(d => d.StorageDomainId == Domain(r, 0).Id), d => DiskRender.Disk(State, d)))
         .Map("GET", "/storagedomains/*/disks/*", r => ApiReply.Ok(DiskRender.Disk(State, Lookup.Get(State.Disks, r.Id(1)))))
         .Map("DELETE", "/storagedomains/*/disks/*", r => ApiReply.Action(commands.Disks.Remove(Lookup.Get(State.Disks, r.Id(1)), r.Scope)))
-        .Map("GET", "/storagedomains/*/vms", r => Listing.All(r, "vms", VmsOf(Domain(r, 0)), v => VmRender.Vm(State, v, false)))
+        .Map("GET", "/storagedomains/*/vms", r => Domain(r, 0) is { Type: "export" } export
+            ? Listing.All(r, "vms", commands.Exports.List(export), v => ExportRender.Vm(export, v))
+            : Listing.All(r, "vms", VmsOf(Domain(r, 0)), v => VmRender.Vm(State, v, false)))
+        .Map("GET", "/storagedomains/*/vms/*", r => ApiReply.Ok(ExportRender.Vm(Domain(r, 0), commands.Exports.Get(Domain(r, 0), r.Id(1)))))
+        .Map("DELETE", "/storagedomains/*/vms/*", r => ApiReply.Action(commands.Exports.Remove(Domain(r, 0), r.Id(1), r.Scope)))
+        .Map("POST", "/storagedomains/*/vms/*/import", r => ApiReply.Action(commands.Exports.Import(Domain(r, 0), r.Id(1), r.Body, r.Scope)))
         .Map("GET", "/storagedomains/*/diskprofiles", r => Listing.All(
             r, "disk_profiles", State.DiskProfiles.Values.Where(p => p.StorageDomainId == Domain(r, 0).Id), InventoryRender.DiskProfile))
         .Map("GET", "/storagedomains/*/disksnapshots", r => Listing.All(r, "disk_snapshots", Layers(r), l => Layer(r, l.Disk, l.Volume)))

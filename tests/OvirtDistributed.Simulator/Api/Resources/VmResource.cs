@@ -31,6 +31,7 @@ internal sealed class VmResource(EngineCommands commands, SearchSchemas search)
             .Map("POST", "/vms/*/start", r => ApiReply.Action(commands.Power.Start(Vm(r), r.Scope)))
             .Map("POST", "/vms/*/stop", Stop)
             .Map("POST", "/vms/*/shutdown", Stop)
+            .Map("POST", "/vms/*/export", r => ApiReply.Action(commands.Exports.Export(Vm(r), r.Body, r.Scope)))
             .Map("POST", "/vms/*/freezefilesystems", r => ApiReply.Action(commands.Power.Filesystems(Vm(r), true, r.Scope)))
             .Map("POST", "/vms/*/thawfilesystems", r => ApiReply.Action(commands.Power.Filesystems(Vm(r), false, r.Scope)));
         MapAttachments(router);

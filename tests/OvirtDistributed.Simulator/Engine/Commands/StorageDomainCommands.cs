@@ -40,6 +40,11 @@ internal sealed class StorageDomainCommands(EngineContext engine)
         State.StorageDomains.Add(domain.Id, domain);
         var profile = new DiskProfile { Id = Guid.NewGuid(), Name = name, StorageDomainId = domain.Id };
         State.DiskProfiles.Add(profile.Id, profile);
+        if (type == "export")
+        {
+            ExportFiles.Of(engine, domain).Format();
+        }
+
         return (domain, Become(domain, $"Adding Storage Domain {name}", scope, "unattached"));
     }
 
@@ -48,6 +53,11 @@ internal sealed class StorageDomainCommands(EngineContext engine)
         if (domain.DataCenterId is not null || domain.Status != "unattached")
         {
             throw ApiFault.Conflict("Cannot attach Storage: Storage Domain is in the wrong status. Please wait until it is unattached.");
+        }
+
+        if (domain.Type == "export" && State.StorageDomains.Values.Any(d => d.DataCenterId == dc.Id && d.Type == "export"))
+        {
+            throw ApiFault.Conflict("Cannot attach Storage: There is already an Export Domain attached to the Data Center.");
         }
 
         domain.DataCenterId = dc.Id;

@@ -41,6 +41,16 @@ internal sealed partial class VmCommands
         return vm;
     }
 
+    /// <summary>Makes a VM of one in an export domain, with new ids and without its disks.</summary>
+    public Vm Import(OvfVm ovf, string? name, Cluster cluster)
+    {
+        var vm = New(Guid.NewGuid(), CheckName(name, cluster), cluster, EngineState.BlankTemplateId);
+        ApplyOvf(vm, ovf);
+        _ = AddNics(vm, ovf, cluster, regenerate: true);
+        State.Vms.Add(vm.Id, vm);
+        return vm;
+    }
+
     private void ReportImport(Vm vm, List<Guid> missing, List<string> badMacs, CommandScope scope)
     {
         var subject = new EventSubject { VmId = vm.Id, ClusterId = vm.ClusterId };

@@ -267,9 +267,35 @@ internal sealed partial class VmCommands(EngineContext engine, DiskCommands disk
         vm.Memory = State.Vms[snapshot.VmId].Memory;
         Apply(vm, body);
         State.Vms.Add(vm.Id, vm);
-        var sources = snapshot.Attachments.Where(a => snapshot.Volumes.ContainsKey(a.DiskId) && State.Disks.ContainsKey(a.DiskId))
+        var sources = snapshot.Attachments.Where(a => a.Active && snapshot.Volumes.ContainsKey(a.DiskId) && State.Disks.ContainsKey(a.DiskId))
             .Select(a => (Source: a, Disk: State.Disks[a.DiskId], Image: (Guid?)snapshot.Volumes[a.DiskId])).ToList();
-        return (vm, sources.Count == 0 ? null : CopyDisks(vm, sources, scope));
+        if (sources.Count == 0)
+        {
+            return (vm, null);
+        }
+
+        snapshot.Status = SnapshotStatus.Locked;
+        vm.Status = VmStatus.ImageLocked;
+        var job = CopyDisks(
+            vm.Attachments, sources, $"Creating VM {vm.Name} from Snapshot {snapshot.Description}", scope, Unlock, () =>
+            {
+                Unlock();
+                vm.Attachments.ForEach(a => disks.RemoveUnchecked(State.Disks[a.DiskId], scope));
+                State.Vms.Remove(vm.Id);
+            });
+        foreach (var attachment in vm.Attachments)
+        {
+            // The engine tells copies apart by the name of their VM.
+            State.Disks[attachment.DiskId].Name += $"_{vm.Name}";
+        }
+
+        return (vm, job);
+
+        void Unlock()
+        {
+            snapshot.Status = SnapshotStatus.Ok;
+            vm.Status = VmStatus.Down;
+        }
     }
 
     private EngineJob CopyDisks(Vm vm, List<(DiskAttachment Source, Disk Disk, Guid? Image)> sources, CommandScope scope)
@@ -279,7 +305,7 @@ internal sealed partial class VmCommands(EngineContext engine, DiskCommands disk
     }
 
     private EngineJob CopyDisks(
-        List<DiskAttachment> target, List<(DiskAttachment Source, Disk Disk, Guid? Image)> sources, string description, CommandScope scope, Action done)
+        List<DiskAttachment> target, List<(DiskAttachment Source, Disk Disk, Guid? Image)> sources, string description, CommandScope scope, Action done, Action? undone = null)
     {
         var copies = new List<(Disk From, Guid? Image, Disk To)>();
         foreach (var (source, from, image) in sources)
@@ -308,6 +334,11 @@ internal sealed partial class VmCommands(EngineContext engine, DiskCommands disk
             async op =>
             {
                 await op.StepAsync();
+                if (scope.FailsMerge)
+                {
+                    throw new StorageException(StorageFailure.ToolFailed, "The copy was made to fail.");
+                }
+
                 foreach (var (from, image, to) in copies)
                 {
                     var spec = new DiskSpec(to.Id, to.Active.ImageId, DiskCommands.FormatOf(to), to.Sparse, to.ProvisionedSize);
@@ -321,7 +352,7 @@ internal sealed partial class VmCommands(EngineContext engine, DiskCommands disk
             (_, _) =>
             {
                 copies.ForEach(c => c.To.Status = DiskStatus.Illegal);
-                done();
+                (undone ?? done)();
             });
     }
 }

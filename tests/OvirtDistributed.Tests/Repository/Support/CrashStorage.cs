@@ -118,13 +118,13 @@ internal sealed class CrashStorage : IStorageBackend
     public Task<bool> ProtectAsync(string name, DateTimeOffset until, CancellationToken cancellationToken) => Task.FromResult(
         RetentionClock is not null && Do($"protect {name}", () =>
         {
-            if (!_objects.ContainsKey(name))
+            if (!_objects.TryGetValue(name, out var item))
             {
                 return false;
             }
 
             _retention[name] = _retention.TryGetValue(name, out var known) && known > until ? known : until;
-            _retainedLengths[name] = _objects[name].Bytes.Count;
+            _retainedLengths[name] = item.Bytes.Count;
             return true;
         }));
 

@@ -60,7 +60,10 @@ internal sealed partial class FakeEngine
         CallAsync(nameof(ListVolumesAsync), () => Volumes.GetValueOrDefault(diskId, []));
 
     public Task<string> ReadSnapshotOvfAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken) =>
-        CallAsync(nameof(ReadSnapshotOvfAsync), () => $"<Envelope><Content><Name>{Vms[vmId].Name}</Name></Content></Envelope>");
+        CallAsync(nameof(ReadSnapshotOvfAsync), () => $"""
+            <Envelope xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><References/><Content><Name>{Vms[vmId].Name}</Name>
+            <Section xsi:type="ovf:VirtualHardwareSection_Type"><Info>Hardware</Info></Section></Content></Envelope>
+            """);
 
     public Task DeleteSnapshotAsync(Guid vmId, Guid snapshotId, Guid correlationId, CancellationToken cancellationToken) => CallAsync(nameof(DeleteSnapshotAsync), () =>
     {

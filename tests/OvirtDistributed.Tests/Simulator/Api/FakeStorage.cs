@@ -61,6 +61,12 @@ internal sealed class FakeStorage : IDiskStorage
     public Task CloneDiskAsync(Guid diskId, Guid? imageId, DiskSpec target, CancellationToken cancellationToken) =>
         CreateDiskAsync(target, cancellationToken);
 
+    public Task CopyToFileAsync(Guid diskId, string file, VolumeFormat format, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("There are no files.");
+
+    public Task CopyFromFileAsync(string file, VolumeFormat format, DiskSpec target, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("There are no files.");
+
     public Task StartVmAsync(Guid vmId, IReadOnlyList<Guid> diskIds, CancellationToken cancellationToken) => Do(nameof(StartVmAsync), () => 0);
 
     public Task StopVmAsync(Guid vmId, bool clean, CancellationToken cancellationToken) => Do($"{nameof(StopVmAsync)} clean={clean}", () => 0);

@@ -21,6 +21,7 @@ using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Pipeline;
 using OvirtDistributed.Worker.Restore;
 using OvirtDistributed.Worker.Transports.DiskAttachment;
+using OvirtDistributed.Worker.Transports.ExportDomain;
 using OvirtDistributed.Worker.Transports.ImageIo;
 using Xunit;
 
@@ -97,6 +98,7 @@ internal sealed partial class TransferSite : IAsyncDisposable
             new DiskRestore(Options, tls: null, TimeProvider.System, NullLogger<DiskRestore>.Instance),
             new DiskCopy(Options, backup, tls: null, TimeProvider.System),
             new DiskVerification(Options, tls: null, TimeProvider.System, NullLogger<DiskVerification>.Instance),
+            new ExportDomainDisks(ExportMounts.None, new QemuPrograms("qemu-nbd", "qemu-img"), TimeProvider.System),
             TimeProvider.System);
     }
 

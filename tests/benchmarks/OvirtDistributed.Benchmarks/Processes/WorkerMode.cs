@@ -10,6 +10,7 @@ using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Pipeline;
 using OvirtDistributed.Worker.Restore;
 using OvirtDistributed.Worker.Transports.DiskAttachment;
+using OvirtDistributed.Worker.Transports.ExportDomain;
 using OvirtDistributed.Worker.Transports.ImageIo;
 
 namespace OvirtDistributed.Benchmarks.Processes;
@@ -33,7 +34,8 @@ internal sealed class WorkerMode
         var images = new ImageIoConnector(options, TimeProvider.System, NullLogger<ImageIoClient>.Instance);
         _executor = new TaskExecutor(
             WorkerId, images, new DeviceFinder(new WorkerOptions().DeviceDirectory, TimeProvider.System), _backup, _restore, new DiskCopy(options, _backup, tls, TimeProvider.System),
-            new DiskVerification(options, tls, TimeProvider.System, NullLogger<DiskVerification>.Instance), TimeProvider.System);
+            new DiskVerification(options, tls, TimeProvider.System, NullLogger<DiskVerification>.Instance),
+            new ExportDomainDisks(ExportMounts.None, new QemuPrograms(new WorkerOptions().QemuNbd, new WorkerOptions().QemuImg), TimeProvider.System), TimeProvider.System);
     }
 
     /// <param name="certificate">The certificate's path without its ending; the CA's is beside it.</param>

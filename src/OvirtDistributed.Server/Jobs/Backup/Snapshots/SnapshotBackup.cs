@@ -2,6 +2,7 @@
 
 using System.Text.Json;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 
@@ -55,7 +56,7 @@ internal sealed class SnapshotBackup(
                 return StepResult.Fail($"The manager did not finish the snapshot within {options.BackupReadyPatience}.");
             case { } ready:
                 await OfferTasksAsync(context, engine, ready, cancellationToken);
-                return StepResult.Next(JobEvent.BackupReady);
+                return StepResult.Next(job.Backup.Export is null ? JobEvent.BackupReady : JobEvent.SnapshotReady);
         }
     }
 
@@ -63,7 +64,8 @@ internal sealed class SnapshotBackup(
     public async Task<StepResult> FinishAsync(StepContext context, CancellationToken cancellationToken)
     {
         var job = context.Job;
-        if (await ledger.FindOpenAsync(LedgerKind.Snapshot, LedgerOwner.OfJob(job.ManagerId, job.Id), cancellationToken) is not { } entry)
+        var made = (await ledger.ListOpenAsync(job.Id, cancellationToken)).Where(open => open.Kind is LedgerKind.ExportedVm or LedgerKind.ClonedVm or LedgerKind.Snapshot);
+        if (made.MinBy(open => UndoStep.OrderOf(open.Kind)) is not { } entry)
         {
             return StepResult.Next(JobEvent.BackupFinalized);
         }
@@ -76,24 +78,38 @@ internal sealed class SnapshotBackup(
 
         try
         {
-            if (await cleanup.RemoveSnapshotAsync(entry, cancellationToken) != CleanupResult.Waiting)
+            var ended = await RemoveAsync(entry, cancellationToken) != CleanupResult.Waiting;
+            if (ended && entry.Kind == LedgerKind.Snapshot)
             {
                 return StepResult.Next(JobEvent.BackupFinalized);
             }
         }
         catch (EngineException failure) when (!failure.IsPassing || context.FailingFor > options.StepPatience)
         {
-            return Warn(job, failure.Message);
+            return Warn(job, entry, failure.Message);
         }
 
         return context.InStep > options.FinalizePatience
-            ? Warn(job, $"the manager did not merge it within {options.FinalizePatience}")
+            ? Warn(job, entry, $"the manager did not {(entry.Kind == LedgerKind.Snapshot ? "merge" : "delete")} it within {options.FinalizePatience}")
             : StepResult.WaitFor(options.PollInterval);
     }
 
-    private static StepResult Warn(Job job, string problem)
+    private Task<CleanupResult> RemoveAsync(LedgerEntry entry, CancellationToken cancellationToken) => entry.Kind switch
     {
-        job.Warn($"The restore point is good, but the snapshot it was read from could not be removed yet: {problem}. The reconciler goes on with it.");
+        LedgerKind.ExportedVm => cleanup.RemoveExportedAsync(entry, cancellationToken),
+        LedgerKind.ClonedVm => cleanup.RemoveVmAsync(entry, ExportedImages.CloneName(entry.JobId), cancellationToken),
+        _ => cleanup.RemoveSnapshotAsync(entry, cancellationToken),
+    };
+
+    private static StepResult Warn(Job job, LedgerEntry entry, string problem)
+    {
+        var what = entry.Kind switch
+        {
+            LedgerKind.ExportedVm => "the copy in the export domain",
+            LedgerKind.ClonedVm => "the clone",
+            _ => "the snapshot",
+        };
+        job.Warn($"The restore point is good, but {what} it was read from could not be removed yet: {problem}. The reconciler goes on with it.");
         return StepResult.Next(JobEvent.FinalizeFailed);
     }
 
@@ -118,7 +134,11 @@ internal sealed class SnapshotBackup(
             details = details with { Incremental = false, ModeReason = between, FromCheckpointId = null, BasePointId = null, BaseDisks = [] };
         }
 
-        BackupTasks.Offer(context, settlement, vm, details, "the snapshot", disk => layers.ContainsKey(disk.Id) ? new TakenDisk(GivesChanges: true) : null);
+        if (details.Export is null)
+        {
+            BackupTasks.Offer(context, settlement, vm, details, "the snapshot", disk => layers.ContainsKey(disk.Id) ? new TakenDisk(GivesChanges: true) : null);
+        }
+
         job.Backup = details with
         {
             Layers = layers,
