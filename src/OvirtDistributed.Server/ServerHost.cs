@@ -12,6 +12,7 @@ using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
+using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Backup.Snapshots;
@@ -108,6 +109,7 @@ public static class ServerHost
         services.AddSingleton<ServerInstruments>();
         services.AddSingleton<InventoryCatalog>();
         services.AddSingleton<InventoryReader>();
+        services.AddSingleton<VmSelector>();
         services.AddSingleton<RepositoryMonitor>();
         services.AddSingleton<RepositoryKeys>();
         services.AddSingleton<PointCatalog>();

@@ -3,6 +3,7 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Copy;
@@ -24,16 +25,24 @@ internal sealed class JobAdminService(
 
     public override async Task<Wire.RunBackupResponse> RunBackup(Wire.RunBackupRequest request, ServerCallContext context)
     {
-        var ids = await admission.AdmitBackupAsync(RequestOf(request), context.CancellationToken);
-        return new Wire.RunBackupResponse { Jobs = { await queries.GetAsync(ids, context.CancellationToken) } };
+        var admitted = await admission.AdmitBackupAsync(RequestOf(request), context.CancellationToken);
+        return new Wire.RunBackupResponse
+        {
+            Jobs = { await queries.GetAsync(admitted.Jobs, context.CancellationToken) },
+            LeftOut = { admitted.LeftOut.Select(BackupPlanMessages.ToWire) },
+        };
     }
 
     public override async Task<Wire.PlanBackupResponse> PlanBackup(Wire.PlanBackupRequest request, ServerCallContext context)
     {
         try
         {
-            var plans = await preview.PlanAsync(RequestOf(request.Backup ?? new Wire.RunBackupRequest()), context.CancellationToken);
-            return new Wire.PlanBackupResponse { Plans = { plans.Select(BackupPlanMessages.ToWire) } };
+            var planned = await preview.PlanAsync(RequestOf(request.Backup ?? new Wire.RunBackupRequest()), context.CancellationToken);
+            return new Wire.PlanBackupResponse
+            {
+                Plans = { planned.Plans.Select(BackupPlanMessages.ToWire) },
+                LeftOut = { planned.LeftOut.Select(BackupPlanMessages.ToWire) },
+            };
         }
         catch (EngineException failure)
         {
@@ -46,11 +55,22 @@ internal sealed class JobAdminService(
     }
 
     private static BackupRequest RequestOf(Wire.RunBackupRequest request) =>
-        new([.. request.Vms], request.Manager, request.Repository, request.Full, request.Compression, [.. request.ExcludeDisks], request.RequestId)
+        new(SelectionOf(request), request.Manager, request.Repository, request.Full, request.Compression, request.RequestId)
         {
             TransportMode = request.TransportMode.Length == 0 ? TransportModes.Auto : request.TransportMode,
             DropSnapshot = request.DropSnapshot,
         };
+
+    private static VmSelection SelectionOf(Wire.RunBackupRequest request) => new()
+    {
+        Vms = [.. request.Vms],
+        Patterns = [.. request.Patterns],
+        Tags = [.. request.Tags],
+        Clusters = [.. request.Clusters],
+        ExcludedVms = [.. request.ExcludeVms],
+        ExcludedTags = [.. request.ExcludeTags],
+        ExcludedDisks = [.. request.ExcludeDisks],
+    };
 
     public override async Task<Wire.RestoreVmResponse> RestoreVm(Wire.RestoreVmRequest request, ServerCallContext context)
     {

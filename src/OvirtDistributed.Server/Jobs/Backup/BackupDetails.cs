@@ -18,7 +18,7 @@ internal sealed record BackupDetails
 
     public string Compression { get; init; } = "default";
 
-    /// <summary>Ids or aliases.</summary>
+    /// <summary>Ids, aliases or patterns of aliases.</summary>
     public IReadOnlyList<string> ExcludedDisks { get; init; } = [];
 
     public IReadOnlyList<Guid> Disks { get; init; } = [];
