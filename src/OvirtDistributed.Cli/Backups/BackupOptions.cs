@@ -39,6 +39,8 @@ internal sealed class BackupOptions
     private readonly Option<string[]> _excludeTags = Several("--exclude-tag", "TAG", "Leave out VMs with this tag or one below it; may be repeated");
     private readonly Option<string[]> _excludeDisks = Several("--exclude-disk", "DISK", "Disk to leave out (alias, id or pattern); may be repeated");
 
+    private readonly CommandOptions _commands = new();
+
     public BackupOptions(CommandRunner runner)
     {
         _compression.AcceptOnlyFromAmong("fast", "default", "dense", "none");
@@ -60,6 +62,7 @@ internal sealed class BackupOptions
             command.Add(option);
         }
 
+        _commands.AddTo(command);
         command.Validators.Add(result =>
         {
             if (result.GetResult(_vms) is not { Tokens.Count: > 0 } && !new[] { _match, _tags, _clusters }.Any(option => result.GetResult(option) is { Implicit: false }))
@@ -79,6 +82,7 @@ internal sealed class BackupOptions
             Compression = context.Text(_compression),
             TransportMode = context.Text(_mode),
             DropSnapshot = context.Value(_dropSnapshot),
+            Commands = _commands.From(context),
         };
         request.Vms.Add(context.Value(_vms).Distinct());
         request.Patterns.Add(Texts(context, _match));

@@ -6,6 +6,7 @@ using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Jobs.Backup.Commands;
 using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Jobs.Verify;
@@ -59,7 +60,25 @@ internal sealed class JobAdminService(
         {
             TransportMode = request.TransportMode.Length == 0 ? TransportModes.Auto : request.TransportMode,
             DropSnapshot = request.DropSnapshot,
+            Commands = CommandsOf(request.Commands),
         };
+
+    private static BackupCommands? CommandsOf(Wire.BackupCommands? commands) => commands is null or { Pre: null, Post: null }
+        ? null
+        : new BackupCommands
+        {
+            Pre = CommandOf(commands.Pre),
+            Post = CommandOf(commands.Post),
+            TimeLimit = commands.TimeLimit?.ToTimeSpan() ?? BackupCommands.DefaultTimeLimit,
+            ContinueAfterFailedPre = commands.PreFailure switch
+            {
+                "" or "abort" => false,
+                "continue" => true,
+                _ => throw OperatorException.Invalid("commands.pre_failure", commands.PreFailure, "use abort or continue."),
+            },
+        };
+
+    private static CommandLine? CommandOf(Wire.BackupCommand? command) => command is null ? null : new CommandLine(command.Name, [.. command.Arguments]);
 
     private static VmSelection SelectionOf(Wire.RunBackupRequest request) => new()
     {

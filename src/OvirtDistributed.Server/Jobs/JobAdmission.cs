@@ -9,6 +9,7 @@ using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Jobs.Backup.Commands;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Repositories;
 
@@ -20,6 +21,8 @@ internal sealed record BackupRequest(VmSelection Selection, string Manager, stri
     public string TransportMode { get; init; } = TransportModes.Auto;
 
     public bool DropSnapshot { get; init; }
+
+    public BackupCommands? Commands { get; init; }
 }
 
 /// <summary>The jobs of a request, and what its rules left out; a request that is repeated does not say the latter again.</summary>
@@ -69,6 +72,7 @@ internal sealed class JobAdmission(
             throw OperatorException.Invalid("transport_mode", request.TransportMode, $"use {TransportModes.Auto}, {string.Join(" or ", TransportModes.All)}.");
         }
 
+        CommandCheck.Check(request.Commands);
         var manager = await ResolveManagerAsync(context, request.Manager, cancellationToken);
         var repositories = await context.Repositories.AsNoTracking().ToListAsync(cancellationToken);
         var repository = NameLookup.Resolve(repositories, "repository", "repository", request.Repository, row => row.Name, row => row.Id);
@@ -85,6 +89,7 @@ internal sealed class JobAdmission(
         ExcludedDisks = request.Selection.ExcludedDisks,
         RequestedMode = request.TransportMode,
         DropSnapshot = request.DropSnapshot,
+        Commands = request.Commands,
     };
 
     private async Task RefuseImpossibleModeAsync(StoredManager manager, BackupRequest request, IReadOnlyList<EngineVm> vms, CancellationToken cancellationToken)

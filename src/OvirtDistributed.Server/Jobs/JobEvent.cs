@@ -6,8 +6,17 @@ namespace OvirtDistributed.Server.Jobs;
 internal enum JobEvent
 {
     Prepared,
+
+    /// <summary>As <see cref="Prepared"/>, and commands go around the moment.</summary>
+    PreparedWithCommands,
+    PreCommandDone,
     BackupRequested,
     BackupReady,
+
+    /// <summary>As <see cref="BackupReady"/>, and a command is to run before anything is read.</summary>
+    BackupReadyWithCommand,
+    PostCommandDone,
+    GuestReleased,
 
     /// <summary>The guest could not be frozen: start once more without asking for consistency.</summary>
     ConsistencyRefused,

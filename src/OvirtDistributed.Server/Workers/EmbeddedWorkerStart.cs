@@ -17,6 +17,7 @@ internal sealed class EmbeddedWorkerStart(EmbeddedWorkers workers, ServerOptions
                 ClusterId = worker.ClusterId,
                 Name = $"{EmbeddedWorkerName.Prefix}{worker.ClusterId:D}",
                 Slots = worker.Slots,
+                CommandDirectory = worker.CommandDirectory,
             });
         }
 

@@ -37,7 +37,8 @@ public sealed class JobTests
             server,
             "backup", "run", "web01", "db01", "--full", "--manager", "prod", "--repository", "main", "--compression", "dense",
             "--exclude-disk", "swap", "--exclude-disk", "scratch", "--request-id", "r-1", "--match", "web-*", "--match", "db-?", "--tag", "daily", "--cluster", "Edge",
-            "--exclude-vm", "*-lab", "--exclude-tag", "manual");
+            "--exclude-vm", "*-lab", "--exclude-tag", "manual", "--pre-command", "quiesce", "--pre-arg", "db 1", "--pre-arg=-f", "--post-command", "release",
+            "--command-timeout", "90s", "--pre-failure", "continue");
 
         Assert.Equal((int)ExitCode.Ok, run.ExitCode);
         Assert.Equal($"Started backup of web01: job {Samples.JobId}\nFollow with: ovd job watch 3f2a9c1e\n", run.Out);
@@ -56,6 +57,13 @@ public sealed class JobTests
             Clusters = { "Edge" },
             ExcludeVms = { "*-lab" },
             ExcludeTags = { "manual" },
+            Commands = new BackupCommands
+            {
+                Pre = new BackupCommand { Name = "quiesce", Arguments = { "db 1", "-f" } },
+                Post = new BackupCommand { Name = "release" },
+                TimeLimit = Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(TimeSpan.FromSeconds(90)),
+                PreFailure = "continue",
+            },
         };
         Assert.Equal(expected, request);
     }

@@ -31,7 +31,7 @@ internal sealed class AwaitBackupStep(
         {
             case EngineBackupPhase.Ready:
                 await OfferTasksAsync(context, engine, backup, cancellationToken);
-                return StepResult.Next(JobEvent.BackupReady);
+                return StepResult.Next(details.WhenReady());
             case EngineBackupPhase.Starting when context.InStep <= options.BackupReadyPatience:
                 return StepResult.WaitFor(options.PollInterval);
             case EngineBackupPhase.Starting:

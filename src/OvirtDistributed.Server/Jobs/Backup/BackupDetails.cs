@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Jobs.Backup.Commands;
+
 namespace OvirtDistributed.Server.Jobs.Backup;
 
 /// <summary>What a backup job was asked and what it found out on its way.</summary>
@@ -38,6 +40,9 @@ internal sealed record BackupDetails
     /// <summary>Disks the base point holds: only these can be read incrementally.</summary>
     public IReadOnlyList<Guid> BaseDisks { get; init; } = [];
 
+    /// <summary>What workers run around the moment; null when nothing.</summary>
+    public BackupCommands? Commands { get; init; }
+
     /// <summary>The next start asks the engine to fail when the guest cannot be frozen.</summary>
     public bool RequireConsistency { get; init; }
 
@@ -73,6 +78,9 @@ internal sealed record BackupDetails
 
     /// <summary>Starts of an engine backup so far: bounds the falls back.</summary>
     public int Starts { get; init; }
+
+    /// <summary>What follows when the manager holds the moment.</summary>
+    public JobEvent WhenReady() => Commands?.Post is null ? JobEvent.BackupReady : JobEvent.BackupReadyWithCommand;
 
     /// <summary>Whether the snapshot stays on the manager for the next incremental.</summary>
     public bool KeepsSnapshot() => !DropSnapshot && GivesLayers && TransportModes.KeepsSnapshot(TransportMode);

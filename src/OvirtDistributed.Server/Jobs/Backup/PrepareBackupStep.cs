@@ -66,7 +66,7 @@ internal sealed class PrepareBackupStep(
 
         await queues.DeclareAsync(vm.ClusterId, cancellationToken);
         await WriteAsync(context, vm, plan, cancellationToken);
-        return StepResult.Next(JobEvent.Prepared);
+        return StepResult.Next(job.Backup.Commands is null ? JobEvent.Prepared : JobEvent.PreparedWithCommands);
     }
 
     private static async Task WriteAsync(StepContext context, EngineVm vm, BackupPlan plan, CancellationToken cancellationToken)

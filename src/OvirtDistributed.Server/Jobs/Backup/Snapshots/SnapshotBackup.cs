@@ -55,7 +55,7 @@ internal sealed class SnapshotBackup(
                 return StepResult.Fail($"The manager did not finish the snapshot within {options.BackupReadyPatience}.");
             case { } ready:
                 await OfferTasksAsync(context, engine, ready, cancellationToken);
-                return StepResult.Next(JobEvent.BackupReady);
+                return StepResult.Next(job.Backup.WhenReady());
         }
     }
 
