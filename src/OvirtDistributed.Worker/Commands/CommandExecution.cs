@@ -94,6 +94,7 @@ internal sealed partial class CommandExecution(string? directory, TimeProvider t
         var command = order.Command;
         var start = new ProcessStartInfo("timeout")
         {
+            UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,

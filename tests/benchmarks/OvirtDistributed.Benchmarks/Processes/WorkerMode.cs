@@ -6,6 +6,7 @@ using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Hosting.Tls;
 using OvirtDistributed.Ovirt.ImageIo;
 using OvirtDistributed.Worker.Agent;
+using OvirtDistributed.Worker.Commands;
 using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Pipeline;
 using OvirtDistributed.Worker.Restore;
@@ -33,7 +34,7 @@ internal sealed class WorkerMode
         var images = new ImageIoConnector(options, TimeProvider.System, NullLogger<ImageIoClient>.Instance);
         _executor = new TaskExecutor(
             WorkerId, images, new DeviceFinder(new WorkerOptions().DeviceDirectory, TimeProvider.System), _backup, _restore, new DiskCopy(options, _backup, tls, TimeProvider.System),
-            new DiskVerification(options, tls, TimeProvider.System, NullLogger<DiskVerification>.Instance), TimeProvider.System);
+            new DiskVerification(options, tls, TimeProvider.System, NullLogger<DiskVerification>.Instance), new CommandExecution(directory: null, TimeProvider.System), TimeProvider.System);
     }
 
     /// <param name="certificate">The certificate's path without its ending; the CA's is beside it.</param>
