@@ -39,12 +39,19 @@ internal sealed class BackupOptions
     private readonly Option<string[]> _excludeTags = Several("--exclude-tag", "TAG", "Leave out VMs with this tag or one below it; may be repeated");
     private readonly Option<string[]> _excludeDisks = Several("--exclude-disk", "DISK", "Disk to leave out (alias, id or pattern); may be repeated");
 
+    private readonly Option<string> _consistency = new("--consistency")
+    {
+        Description = "File systems of a running guest: auto (frozen where possible), required (or no restore point) or crash (not asked for; default: auto)",
+        HelpName = "RULE",
+    };
+
     private readonly CommandOptions _commands = new();
 
     public BackupOptions(CommandRunner runner)
     {
         _compression.AcceptOnlyFromAmong("fast", "default", "dense", "none");
         _mode.AcceptOnlyFromAmong("auto", "cbt", "image-transfer", "disk-attachment", "ssh");
+        _consistency.AcceptOnlyFromAmong("auto", "required", "crash");
         _vms.CompletionSources.Add(runner.Suggestions.Vms);
         _manager.CompletionSources.Add(runner.Suggestions.Managers);
         _repository.CompletionSources.Add(runner.Suggestions.Repositories);
@@ -57,7 +64,7 @@ internal sealed class BackupOptions
     public void AddTo(Command command)
     {
         command.Add(_vms);
-        foreach (var option in new Option[] { _full, _manager, _repository, _compression, _mode, _dropSnapshot, _match, _tags, _clusters, _excludeVms, _excludeTags, _excludeDisks })
+        foreach (var option in new Option[] { _full, _manager, _repository, _compression, _mode, _consistency, _dropSnapshot, _match, _tags, _clusters, _excludeVms, _excludeTags, _excludeDisks })
         {
             command.Add(option);
         }
@@ -83,6 +90,7 @@ internal sealed class BackupOptions
             TransportMode = context.Text(_mode),
             DropSnapshot = context.Value(_dropSnapshot),
             Commands = _commands.From(context),
+            Consistency = context.Text(_consistency),
         };
         request.Vms.Add(context.Value(_vms).Distinct());
         request.Patterns.Add(Texts(context, _match));

@@ -61,6 +61,7 @@ internal sealed class JobAdminService(
             TransportMode = request.TransportMode.Length == 0 ? TransportModes.Auto : request.TransportMode,
             DropSnapshot = request.DropSnapshot,
             Commands = CommandsOf(request.Commands),
+            Consistency = request.Consistency.Length == 0 ? ConsistencyRules.Auto : request.Consistency,
         };
 
     private static BackupCommands? CommandsOf(Wire.BackupCommands? commands) => commands is null or { Pre: null, Post: null }

@@ -23,6 +23,8 @@ internal sealed record BackupRequest(VmSelection Selection, string Manager, stri
     public bool DropSnapshot { get; init; }
 
     public BackupCommands? Commands { get; init; }
+
+    public string Consistency { get; init; } = ConsistencyRules.Auto;
 }
 
 /// <summary>The jobs of a request, and what its rules left out; a request that is repeated does not say the latter again.</summary>
@@ -72,6 +74,11 @@ internal sealed class JobAdmission(
             throw OperatorException.Invalid("transport_mode", request.TransportMode, $"use {TransportModes.Auto}, {string.Join(" or ", TransportModes.All)}.");
         }
 
+        if (!ConsistencyRules.All.Contains(request.Consistency, StringComparer.Ordinal))
+        {
+            throw OperatorException.Invalid("consistency", request.Consistency, $"use {string.Join(" or ", ConsistencyRules.All)}.");
+        }
+
         CommandCheck.Check(request.Commands);
         var manager = await ResolveManagerAsync(context, request.Manager, cancellationToken);
         var repositories = await context.Repositories.AsNoTracking().ToListAsync(cancellationToken);
@@ -90,6 +97,7 @@ internal sealed class JobAdmission(
         RequestedMode = request.TransportMode,
         DropSnapshot = request.DropSnapshot,
         Commands = request.Commands,
+        ConsistencyRule = request.Consistency,
     };
 
     private async Task RefuseImpossibleModeAsync(StoredManager manager, BackupRequest request, IReadOnlyList<EngineVm> vms, CancellationToken cancellationToken)

@@ -43,6 +43,9 @@ internal sealed record BackupDetails
     /// <summary>What workers run around the moment; null when nothing.</summary>
     public BackupCommands? Commands { get; init; }
 
+    /// <summary>One of <see cref="ConsistencyRules"/>.</summary>
+    public string ConsistencyRule { get; init; } = ConsistencyRules.Auto;
+
     /// <summary>The next start asks the engine to fail when the guest cannot be frozen.</summary>
     public bool RequireConsistency { get; init; }
 

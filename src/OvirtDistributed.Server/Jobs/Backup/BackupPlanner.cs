@@ -24,7 +24,12 @@ internal sealed class BackupPlanner(IDataMover mover)
         var details = request with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version) };
         if (choice is not { Refusal: null, Mode: TransportModes.DiskAttachment })
         {
-            return (details, choice.Refusal);
+            return (details, choice.Refusal ?? ConsistencyRules.Refuse(request.ConsistencyRule, vm.Status, choice.Mode));
+        }
+
+        if (ConsistencyRules.Refuse(request.ConsistencyRule, vm.Status, choice.Mode) is { } refusal)
+        {
+            return (details, refusal);
         }
 
         var noWorker = await WorkerVms.ExplainNoneAsync(context, vm.ClusterId, vm.Id, cancellationToken);

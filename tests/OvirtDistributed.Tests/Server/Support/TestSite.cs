@@ -118,10 +118,10 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
     /// <summary>Reads the fake engine's inventory into the database, as the server does from time to time.</summary>
     public Task ReadInventoryAsync() => Get<InventoryReader>().ReadAsync(ManagerId, Token);
 
-    public async Task<Guid> BackUpAsync(string vm, bool full = false, string requestId = "", string mode = TransportModes.Auto, bool dropSnapshot = false)
+    public async Task<Guid> BackUpAsync(string vm, bool full = false, string requestId = "", string mode = TransportModes.Auto, bool dropSnapshot = false, string consistency = ConsistencyRules.Auto)
     {
         await ReadInventoryAsync();
-        var request = new BackupRequest(VmSelection.Of(vm), "", "", full, "", requestId) { TransportMode = mode, DropSnapshot = dropSnapshot };
+        var request = new BackupRequest(VmSelection.Of(vm), "", "", full, "", requestId) { TransportMode = mode, DropSnapshot = dropSnapshot, Consistency = consistency };
         return (await Get<JobAdmission>().AdmitBackupAsync(request, Token)).Jobs[0];
     }
 
