@@ -37,6 +37,9 @@ public sealed class ServerOptions
     /// <summary>How long a step may fail for passing reasons before the job gives up. Default 30 minutes.</summary>
     public TimeSpan StepPatience { get; set; } = TimeSpan.FromMinutes(30);
 
+    /// <summary>How long a command of a backup may wait for a worker. Default 30 minutes. A pre-command then counts as failed; a post-command is given up with a warning.</summary>
+    public TimeSpan CommandPatience { get; set; } = TimeSpan.FromMinutes(30);
+
     /// <summary>How long the engine may take to make a backup ready. Default 30 minutes: scratch disks or a snapshot may have to be made.</summary>
     public TimeSpan BackupReadyPatience { get; set; } = TimeSpan.FromMinutes(30);
 
@@ -158,6 +161,11 @@ public sealed class ServerOptions
             yield return $"{Section}:MaxConcurrentSteps '{MaxConcurrentSteps}' is out of range: use 1 to 1000.";
         }
 
+        foreach (var worker in EmbeddedWorkers.Where(worker => worker.CommandDirectory is { Length: > 0 } directory && !Path.IsPathRooted(directory)))
+        {
+            yield return $"{Section}:EmbeddedWorkers: CommandDirectory '{worker.CommandDirectory}' is not a full path: name the directory with the commands, or leave it out.";
+        }
+
         foreach (var worker in EmbeddedWorkers.Where(worker => worker.ClusterId == Guid.Empty || worker.Slots is < 1 or > 64))
         {
             yield return $"{Section}:EmbeddedWorkers '{worker.ClusterId}' with {worker.Slots} slots: give the cluster's id and 1 to 64 slots.";
@@ -168,7 +176,7 @@ public sealed class ServerOptions
     [
         (nameof(HeartbeatInterval), HeartbeatInterval), (nameof(LeaseDuration), LeaseDuration), (nameof(OfferAgainAfter), OfferAgainAfter),
         (nameof(PollInterval), PollInterval), (nameof(RetryDelay), RetryDelay), (nameof(StepPatience), StepPatience),
-        (nameof(BackupReadyPatience), BackupReadyPatience), (nameof(FinalizePatience), FinalizePatience), (nameof(UndoPatience), UndoPatience),
+        (nameof(CommandPatience), CommandPatience), (nameof(BackupReadyPatience), BackupReadyPatience), (nameof(FinalizePatience), FinalizePatience), (nameof(UndoPatience), UndoPatience),
         (nameof(TransferReadyPatience), TransferReadyPatience), (nameof(ExportPatience), ExportPatience),
         (nameof(TransferEndPatience), TransferEndPatience), (nameof(TransferInactivity), TransferInactivity),
         (nameof(ReconcileInterval), ReconcileInterval), (nameof(RequestLifetime), RequestLifetime), (nameof(InventoryInterval), InventoryInterval),
@@ -187,4 +195,7 @@ public sealed class EmbeddedWorkerOptions
 
     /// <summary>Export domains that are mounted on the server's machine: id of the storage domain → local directory.</summary>
     public IDictionary<string, string> ExportDomains { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Directory with the programs that backups may run as pre- and post-commands in this process's account; none can be run while it is not set.</summary>
+    public string? CommandDirectory { get; set; }
 }

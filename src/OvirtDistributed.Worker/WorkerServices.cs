@@ -4,6 +4,7 @@ using MassTransit;
 using OvirtDistributed.Hosting.Tls;
 using OvirtDistributed.Ovirt.ImageIo;
 using OvirtDistributed.Worker.Agent;
+using OvirtDistributed.Worker.Commands;
 using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Pipeline;
 using OvirtDistributed.Worker.Restore;
@@ -29,6 +30,7 @@ internal static class WorkerServices
             new DiskCopy(options.Pipeline, backup, tls, time),
             new DiskVerification(options.Pipeline, tls, time, loggers.CreateLogger<DiskVerification>()),
             new ExportDomainDisks(options.ExportMounts, new QemuPrograms(options.QemuNbd, options.QemuImg), time),
+            new CommandExecution(options.CommandDirectory, time),
             time);
         return new WorkerAgent(options, server, bus, executor, time, loggers);
     }

@@ -30,6 +30,6 @@ internal sealed class BackupRunCommand : ServerCommand
         var server = context.Server;
         var response = await RepeatedCall.RunAsync(
             token => server.Jobs.RunBackupAsync(request, server.Call(token)).ResponseAsync, context.Time, cancellationToken);
-        return await StartedJobs.FinishAsync(context, [.. response.Jobs], context.Value(_wait), cancellationToken);
+        return await StartedJobs.FinishAsync(context, [.. response.Jobs], context.Value(_wait), cancellationToken, [.. response.LeftOut]);
     }
 }

@@ -37,6 +37,8 @@ internal sealed class PlanBackupCommand : ServerCommand
 
                 Write(context, plan);
             }
+
+            LeftOut.Write(context, response.LeftOut);
         }
 
         return response.Plans.Any(plan => plan.Refusal.Length > 0) ? ExitCode.Refused : ExitCode.Ok;
@@ -46,6 +48,7 @@ internal sealed class PlanBackupCommand : ServerCommand
     {
         new Details()
             .Add("VM", $"{plan.VmName} ({plan.VmId})")
+            .AddIfSet("Selected by", string.Join("; ", plan.SelectedBy))
             .AddIfSet("Transport", JobText.Mode(plan.TransportMode, plan.TransportReason))
             .AddIfSet("Mode", JobText.Mode(plan.Mode, plan.ModeReason))
             .AddIfSet("Reads", ReadsOf(plan))

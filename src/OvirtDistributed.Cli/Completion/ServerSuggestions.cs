@@ -18,6 +18,13 @@ internal sealed class ServerSuggestions(CliHost host, GlobalOptions options)
     public Func<CompletionContext, IEnumerable<CompletionItem>> Vms => context => Ask(
         context, (server, call) => server.Managers.GetInventory(new GetInventoryRequest(), call).Vms.Select(vm => new CompletionItem(vm.Name)));
 
+    public Func<CompletionContext, IEnumerable<CompletionItem>> Clusters => context => Ask(
+        context, (server, call) => server.Managers.GetInventory(new GetInventoryRequest(), call).Clusters.Select(cluster => new CompletionItem(cluster.Name)));
+
+    public Func<CompletionContext, IEnumerable<CompletionItem>> Tags => context => Ask(
+        context,
+        (server, call) => server.Managers.GetInventory(new GetInventoryRequest(), call).Vms.SelectMany(vm => vm.Tags).Distinct().Select(tag => new CompletionItem(tag)));
+
     public Func<CompletionContext, IEnumerable<CompletionItem>> Managers => context => Ask(
         context, (server, call) => server.Managers.ListManagers(new ListManagersRequest(), call).Managers.Select(manager => new CompletionItem(manager.Name)));
 

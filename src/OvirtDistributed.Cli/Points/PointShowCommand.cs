@@ -92,5 +92,16 @@ internal sealed class PointShowCommand : ServerCommand
         }
 
         table.WriteTo(context.Output);
+        if (point.SkippedDisks.Count > 0)
+        {
+            context.Output.Heading($"Left out ({point.SkippedDisks.Count})");
+            var skipped = new TextTable("DISK", "REASON", "ID");
+            foreach (var disk in point.SkippedDisks)
+            {
+                skipped.Add(disk.Alias, disk.Reason, disk.Id);
+            }
+
+            skipped.WriteTo(context.Output);
+        }
     }
 }

@@ -17,6 +17,9 @@ public static class GrpcChannels
     /// </summary>
     private const int StreamWindowBytes = 512 * 1024;
 
+    /// <summary>The library's own pauses grow to two minutes: a worker would not see in time that a server is back which has just extended its leases.</summary>
+    private static readonly TimeSpan LongestReconnectPause = TimeSpan.FromSeconds(2);
+
     static GrpcChannels() =>
         AppContext.SetSwitch("System.Net.SocketsHttpHandler.Http2FlowControl.DisableDynamicWindowSizing", true);
 
@@ -62,6 +65,7 @@ public static class GrpcChannels
             HttpHandler = handler,
             DisposeHttpClient = true,
             Credentials = uri.Scheme == Uri.UriSchemeHttps ? ChannelCredentials.SecureSsl : ChannelCredentials.Insecure,
+            MaxReconnectBackoff = LongestReconnectPause,
             MaxReceiveMessageSize = 64 * 1024 * 1024,
             MaxSendMessageSize = 64 * 1024 * 1024,
             ThrowOperationCanceledOnCancellation = true,

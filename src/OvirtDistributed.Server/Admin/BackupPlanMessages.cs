@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs.Backup;
 using Wire = OvirtDistributed.Contracts.Admin.V1;
 
@@ -17,6 +18,7 @@ internal static class BackupPlanMessages
             Refusal = preview.Refusal,
             TransportMode = preview.Request.TransportMode,
             TransportReason = preview.Request.TransportReason,
+            SelectedBy = { preview.SelectedBy },
         };
         if (preview.Plan is not { } plan)
         {
@@ -32,6 +34,8 @@ internal static class BackupPlanMessages
         message.Disks.AddRange(preview.Vm.Disks.Select(disk => DiskOf(plan, disk)));
         return message;
     }
+
+    public static Wire.LeftOutVm ToWire(LeftOutVm leftOut) => new() { VmId = leftOut.Vm.Id.ToString("D"), VmName = leftOut.Vm.Name, Rule = leftOut.Rule };
 
     private static Wire.PlannedDisk DiskOf(BackupPlan plan, Managers.EngineDisk disk)
     {

@@ -3,8 +3,10 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Jobs.Backup.Commands;
 using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Jobs.Verify;
@@ -24,16 +26,24 @@ internal sealed class JobAdminService(
 
     public override async Task<Wire.RunBackupResponse> RunBackup(Wire.RunBackupRequest request, ServerCallContext context)
     {
-        var ids = await admission.AdmitBackupAsync(RequestOf(request), context.CancellationToken);
-        return new Wire.RunBackupResponse { Jobs = { await queries.GetAsync(ids, context.CancellationToken) } };
+        var admitted = await admission.AdmitBackupAsync(RequestOf(request), context.CancellationToken);
+        return new Wire.RunBackupResponse
+        {
+            Jobs = { await queries.GetAsync(admitted.Jobs, context.CancellationToken) },
+            LeftOut = { admitted.LeftOut.Select(BackupPlanMessages.ToWire) },
+        };
     }
 
     public override async Task<Wire.PlanBackupResponse> PlanBackup(Wire.PlanBackupRequest request, ServerCallContext context)
     {
         try
         {
-            var plans = await preview.PlanAsync(RequestOf(request.Backup ?? new Wire.RunBackupRequest()), context.CancellationToken);
-            return new Wire.PlanBackupResponse { Plans = { plans.Select(BackupPlanMessages.ToWire) } };
+            var planned = await preview.PlanAsync(RequestOf(request.Backup ?? new Wire.RunBackupRequest()), context.CancellationToken);
+            return new Wire.PlanBackupResponse
+            {
+                Plans = { planned.Plans.Select(BackupPlanMessages.ToWire) },
+                LeftOut = { planned.LeftOut.Select(BackupPlanMessages.ToWire) },
+            };
         }
         catch (EngineException failure)
         {
@@ -46,11 +56,41 @@ internal sealed class JobAdminService(
     }
 
     private static BackupRequest RequestOf(Wire.RunBackupRequest request) =>
-        new([.. request.Vms], request.Manager, request.Repository, request.Full, request.Compression, [.. request.ExcludeDisks], request.RequestId)
+        new(SelectionOf(request), request.Manager, request.Repository, request.Full, request.Compression, request.RequestId)
         {
             TransportMode = request.TransportMode.Length == 0 ? TransportModes.Auto : request.TransportMode,
             DropSnapshot = request.DropSnapshot,
+            Commands = CommandsOf(request.Commands),
+            Consistency = request.Consistency.Length == 0 ? ConsistencyRules.Auto : request.Consistency,
         };
+
+    private static BackupCommands? CommandsOf(Wire.BackupCommands? commands) => commands is null or { Pre: null, Post: null }
+        ? null
+        : new BackupCommands
+        {
+            Pre = CommandOf(commands.Pre),
+            Post = CommandOf(commands.Post),
+            TimeLimit = commands.TimeLimit?.ToTimeSpan() ?? BackupCommands.DefaultTimeLimit,
+            ContinueAfterFailedPre = commands.PreFailure switch
+            {
+                "" or "abort" => false,
+                "continue" => true,
+                _ => throw OperatorException.Invalid("commands.pre_failure", commands.PreFailure, "use abort or continue."),
+            },
+        };
+
+    private static CommandLine? CommandOf(Wire.BackupCommand? command) => command is null ? null : new CommandLine(command.Name, [.. command.Arguments]);
+
+    private static VmSelection SelectionOf(Wire.RunBackupRequest request) => new()
+    {
+        Vms = [.. request.Vms],
+        Patterns = [.. request.Patterns],
+        Tags = [.. request.Tags],
+        Clusters = [.. request.Clusters],
+        ExcludedVms = [.. request.ExcludeVms],
+        ExcludedTags = [.. request.ExcludeTags],
+        ExcludedDisks = [.. request.ExcludeDisks],
+    };
 
     public override async Task<Wire.RestoreVmResponse> RestoreVm(Wire.RestoreVmRequest request, ServerCallContext context)
     {

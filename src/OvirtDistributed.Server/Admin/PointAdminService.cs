@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Text.Json;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Repository.Encryption;
+using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Repositories;
 using OvirtDistributed.Server.Retention;
 using Wire = OvirtDistributed.Contracts.Admin.V1;
@@ -50,6 +53,7 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
         {
             var manifest = await reader.FindAsync(repository, point.Id, context.CancellationToken)
                 ?? throw new OperatorException(FailureKind.DataDamaged, $"Restore point {point.Id} is in the catalog but not in repository {repository.Name}.");
+            message.SkippedDisks.AddRange(SkippedOf(manifest));
             message.Ovf = await reader.ReadOvfAsync(repository, manifest, context.CancellationToken);
         }
         catch (MoverException failure) when (failure.IsPassing || failure.Failure == MoverFailure.KeyMissing)
@@ -205,6 +209,20 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
         message.Disks.AddRange(point.Disks.Select(ToWire));
         message.Warnings.AddRange(point.Warnings);
         return message;
+    }
+
+    /// <summary>What the backup left out, by the names the disks had then.</summary>
+    private static IEnumerable<Wire.SkippedPointDisk> SkippedOf(VmManifest manifest)
+    {
+        var vm = manifest.Properties.TryGetValue(PointFacts.Vm, out var known) ? JsonSerializer.Deserialize<EngineVm>(known, JsonColumn.Options) : null;
+        return manifest.SkippedDisks
+            .Select(disk => new Wire.SkippedPointDisk
+            {
+                Id = disk.Key,
+                Alias = vm?.Disks.FirstOrDefault(candidate => candidate.Id.ToString("D") == disk.Key)?.Alias ?? "",
+                Reason = disk.Value,
+            })
+            .OrderBy(disk => disk.Alias, StringComparer.Ordinal);
     }
 
     private static Wire.PointDisk ToWire(RestorePointDisk disk) => new()

@@ -21,7 +21,7 @@ internal sealed class WorkerAdminService(
         await using var database = await contexts.CreateDbContextAsync(context.CancellationToken);
         var clusters = await ClusterNamesAsync(database, context.CancellationToken);
         var workers = await database.Workers.AsNoTracking().OrderBy(worker => worker.Name).ToListAsync(context.CancellationToken);
-        var busy = await database.Tasks.Where(task => task.State == TaskState.Leased && task.WorkerId != null)
+        var busy = await database.Set<JobTask>().Where(task => task.State == TaskState.Leased && task.WorkerId != null)
             .GroupBy(task => task.WorkerId!)
             .Select(group => new { group.Key, Count = group.Count() })
             .ToDictionaryAsync(group => group.Key, group => group.Count, context.CancellationToken);

@@ -5,6 +5,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Backup.Commands;
 using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
@@ -90,17 +91,35 @@ internal sealed class JobConfiguration : IEntityTypeConfiguration<Job>
     }
 }
 
-internal sealed class TaskConfiguration : IEntityTypeConfiguration<DiskTask>
+internal sealed class TaskConfiguration : IEntityTypeConfiguration<JobTask>
+{
+    public void Configure(EntityTypeBuilder<JobTask> builder)
+    {
+        builder.ToTable("tasks");
+        builder.HasDiscriminator<string>("kind").HasValue<DiskTask>("Disk").HasValue<CommandTask>("Command");
+        builder.Property(task => task.Version).IsRowVersion();
+        builder.HasIndex(task => task.State);
+    }
+}
+
+internal sealed class DiskTaskConfiguration : IEntityTypeConfiguration<DiskTask>
 {
     public void Configure(EntityTypeBuilder<DiskTask> builder)
     {
-        builder.ToTable("tasks");
         builder.Property(task => task.Statistics).IsJson();
         builder.Property(task => task.Plan).IsJson();
         builder.Property(task => task.Rescue).IsJson();
-        builder.Property(task => task.Version).IsRowVersion();
         builder.HasIndex(task => new { task.JobId, task.DiskId }).IsUnique();
-        builder.HasIndex(task => task.State);
+    }
+}
+
+internal sealed class CommandTaskConfiguration : IEntityTypeConfiguration<CommandTask>
+{
+    public void Configure(EntityTypeBuilder<CommandTask> builder)
+    {
+        builder.Property(task => task.Result).IsJson();
+        builder.HasIndex(task => new { task.JobId, task.Phase }).IsUnique();
+        builder.HasOne<Job>().WithMany().HasForeignKey(task => task.JobId).OnDelete(DeleteBehavior.Cascade);
     }
 }
 
@@ -111,7 +130,7 @@ internal sealed class AttemptConfiguration : IEntityTypeConfiguration<Attempt>
         builder.ToTable("attempts");
         builder.HasKey(attempt => new { attempt.TaskId, attempt.Number });
         builder.Property(attempt => attempt.Statistics).IsJson();
-        builder.HasOne<DiskTask>().WithMany().HasForeignKey(attempt => attempt.TaskId).OnDelete(DeleteBehavior.Cascade);
+        builder.HasOne<JobTask>().WithMany().HasForeignKey(attempt => attempt.TaskId).OnDelete(DeleteBehavior.Cascade);
     }
 }
 
@@ -151,7 +170,7 @@ internal sealed class OutboxConfiguration : IEntityTypeConfiguration<OutboxOffer
     {
         builder.ToTable("outbox");
         builder.HasIndex(offer => offer.NotBefore);
-        builder.HasOne<DiskTask>().WithMany().HasForeignKey(offer => offer.TaskId).OnDelete(DeleteBehavior.Cascade);
+        builder.HasOne<JobTask>().WithMany().HasForeignKey(offer => offer.TaskId).OnDelete(DeleteBehavior.Cascade);
     }
 }
 

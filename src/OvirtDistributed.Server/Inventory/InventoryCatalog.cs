@@ -92,6 +92,7 @@ internal sealed class InventoryCatalog(IDbContextFactory<ServerDbContext> contex
             .. inventory.StorageDomains.Select(item => Row(InventoryKind.StorageDomain, item.Id, item.Name, item)),
             .. inventory.Networks.Select(item => Row(InventoryKind.Network, item.Id, item.Name, item)),
             .. inventory.VnicProfiles.Select(item => Row(InventoryKind.VnicProfile, item.Id, item.Name, item)),
+            .. inventory.Tags.Select(item => Row(InventoryKind.Tag, item.Id, item.Name, item)),
             .. inventory.Vms.Select(item => Row(InventoryKind.Vm, item.Id, item.Name, item)),
         ];
     }

@@ -28,4 +28,5 @@ internal enum InventoryKind
     Network,
     VnicProfile,
     Vm,
+    Tag,
 }

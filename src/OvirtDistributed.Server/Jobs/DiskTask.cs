@@ -4,13 +4,9 @@ using OvirtDistributed.Server.Jobs.Restore;
 
 namespace OvirtDistributed.Server.Jobs;
 
-/// <summary>One disk of a job: the unit that is offered, leased and done by one worker.</summary>
-internal sealed class DiskTask
+/// <summary>One disk of a job.</summary>
+internal sealed class DiskTask : JobTask
 {
-    public required Guid Id { get; init; }
-
-    public required Guid JobId { get; init; }
-
     /// <summary>The disk inside the VM or the restore point.</summary>
     public required Guid DiskId { get; init; }
 
@@ -18,35 +14,9 @@ internal sealed class DiskTask
 
     public required long SizeBytes { get; init; }
 
-    public required Guid ClusterId { get; init; }
-
-    public TaskState State { get; set; } = TaskState.Offered;
-
-    /// <summary>Number of the present attempt, from 1.</summary>
-    public int Attempt { get; set; } = 1;
-
-    /// <summary>Attempts that ended by a fault (a worker that shuts down is none).</summary>
-    public int Faults { get; set; }
-
-    /// <summary>Of the newest lease; only grows.</summary>
-    public long FencingToken { get; set; }
-
-    public string? WorkerId { get; set; }
-
-    public DateTimeOffset? LeaseUntil { get; set; }
-
-    /// <summary>When the present attempt was last offered, or was last seen to wait in its queue.</summary>
-    public DateTimeOffset Offered { get; set; }
-
-    /// <summary>When the present attempt was last written to the outbox.</summary>
-    public DateTimeOffset Published { get; set; }
-
     public bool Incremental { get; set; }
 
     public string ModeReason { get; set; } = "";
-
-    /// <summary>Sequence of the newest progress report of the present attempt.</summary>
-    public long ProgressSequence { get; set; }
 
     public TaskStatistics Statistics { get; set; } = TaskStatistics.Empty;
 
@@ -60,8 +30,6 @@ internal sealed class DiskTask
 
     public string? Checksum { get; set; }
 
-    public string Message { get; set; } = "";
-
     /// <summary>Verification: what cannot be restored of the disk; empty when it is whole.</summary>
     public string Damage { get; set; } = "";
 
@@ -73,12 +41,4 @@ internal sealed class DiskTask
 
     /// <summary>Restore: the disk of the attempt that succeeded.</summary>
     public Guid? TargetDiskId { get; set; }
-
-    public DateTimeOffset? Started { get; set; }
-
-    public DateTimeOffset? Ended { get; set; }
-
-    public uint Version { get; set; }
-
-    public bool IsEnded => State is TaskState.Done or TaskState.Failed or TaskState.Cancelled;
 }

@@ -8,54 +8,63 @@ using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Inventory;
+using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Jobs.Backup.Commands;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Repositories;
 
 namespace OvirtDistributed.Server.Jobs;
 
 /// <summary>What an operator asks to back up.</summary>
-internal sealed record BackupRequest(
-    IReadOnlyList<string> Vms, string Manager, string Repository, bool Full, string Compression, IReadOnlyList<string> ExcludedDisks, string RequestId)
+internal sealed record BackupRequest(VmSelection Selection, string Manager, string Repository, bool Full, string Compression, string RequestId)
 {
     public string TransportMode { get; init; } = TransportModes.Auto;
 
     public bool DropSnapshot { get; init; }
+
+    public BackupCommands? Commands { get; init; }
+
+    public string Consistency { get; init; } = ConsistencyRules.Auto;
+}
+
+/// <summary>The jobs of a request, and what its rules left out; a request that is repeated does not say the latter again.</summary>
+internal sealed record AdmittedBackups(IReadOnlyList<Guid> Jobs, IReadOnlyList<LeftOutVm> LeftOut);
+
+/// <summary>What a request means.</summary>
+internal sealed record ResolvedBackup(StoredManager Manager, StoredRepository Repository, SelectedVms Selected)
+{
+    public IReadOnlyList<EngineVm> Vms { get; } = [.. Selected.Chosen.Select(chosen => chosen.Vm)];
 }
 
 /// <summary>Turns requests into jobs. Everything that can be wrong is said here, before anything was made. A request id makes its jobs once.</summary>
 internal sealed class JobAdmission(
-    IDbContextFactory<ServerDbContext> contexts, InventoryCatalog inventory, InventoryReader reader, JobSignal signal, TimeProvider time)
+    IDbContextFactory<ServerDbContext> contexts, InventoryCatalog inventory, VmSelector selector, JobSignal signal, TimeProvider time)
 {
     private const int MaxRequestIdLength = 200;
 
     /// <summary>One job per VM.</summary>
     /// <exception cref="OperatorException">The request cannot work.</exception>
-    public async Task<IReadOnlyList<Guid>> AdmitBackupAsync(BackupRequest request, CancellationToken cancellationToken)
+    public async Task<AdmittedBackups> AdmitBackupAsync(BackupRequest request, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         if (await FindHandledAsync(context, request.RequestId, cancellationToken) is { } handled)
         {
-            return handled;
+            return new AdmittedBackups(handled, []);
         }
 
-        var (manager, repository, vms) = await ResolveBackupAsync(context, request, cancellationToken);
+        var resolved = await ResolveBackupAsync(context, request, cancellationToken);
+        var (manager, repository, vms) = (resolved.Manager, resolved.Repository, resolved.Vms);
         await RefuseSecondRunAsync(context, manager.Id, [.. vms.Select(vm => vm.Id)], cancellationToken);
 
         var jobs = vms.Select(vm => NewJob(JobKind.Backup, manager.Id, vm.Id, vm.Name, repository.Id, vm.ClusterId, job => job.Backup = DetailsOf(request))).ToList();
-        return await SaveAsync(context, jobs, request.RequestId, cancellationToken);
+        return new AdmittedBackups(await SaveAsync(context, jobs, request.RequestId, cancellationToken), resolved.Selected.LeftOut);
     }
 
     /// <summary>Finds what a request names, and refuses what cannot work.</summary>
     /// <exception cref="OperatorException">The request cannot work.</exception>
-    internal async Task<(StoredManager Manager, StoredRepository Repository, List<EngineVm> Vms)> ResolveBackupAsync(
-        ServerDbContext context, BackupRequest request, CancellationToken cancellationToken)
+    internal async Task<ResolvedBackup> ResolveBackupAsync(ServerDbContext context, BackupRequest request, CancellationToken cancellationToken)
     {
-        if (request.Vms.Count == 0)
-        {
-            throw OperatorException.Invalid("vms", "", "name at least one VM.");
-        }
-
         if (request.Compression is not ("" or "fast" or "default" or "dense" or "none"))
         {
             throw OperatorException.Invalid("compression", request.Compression, "use fast, default, dense or none.");
@@ -66,13 +75,18 @@ internal sealed class JobAdmission(
             throw OperatorException.Invalid("transport_mode", request.TransportMode, $"use {TransportModes.Auto}, {string.Join(" or ", TransportModes.All)}.");
         }
 
+        if (!ConsistencyRules.All.Contains(request.Consistency, StringComparer.Ordinal))
+        {
+            throw OperatorException.Invalid("consistency", request.Consistency, $"use {string.Join(" or ", ConsistencyRules.All)}.");
+        }
+
+        CommandCheck.Check(request.Commands);
         var manager = await ResolveManagerAsync(context, request.Manager, cancellationToken);
         var repositories = await context.Repositories.AsNoTracking().ToListAsync(cancellationToken);
         var repository = NameLookup.Resolve(repositories, "repository", "repository", request.Repository, row => row.Name, row => row.Id);
-        var vms = await ResolveVmsAsync(manager, request.Vms, cancellationToken);
-        vms.ForEach(vm => CheckExclusions(vm, request.ExcludedDisks, vms));
-        await RefuseImpossibleModeAsync(context, manager, request, vms, cancellationToken);
-        return (manager, repository, vms);
+        var resolved = new ResolvedBackup(manager, repository, await selector.SelectAsync(manager, request.Selection, cancellationToken));
+        await RefuseImpossibleModeAsync(context, manager, request, resolved.Vms, cancellationToken);
+        return resolved;
     }
 
     /// <summary>What a job is asked to do.</summary>
@@ -80,31 +94,20 @@ internal sealed class JobAdmission(
     {
         FullRequested = request.Full,
         Compression = request.Compression.Length == 0 ? "default" : request.Compression,
-        ExcludedDisks = request.ExcludedDisks,
+        ExcludedDisks = request.Selection.ExcludedDisks,
         RequestedMode = request.TransportMode,
         DropSnapshot = request.DropSnapshot,
+        Commands = request.Commands,
+        ConsistencyRule = request.Consistency,
     };
 
-    private static void CheckExclusions(EngineVm vm, IReadOnlyList<string> excluded, List<EngineVm> all)
-    {
-        foreach (var name in excluded)
-        {
-            var found = all.Any(candidate => candidate.Disks.Any(disk =>
-                string.Equals(disk.Alias, name, StringComparison.OrdinalIgnoreCase) || (Guid.TryParse(name, out var id) && disk.Id == id)));
-            if (!found)
-            {
-                throw OperatorException.Invalid("exclude_disks", name, $"no disk of {vm.Name} is called like this.{NameLookup.Near(name, all.SelectMany(candidate => candidate.Disks).Select(disk => disk.Alias))}");
-            }
-        }
-    }
-
-    private async Task RefuseImpossibleModeAsync(ServerDbContext context, StoredManager manager, BackupRequest request, List<EngineVm> vms, CancellationToken cancellationToken)
+    private async Task RefuseImpossibleModeAsync(ServerDbContext context, StoredManager manager, BackupRequest request, IReadOnlyList<EngineVm> vms, CancellationToken cancellationToken)
     {
         foreach (var vm in vms)
         {
             var cluster = await inventory.FindAsync<EngineCluster>(manager.Id, InventoryKind.Cluster, vm.ClusterId, cancellationToken);
             if (cluster is not null
-                && TransportChoice.Decide(request.TransportMode, manager.ProductVersion, cluster, vm, request.ExcludedDisks, manager.Ssh is not null) is { Refusal: { } refusal })
+                && TransportChoice.Decide(request.TransportMode, manager.ProductVersion, cluster, vm, request.Selection.ExcludedDisks, manager.Ssh is not null) is { Refusal: { } refusal })
             {
                 throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{refusal}.");
             }
@@ -135,32 +138,7 @@ internal sealed class JobAdmission(
     internal async Task<(StoredManager Manager, EngineVm Vm)> ResolveVmAsync(ServerDbContext context, string manager, string vm, CancellationToken cancellationToken)
     {
         var found = await ResolveManagerAsync(context, manager, cancellationToken);
-        return (found, (await ResolveVmsAsync(found, [vm], cancellationToken))[0]);
-    }
-
-    private async Task<List<EngineVm>> ResolveVmsAsync(StoredManager manager, IReadOnlyList<string> names, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return Resolve(await inventory.ListAsync<EngineVm>(manager.Id, InventoryKind.Vm, cancellationToken));
-        }
-        catch (OperatorException failure) when (failure.Kind == FailureKind.NotFound)
-        {
-            // It may have been made since the inventory was read.
-            try
-            {
-                await reader.ReadAsync(manager.Id, cancellationToken);
-            }
-            catch (EngineException)
-            {
-                throw failure;
-            }
-
-            return Resolve(await inventory.ListAsync<EngineVm>(manager.Id, InventoryKind.Vm, cancellationToken));
-        }
-
-        List<EngineVm> Resolve(IReadOnlyList<EngineVm> known) =>
-            [.. names.Select(name => NameLookup.Resolve(known, "vms", "VM", name, vm => vm.Name, vm => vm.Id)).DistinctBy(vm => vm.Id)];
+        return (found, (await selector.SelectAsync(found, VmSelection.Of(vm), cancellationToken)).Chosen[0].Vm);
     }
 
     internal static async Task<StoredManager> ResolveManagerAsync(ServerDbContext context, string text, CancellationToken cancellationToken) =>

@@ -6,12 +6,21 @@ namespace OvirtDistributed.Server.Jobs;
 internal enum JobEvent
 {
     Prepared,
+
+    /// <summary>As <see cref="Prepared"/>, and commands go around the moment.</summary>
+    PreparedWithCommands,
+    PreCommandDone,
     BackupRequested,
     BackupReady,
 
     /// <summary>The snapshot is there, and the disks have a longer way to go.</summary>
     SnapshotReady,
     VmCloned,
+
+    /// <summary>As <see cref="BackupReady"/>, and a command is to run before anything is read.</summary>
+    BackupReadyWithCommand,
+    PostCommandDone,
+    GuestReleased,
 
     /// <summary>The guest could not be frozen: start once more without asking for consistency.</summary>
     ConsistencyRefused,

@@ -8,6 +8,9 @@ internal enum JobState
     /// <summary>VM or restore point read, disks chosen, mode decided.</summary>
     Preparing,
 
+    /// <summary>Backup: a worker runs the command before the moment.</summary>
+    RunningPreCommand,
+
     /// <summary>Backup: the engine is asked to start one.</summary>
     StartingBackup,
 
@@ -19,6 +22,12 @@ internal enum JobState
 
     /// <summary>Backup by an export domain: the manager copies that VM there.</summary>
     ExportingVm,
+
+    /// <summary>Backup: the engine holds the moment, and a worker runs the command after it.</summary>
+    RunningPostCommand,
+
+    /// <summary>Backup: it comes to nothing, and a worker runs the command after the moment all the same.</summary>
+    ReleasingGuest,
 
     /// <summary>Tasks are offered, leased and worked on.</summary>
     Copying,

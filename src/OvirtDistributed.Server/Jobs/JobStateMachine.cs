@@ -22,18 +22,23 @@ internal sealed class JobStateMachine
     }
 
     /// <summary>
-    /// prepare → start → ready → copy → commit → finalize → prune; until the commit every way out leads through <see cref="Undoing"/>. By an export domain
-    /// the copy follows on clone → export.
+    /// prepare → (pre-command) → start → ready → (post-command) → copy → commit → finalize → prune; until the commit every way out leads through
+    /// <see cref="Undoing"/>, and between the commands through <see cref="ReleasingGuest"/> before.
+    /// By an export domain the copy follows on clone → export.
     /// </summary>
     public static JobStateMachine Backup { get; } = Define(JobKind.Backup, machine =>
     {
-        machine.In(Preparing).On(Prepared, StartingBackup).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(Preparing).On(Prepared, StartingBackup).On(PreparedWithCommands, RunningPreCommand).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(RunningPreCommand).On(PreCommandDone, StartingBackup).On(StepFailed, ReleasingGuest).On(CancelRequested, ReleasingGuest).IgnoreRest();
         machine.In(StartingBackup)
             .On(BackupRequested, AwaitingBackup).On(ConsistencyRefused, StartingBackup).On(CheckpointLost, StartingBackup)
-            .On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+            .On(StepFailed, ReleasingGuest).On(CancelRequested, ReleasingGuest).IgnoreRest();
         machine.In(AwaitingBackup)
-            .On(BackupReady, Copying).On(SnapshotReady, CloningVm).On(ConsistencyRefused, StartingBackup).On(CheckpointLost, StartingBackup)
-            .On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+            .On(BackupReady, Copying).On(SnapshotReady, CloningVm).On(BackupReadyWithCommand, RunningPostCommand).On(ConsistencyRefused, StartingBackup)
+            .On(CheckpointLost, StartingBackup).On(StepFailed, ReleasingGuest).On(CancelRequested, ReleasingGuest).IgnoreRest();
+        machine.In(RunningPostCommand)
+            .On(PostCommandDone, Copying).On(SnapshotReady, CloningVm).On(StepFailed, ReleasingGuest).On(CancelRequested, ReleasingGuest).IgnoreRest();
+        machine.In(ReleasingGuest).On(GuestReleased, Undoing).On(StepFailed, Undoing).IgnoreRest();
         machine.In(CloningVm).On(VmCloned, ExportingVm).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
         machine.In(ExportingVm).On(BackupReady, Copying).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
         machine.In(Copying).On(TasksDone, Committing).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();

@@ -126,7 +126,7 @@ internal sealed partial class StepExecutor
             // What nobody foresaw may be a hiccup of the database or the network, or a bug: it is tried a few times, never for long. Calls to a
             // Data Mover are idempotent, and a connection that broke in the middle of one must not cost a backup that only lacks its commit.
             || ((!known || failure is MoverException { Failure: MoverFailure.Unknown }) && job.StepTries < 3);
-        var patience = job.State is JobState.Undoing or JobState.PuttingBack ? _options.UndoPatience : _options.StepPatience;
+        var patience = job.State is JobState.ReleasingGuest or JobState.Undoing or JobState.PuttingBack ? _options.UndoPatience : _options.StepPatience;
         if (!known)
         {
             Log.StepFailedUnexpectedly(_logger, job.Id, job.State, failure);
@@ -140,7 +140,7 @@ internal sealed partial class StepExecutor
         }
 
         job.StepTries++;
-        if (job.State is not (JobState.Undoing or JobState.PuttingBack))
+        if (job.State is not (JobState.ReleasingGuest or JobState.Undoing or JobState.PuttingBack))
         {
             job.Message = message;
         }
@@ -186,7 +186,7 @@ internal sealed partial class StepExecutor
         {
             End(step);
         }
-        else if (result.Reason is null && next is not (JobState.Undoing or JobState.PuttingBack))
+        else if (result.Reason is null && next is not (JobState.ReleasingGuest or JobState.Undoing or JobState.PuttingBack))
         {
             job.Message = "";
         }
@@ -195,7 +195,7 @@ internal sealed partial class StepExecutor
     private static void RecordFailure(StepContext step, string reason)
     {
         // The first failure is the cause; what goes wrong while undoing is a note beside it.
-        if (step.Job.State is JobState.Undoing or JobState.PuttingBack)
+        if (step.Job.State is JobState.ReleasingGuest or JobState.Undoing or JobState.PuttingBack)
         {
             step.Job.Note(reason);
         }

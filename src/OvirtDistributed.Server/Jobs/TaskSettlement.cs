@@ -96,7 +96,7 @@ internal sealed class TaskSettlement(
     }
 
     /// <summary>Writes an offer of the present attempt; it is published after the step was saved.</summary>
-    public void Offer(StepContext step, DiskTask task)
+    public void Offer(StepContext step, JobTask task)
     {
         task.Offered = step.Now;
         task.Published = step.Now;

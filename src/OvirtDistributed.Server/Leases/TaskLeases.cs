@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Backup.Commands;
 
 namespace OvirtDistributed.Server.Leases;
 
@@ -25,7 +26,9 @@ internal sealed class TaskLeases(IDbContextFactory<ServerDbContext> contexts, Ti
                     progress_sequence = 0, started = coalesce(tasks.started, {now}), message = ''
                 FROM jobs
                 WHERE tasks.id = {taskId} AND tasks.attempt = {attempt} AND tasks.state = 'Offered'
-                    AND jobs.id = tasks.job_id AND jobs.state = 'Copying' AND NOT jobs.cancel_requested
+                    AND jobs.id = tasks.job_id AND CASE tasks.kind
+                        WHEN 'Disk' THEN jobs.state = 'Copying' AND NOT jobs.cancel_requested
+                        WHEN 'Command' THEN jobs.state IN ('RunningPreCommand', 'RunningPostCommand', 'ReleasingGuest') END
                 RETURNING tasks.id, tasks.attempt, tasks.fencing_token)
             INSERT INTO attempts (task_id, number, worker_id, fencing_token, state, started, statistics, message)
             SELECT id, attempt, {workerId}, fencing_token, 'Running', {now}, jsonb_build_object(), '' FROM taken
@@ -53,7 +56,10 @@ internal sealed class TaskLeases(IDbContextFactory<ServerDbContext> contexts, Ti
             FROM jobs
             WHERE tasks.id = {claim.TaskId} AND tasks.attempt = {claim.Attempt} AND tasks.worker_id = {claim.WorkerId}
                 AND tasks.fencing_token = {claim.FencingToken} AND tasks.state = 'Leased' AND jobs.id = tasks.job_id
-            RETURNING (jobs.cancel_requested OR jobs.state <> 'Copying') AS "Value"
+            RETURNING CASE
+                WHEN tasks.kind = 'Disk' THEN jobs.cancel_requested OR jobs.state <> 'Copying'
+                WHEN tasks.phase = 'Pre' THEN jobs.cancel_requested OR jobs.state <> 'RunningPreCommand'
+                ELSE false END AS "Value"
             """).ToListAsync(cancellationToken);
         return renewed switch
         {
@@ -66,7 +72,7 @@ internal sealed class TaskLeases(IDbContextFactory<ServerDbContext> contexts, Ti
     public async Task<bool> IsHeldAsync(LeaseClaim claim, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await Held(context, claim).AnyAsync(cancellationToken);
+        return await Held<JobTask>(context, claim).AnyAsync(cancellationToken);
     }
 
     /// <summary>The worker finished its part; what belongs to the attempt on the engine is finished by the job. Idempotent.</summary>
@@ -76,7 +82,7 @@ internal sealed class TaskLeases(IDbContextFactory<ServerDbContext> contexts, Ti
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
         var statistics = result.Statistics;
-        var changed = await Held(context, claim).ExecuteUpdateAsync(set => set
+        var changed = await Held<DiskTask>(context, claim).ExecuteUpdateAsync(set => set
             .SetProperty(task => task.State, TaskState.Closing)
             .SetProperty(task => task.RootDigest, result.RootDigest)
             .SetProperty(task => task.RootLevels, result.RootLevels)
@@ -100,6 +106,30 @@ internal sealed class TaskLeases(IDbContextFactory<ServerDbContext> contexts, Ti
         return true;
     }
 
+    /// <summary>A command ran to its end, whatever its exit code. Idempotent.</summary>
+    /// <returns>False when the attempt is no longer this worker's.</returns>
+    public async Task<bool> ReportCommandAsync(LeaseClaim claim, CommandResult result, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        var now = time.GetUtcNow();
+        var changed = await Held<CommandTask>(context, claim).ExecuteUpdateAsync(set => set
+            .SetProperty(task => task.State, TaskState.Done)
+            .SetProperty(task => task.Result, result)
+            .SetProperty(task => task.Ended, now)
+            .SetProperty(task => task.LeaseUntil, (DateTimeOffset?)null), cancellationToken);
+        if (changed == 0)
+        {
+            return await context.Set<CommandTask>().AnyAsync(
+                task => task.Id == claim.TaskId && task.Attempt == claim.Attempt && task.FencingToken == claim.FencingToken && task.State == TaskState.Done,
+                cancellationToken);
+        }
+
+        await EndAttemptAsync(context, claim, AttemptState.Succeeded, null, "", TaskStatistics.Empty, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return true;
+    }
+
     /// <summary>The worker gave up; the job closes the old path and decides about another attempt. Idempotent.</summary>
     /// <param name="claim">The lease.</param>
     /// <param name="failureCode">Name of the worker's failure code.</param>
@@ -112,7 +142,7 @@ internal sealed class TaskLeases(IDbContextFactory<ServerDbContext> contexts, Ti
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        var changed = await Held(context, claim).ExecuteUpdateAsync(set => set
+        var changed = await Held<JobTask>(context, claim).ExecuteUpdateAsync(set => set
             .SetProperty(task => task.State, TaskState.Recovering)
             .SetProperty(task => task.Message, message)
             .SetProperty(task => task.LeaseUntil, (DateTimeOffset?)null), cancellationToken);
@@ -132,7 +162,7 @@ internal sealed class TaskLeases(IDbContextFactory<ServerDbContext> contexts, Ti
     public async Task<Guid?> JobOfAsync(Guid taskId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.Tasks.Where(task => task.Id == taskId).Select(task => (Guid?)task.JobId).FirstOrDefaultAsync(cancellationToken);
+        return await context.Set<JobTask>().Where(task => task.Id == taskId).Select(task => (Guid?)task.JobId).FirstOrDefaultAsync(cancellationToken);
     }
 
     /// <summary>Ends the leases of a job that nobody renewed in time; their tasks then recover.</summary>
@@ -160,20 +190,20 @@ internal sealed class TaskLeases(IDbContextFactory<ServerDbContext> contexts, Ti
             $"UPDATE tasks SET lease_until = lease_until + {downtime} WHERE state = 'Leased'", cancellationToken);
     }
 
-    private static IQueryable<DiskTask> Held(ServerDbContext context, LeaseClaim claim) =>
-        context.Tasks.Where(task => task.Id == claim.TaskId && task.Attempt == claim.Attempt && task.WorkerId == claim.WorkerId
+    private static IQueryable<T> Held<T>(ServerDbContext context, LeaseClaim claim)
+        where T : JobTask => context.Set<T>().Where(task => task.Id == claim.TaskId && task.Attempt == claim.Attempt && task.WorkerId == claim.WorkerId
             && task.FencingToken == claim.FencingToken && task.State == TaskState.Leased);
 
     private static Task<Job> JobOfAsync(ServerDbContext context, Guid taskId, CancellationToken cancellationToken) =>
-        context.Jobs.AsNoTracking().FirstAsync(job => job.Tasks.Any(task => task.Id == taskId), cancellationToken);
+        context.Jobs.AsNoTracking().FirstAsync(job => context.Set<JobTask>().Any(task => task.Id == taskId && task.JobId == job.Id), cancellationToken);
 
     private static async Task<LeaseGrant> AnswerHolderOrRefuseAsync(
         ServerDbContext context, string workerId, Guid taskId, int attempt, DateTimeOffset until, CancellationToken cancellationToken)
     {
-        var renewed = await context.Tasks
+        var renewed = await context.Set<JobTask>()
             .Where(task => task.Id == taskId && task.Attempt == attempt && task.WorkerId == workerId && task.State == TaskState.Leased)
             .ExecuteUpdateAsync(set => set.SetProperty(task => task.LeaseUntil, until), cancellationToken);
-        var found = await context.Tasks.AsNoTracking().FirstOrDefaultAsync(task => task.Id == taskId, cancellationToken);
+        var found = await context.Set<JobTask>().AsNoTracking().FirstOrDefaultAsync(task => task.Id == taskId, cancellationToken);
         if (found is null)
         {
             return LeaseGrant.Refused("the task does not exist (any more)");

@@ -18,6 +18,8 @@ internal sealed record EngineInventory
 
     public IReadOnlyList<EngineVnicProfile> VnicProfiles { get; init; } = [];
 
+    public IReadOnlyList<EngineTag> Tags { get; init; } = [];
+
     public IReadOnlyList<EngineVm> Vms { get; init; } = [];
 }
 
@@ -46,6 +48,9 @@ internal sealed record EngineStorageDomain(
 internal sealed record EngineNetwork(Guid Id, string Name, Guid DataCenterId);
 
 internal sealed record EngineVnicProfile(Guid Id, string Name, Guid NetworkId);
+
+/// <remarks>Names are unique on a manager. The root of all tags is nobody's to assign.</remarks>
+internal sealed record EngineTag(Guid Id, string Name, Guid? ParentId);
 
 internal sealed record EngineVm
 {

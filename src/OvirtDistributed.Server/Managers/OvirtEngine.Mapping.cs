@@ -29,6 +29,7 @@ internal sealed partial class OvirtEngine
                     [.. item.DataCenters.Select(dataCenter => dataCenter.Value)]) { Location = item.Location is { Address: { } address, Path: { } path } ? $"{address}:{path}" : "" })],
             Networks = [.. networks.Select(item => new EngineNetwork(item.Id.Value, item.Name, item.DataCenter?.Value ?? Guid.Empty))],
             VnicProfiles = [.. profiles.Select(item => new EngineVnicProfile(item.Id.Value, item.Name, item.Network?.Value ?? Guid.Empty))],
+            Tags = [.. (await inventory.ListTagsAsync(cancellationToken)).Select(item => new EngineTag(item.Id.Value, item.Name, item.Parent?.Value))],
             Vms = [.. (await client.Vms.ListAsync(null, withDetails: true, cancellationToken).ToListAsync(cancellationToken)).Select(vm => ToVm(vm, names))],
         };
     });

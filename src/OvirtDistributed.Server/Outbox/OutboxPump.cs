@@ -67,7 +67,7 @@ internal sealed partial class OutboxPump(
 
     private async Task<(bool Published, bool BusAway)> SendAsync(ServerDbContext context, OutboxOffer offer, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var task = await context.Tasks.AsNoTracking()
+        var task = await context.Set<Jobs.JobTask>().AsNoTracking()
             .Where(row => row.Id == offer.TaskId && row.Attempt == offer.Attempt && row.State == Jobs.TaskState.Offered)
             .Select(row => new { row.Message })
             .FirstOrDefaultAsync(cancellationToken);
@@ -101,7 +101,7 @@ internal sealed partial class OutboxPump(
     }
 
     private static Task<int> DescribeAsync(ServerDbContext context, OutboxOffer offer, string message, CancellationToken cancellationToken) =>
-        context.Tasks.Where(task => task.Id == offer.TaskId && task.Attempt == offer.Attempt && task.State == Jobs.TaskState.Offered)
+        context.Set<Jobs.JobTask>().Where(task => task.Id == offer.TaskId && task.Attempt == offer.Attempt && task.State == Jobs.TaskState.Offered)
             .ExecuteUpdateAsync(set => set.SetProperty(task => task.Message, message), cancellationToken);
 
     private static TimeSpan Backoff(int tries)

@@ -19,6 +19,7 @@ internal sealed class EmbeddedWorkerStart(EmbeddedWorkers workers, ServerOptions
                 Name = $"{EmbeddedWorkerName.Prefix}{worker.ClusterId:D}",
                 Slots = worker.Slots,
                 ExportMounts = new ExportMounts(worker.ExportDomains.AsReadOnly()),
+                CommandDirectory = worker.CommandDirectory,
             });
         }
 

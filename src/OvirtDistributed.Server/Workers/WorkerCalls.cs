@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Text;
 using Google.Protobuf.WellKnownTypes;
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Contracts.Mover.V1;
@@ -7,6 +8,7 @@ using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Backup.Commands;
 using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Repositories;
@@ -15,7 +17,7 @@ namespace OvirtDistributed.Server.Workers;
 
 /// <summary>What workers ask and report, over gRPC or in process. The database decides every answer, so any server may give it.</summary>
 internal sealed partial class WorkerCalls(
-    WorkerRegistry workers, TaskLeases leases, AttemptPreparation preparation, ExportLeases exports, JobSignal signal, ServerInstruments instruments, ServerOptions options,
+    WorkerRegistry workers, TaskLeases leases, AttemptPreparation preparation, ExportLeases exports, CommandOrders commands, JobSignal signal, ServerInstruments instruments, ServerOptions options,
     ILogger<WorkerCalls> logger)
 {
     public async Task<RegisterResponse> RegisterAsync(RegisterRequest request, CancellationToken cancellationToken)
@@ -85,8 +87,13 @@ internal sealed partial class WorkerCalls(
         var claim = new LeaseClaim(request.WorkerId, Parse("task_id", request.TaskId), request.Attempt, request.FencingToken);
         try
         {
+            if (await commands.IsCommandAsync(claim.TaskId, cancellationToken))
+            {
+                return new PrepareTaskResponse { Order = await commands.FindAsync(claim, cancellationToken) ?? throw NotHeld(request) };
+            }
+
             var order = await preparation.PrepareAsync(claim, cancellationToken)
-                ?? throw new OperatorException(FailureKind.WrongState, $"Attempt {request.Attempt} at task {request.TaskId} is not (any more) this worker's.") { Reason = "lease-lost" };
+                ?? throw NotHeld(request);
             return new PrepareTaskResponse { Order = OrderMessages.ToWire(order, claim, options) };
         }
         catch (EngineException failure)
@@ -130,6 +137,8 @@ internal sealed partial class WorkerCalls(
         var statistics = StatisticsMessages.FromWire(request.Statistics);
         var accepted = request.OutcomeCase switch
         {
+            ReportOutcomeRequest.OutcomeOneofCase.Succeeded when request.Succeeded.Command is { } command =>
+                await leases.ReportCommandAsync(claim, new CommandResult(command.ExitCode, command.TimedOut, TextOf(command.Output), command.OutputCut), cancellationToken),
             ReportOutcomeRequest.OutcomeOneofCase.Succeeded =>
                 await leases.ReportSuccessAsync(claim, ResultOf(request.Succeeded, statistics), cancellationToken),
             ReportOutcomeRequest.OutcomeOneofCase.Failed =>
@@ -144,6 +153,13 @@ internal sealed partial class WorkerCalls(
 
         return new ReportOutcomeResponse { Accepted = accepted };
     }
+
+    private static OperatorException NotHeld(PrepareTaskRequest request) =>
+        new(FailureKind.WrongState, $"Attempt {request.Attempt} at task {request.TaskId} is not (any more) this worker's.") { Reason = "lease-lost" };
+
+    /// <summary>What a program wrote may be anything: PostgreSQL keeps no NUL, and a terminal is no place for control characters.</summary>
+    private static string TextOf(Google.Protobuf.ByteString output) =>
+        string.Concat(Encoding.UTF8.GetString(output.Span).Where(letter => letter is '\n' or '\t' || !char.IsControl(letter))).Trim('\n');
 
     private static TaskResult ResultOf(TaskSucceeded succeeded, TaskStatistics statistics) => new(
         succeeded.Root?.Digest.ToByteArray(),

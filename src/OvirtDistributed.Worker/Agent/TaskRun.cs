@@ -26,6 +26,7 @@ internal sealed partial class TaskRun : IDisposable
     private readonly CancellationTokenRegistration _onLeaseEnd;
     private int _reason;
     private long _sequence;
+    private bool _endedInTime;
 
     public TaskRun(TaskRunStart start, WorkerIdentity worker, IWorkerControl server, ITaskExecutor executor, TimeProvider time, ILogger logger)
     {
@@ -106,6 +107,7 @@ internal sealed partial class TaskRun : IDisposable
             Started = Timestamp.FromDateTimeOffset(started),
         };
         var kind = await WorkAsync(report, activity);
+        _endedInTime = Reason is not (StopReason.LeaseLost or StopReason.LeaseExpired);
         report.Ended = Timestamp.FromDateTimeOffset(_time.GetUtcNow());
         report.Statistics = _control.Meter.ToStatistics();
         var outcome = report.OutcomeCase == ReportOutcomeRequest.OutcomeOneofCase.Succeeded ? "succeeded" : report.Failed.Code.ToString();
@@ -238,6 +240,7 @@ internal sealed partial class TaskRun : IDisposable
         }
     }
 
-    // The server extends leases by the time it was away, so a good result is worth waiting for; the report of a lost lease is a courtesy.
-    private bool WorthRepeating => Reason is not (StopReason.LeaseLost or StopReason.LeaseExpired);
+    // The server extends leases by the time it was away, so what ended within the lease is worth waiting for, however long the lease was up meanwhile;
+    // the report of a lost lease is a courtesy.
+    private bool WorthRepeating => _endedInTime;
 }

@@ -54,6 +54,12 @@ public sealed class WorkerOptions
     /// <summary>Program that makes qcow2 images in export domains. Default <c>qemu-img</c>.</summary>
     public string QemuImg { get; set; } = "qemu-img";
 
+    /// <summary>
+    /// Directory with the programs that backups may run as pre- and post-commands, in the worker's account. Who may start backups may run any of them
+    /// with any arguments. Default: none can be run.
+    /// </summary>
+    public string? CommandDirectory { get; set; }
+
     /// <summary>The id in use: the configured one, or the derived one.</summary>
     public Guid EffectiveId => Id ?? Derive(Name, ClusterId);
 
@@ -83,6 +89,11 @@ public sealed class WorkerOptions
         if (!Path.IsPathRooted(DeviceDirectory))
         {
             yield return $"{Section}:DeviceDirectory '{DeviceDirectory}' is not a full path: write the directory with links to block devices, normally /dev/disk/by-id.";
+        }
+
+        if (!string.IsNullOrEmpty(CommandDirectory) && !Path.IsPathRooted(CommandDirectory))
+        {
+            yield return $"{Section}:CommandDirectory '{CommandDirectory}' is not a full path: write the directory with the commands, or leave it out.";
         }
 
         if (Slots is < 1 or > MaximumSlots)

@@ -2,6 +2,7 @@
 
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Ovirt.ImageIo;
+using OvirtDistributed.Worker.Commands;
 using OvirtDistributed.Worker.Restore;
 using OvirtDistributed.Worker.Transports;
 using OvirtDistributed.Worker.Transports.DiskAttachment;
@@ -14,7 +15,7 @@ namespace OvirtDistributed.Worker.Execution;
 /// <summary>Picks the transport mode's source or target for an order and runs the work over it.</summary>
 internal sealed class TaskExecutor(
     string workerId, ImageIoConnector images, DeviceFinder devices, DiskBackup backup, DiskRestore restore, DiskCopy copy, DiskVerification verification,
-    ExportDomainDisks exports, TimeProvider time) : ITaskExecutor
+    ExportDomainDisks exports, CommandExecution commands, TimeProvider time) : ITaskExecutor
 {
     private const string CbtMode = "cbt";
     private const string ImageTransferMode = "image-transfer";
@@ -26,6 +27,11 @@ internal sealed class TaskExecutor(
 
     public async Task<TaskSucceeded> ExecuteAsync(TaskOrder order, TransferControl control, CancellationToken cancellationToken)
     {
+        if (order.WorkCase == TaskOrder.WorkOneofCase.Command)
+        {
+            return new TaskSucceeded { Command = await commands.RunAsync(order, cancellationToken) };
+        }
+
         Check(order);
         control.OrderedRate = order.BytesPerSecond;
         return order.WorkCase switch

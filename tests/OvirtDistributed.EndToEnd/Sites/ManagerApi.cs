@@ -46,6 +46,21 @@ internal sealed class ManagerApi(SimulatorHost simulator)
         return id;
     }
 
+    /// <summary>Makes a disk larger and waits until it is.</summary>
+    public async Task GrowDiskAsync(Guid diskId, long sizeBytes)
+    {
+        using var client = NewClient();
+        using var reply = await client.PutAsJsonAsync($"{simulator.ApiUrl}/disks/{diskId}", new { provisioned_size = $"{sizeBytes}" });
+        if (!reply.IsSuccessStatusCode)
+        {
+            throw new InvalidOperationException($"The manager answered {(int)reply.StatusCode}: {await reply.Content.ReadAsStringAsync()}");
+        }
+
+        await Deadline.UntilAsync(
+            async () => (await simulator.Engine.DisksAsync(CancellationToken.None)).Any(disk => disk.Id == diskId && disk.Status == "ok" && disk.SizeBytes == sizeBytes),
+            $"disk {diskId} has grown");
+    }
+
     private HttpClient NewClient()
     {
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };

@@ -36,7 +36,9 @@ public sealed class JobTests
         var run = await CliRun.OvdAsync(
             server,
             "backup", "run", "web01", "db01", "--full", "--manager", "prod", "--repository", "main", "--compression", "dense",
-            "--exclude-disk", "swap", "--exclude-disk", "scratch", "--request-id", "r-1");
+            "--exclude-disk", "swap", "--exclude-disk", "scratch", "--request-id", "r-1", "--match", "web-*", "--match", "db-?", "--tag", "daily", "--cluster", "Edge",
+            "--exclude-vm", "*-lab", "--exclude-tag", "manual", "--pre-command", "quiesce", "--pre-arg", "db 1", "--pre-arg=-f", "--post-command", "release",
+            "--command-timeout", "90s", "--pre-failure", "continue", "--consistency", "required");
 
         Assert.Equal((int)ExitCode.Ok, run.ExitCode);
         Assert.Equal($"Started backup of web01: job {Samples.JobId}\nFollow with: ovd job watch 3f2a9c1e\n", run.Out);
@@ -50,6 +52,19 @@ public sealed class JobTests
             Compression = "dense",
             ExcludeDisks = { "swap", "scratch" },
             RequestId = "r-1",
+            Patterns = { "web-*", "db-?" },
+            Tags = { "daily" },
+            Clusters = { "Edge" },
+            ExcludeVms = { "*-lab" },
+            ExcludeTags = { "manual" },
+            Consistency = "required",
+            Commands = new BackupCommands
+            {
+                Pre = new BackupCommand { Name = "quiesce", Arguments = { "db 1", "-f" } },
+                Post = new BackupCommand { Name = "release" },
+                TimeLimit = Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(TimeSpan.FromSeconds(90)),
+                PreFailure = "continue",
+            },
         };
         Assert.Equal(expected, request);
     }

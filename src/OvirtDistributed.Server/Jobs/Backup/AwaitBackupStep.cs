@@ -29,9 +29,11 @@ internal sealed class AwaitBackupStep(
         var backup = await engine.FindBackupAsync(job.VmId, backupId, cancellationToken);
         switch (backup?.Phase)
         {
+            case EngineBackupPhase.Ready when backup.ThroughSnapshot && details is { RequireConsistency: true, ConsistencyRule: ConsistencyRules.Required }:
+                return StepResult.Fail("The manager made the backup through a snapshot of its own and does not tell whether the guest's file systems were frozen, and consistency is required.");
             case EngineBackupPhase.Ready:
                 await OfferTasksAsync(context, engine, backup, cancellationToken);
-                return StepResult.Next(JobEvent.BackupReady);
+                return StepResult.Next(details.WhenReady());
             case EngineBackupPhase.Starting when context.InStep <= options.BackupReadyPatience:
                 return StepResult.WaitFor(options.PollInterval);
             case EngineBackupPhase.Starting:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Server.Exports;
+using OvirtDistributed.Server.Jobs.Backup.Commands;
 
 namespace OvirtDistributed.Server.Jobs.Backup;
 
@@ -20,7 +21,7 @@ internal sealed record BackupDetails
 
     public string Compression { get; init; } = "default";
 
-    /// <summary>Ids or aliases.</summary>
+    /// <summary>Ids, aliases or patterns of aliases.</summary>
     public IReadOnlyList<string> ExcludedDisks { get; init; } = [];
 
     public IReadOnlyList<Guid> Disks { get; init; } = [];
@@ -39,6 +40,12 @@ internal sealed record BackupDetails
 
     /// <summary>Disks the base point holds: only these can be read incrementally.</summary>
     public IReadOnlyList<Guid> BaseDisks { get; init; } = [];
+
+    /// <summary>What workers run around the moment; null when nothing.</summary>
+    public BackupCommands? Commands { get; init; }
+
+    /// <summary>One of <see cref="ConsistencyRules"/>.</summary>
+    public string ConsistencyRule { get; init; } = ConsistencyRules.Auto;
 
     /// <summary>The next start asks the engine to fail when the guest cannot be frozen.</summary>
     public bool RequireConsistency { get; init; }
@@ -78,6 +85,12 @@ internal sealed record BackupDetails
 
     /// <summary>Transport mode export-domain: where the disks go on their way.</summary>
     public BackupExport? Export { get; init; }
+
+    /// <summary>What follows when the manager holds the moment.</summary>
+    public JobEvent WhenReady() => Commands?.Post is null ? WhenReleased(JobEvent.BackupReady) : JobEvent.BackupReadyWithCommand;
+
+    /// <summary>What follows then, when the guest needs no command any more: by an export domain the disks have a longer way to go.</summary>
+    public JobEvent WhenReleased(JobEvent otherwise) => Export is null ? otherwise : JobEvent.SnapshotReady;
 
     /// <summary>Whether the snapshot stays on the manager for the next incremental.</summary>
     public bool KeepsSnapshot() => !DropSnapshot && GivesLayers && TransportModes.KeepsSnapshot(TransportMode);

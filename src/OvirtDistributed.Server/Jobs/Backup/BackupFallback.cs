@@ -19,6 +19,12 @@ internal static class BackupFallback
             return StepResult.Fail(failure.Message);
         }
 
+        var required = details.ConsistencyRule == ConsistencyRules.Required;
+        if (failure.Failure == EngineFailure.GuestNotFrozen && required)
+        {
+            return StepResult.Fail($"The guest's file systems could not be frozen, and consistency is required: {failure.Message}");
+        }
+
         if (failure.Failure == EngineFailure.GuestNotFrozen && details.RequireConsistency)
         {
             job.Backup = details with { RequireConsistency = false, FailedBackupId = details.EngineBackupId, Starts = details.Starts + 1 };
@@ -47,7 +53,7 @@ internal static class BackupFallback
             return StepResult.Next(JobEvent.CheckpointLost);
         }
 
-        if (details.RequireConsistency && failure.Failure == EngineFailure.Failed)
+        if (details.RequireConsistency && !required && failure.Failure == EngineFailure.Failed)
         {
             job.Backup = details with { RequireConsistency = false, FailedBackupId = details.EngineBackupId, Starts = details.Starts + 1 };
             context.Warning($"started again without asking for consistency: {failure.Message}");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Server.Catalog;
+using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Backup;
@@ -64,7 +65,7 @@ internal sealed record BackupPlan
     /// <summary>Why a disk cannot be in a backup; null when it can. Expected = nothing the operator should change.</summary>
     public static (string Reason, bool Expected)? SkipReason(EngineDisk disk, EngineCluster cluster, IReadOnlyList<string> excluded, string mode) => disk switch
     {
-        _ when IsExcluded(disk, excluded) => ("excluded by the request", true),
+        _ when DiskExclusion.Find(disk, excluded) is { } rule => ($"excluded by the request ({rule})", true),
         { StorageType: not "image" } => ($"a disk of type {disk.StorageType} cannot be read through the manager", true),
         { Shareable: true } => ("a shareable disk cannot be backed up", true),
         { ContentType: not "data" } => ($"holds {disk.ContentType}, not data", true),
@@ -74,10 +75,6 @@ internal sealed record BackupPlan
             ($"incremental backup is not enabled on the disk, which cluster level {cluster.Level} needs: enable it (cow disks only)", false),
         _ => null,
     };
-
-    private static bool IsExcluded(EngineDisk disk, IReadOnlyList<string> excluded) =>
-        excluded.Any(name => string.Equals(name, disk.Alias, StringComparison.OrdinalIgnoreCase)
-            || (Guid.TryParse(name, out var id) && id == disk.Id));
 
     private static (bool Incremental, string Reason, bool FellBack) DecideMode(
         EngineCluster cluster, BackupDetails request, RestorePoint? latest, bool latestExists, IReadOnlyList<EngineCheckpoint> checkpoints, List<EngineDisk> disks)

@@ -23,14 +23,20 @@ internal sealed class BackupPlanner(IDataMover mover)
         var version = manager.ProductVersion;
         var choice = TransportChoice.Decide(request.RequestedMode, version, cluster, vm, request.ExcludedDisks, manager.Ssh is not null);
         var details = request with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version) };
-        if (choice is { Refusal: null, Mode: TransportModes.ExportDomain })
+        var inconsistent = ConsistencyRules.Refuse(request.ConsistencyRule, vm.Status, choice.Mode);
+        switch (choice)
         {
-            return await ChooseExportAsync(context, managerId, vm, cluster, details, cancellationToken);
+            case { Refusal: { } refused }:
+                return (details, refused);
+            case { Mode: TransportModes.ExportDomain } when inconsistent is null:
+                return await ChooseExportAsync(context, managerId, vm, cluster, details, cancellationToken);
+            case { Mode: not TransportModes.DiskAttachment }:
+                return (details, inconsistent);
         }
 
-        if (choice is not { Refusal: null, Mode: TransportModes.DiskAttachment })
+        if (inconsistent is not null)
         {
-            return (details, choice.Refusal);
+            return (details, inconsistent);
         }
 
         var noWorker = await WorkerVms.ExplainNoneAsync(context, vm.ClusterId, vm.Id, cancellationToken);

@@ -4,11 +4,15 @@ using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Inventory;
+using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Backup;
 
 /// <summary>What a backup of one VM would do.</summary>
+/// <summary>What a request would do: a plan for each VM that it chooses, and what its rules leave out.</summary>
+internal sealed record PreviewedRequest(IReadOnlyList<PreviewedBackup> Plans, IReadOnlyList<LeftOutVm> LeftOut);
+
 internal sealed record PreviewedBackup(EngineVm Vm, BackupDetails Request, BackupPlan? Plan, string Refusal)
 {
     public long ScratchBytes { get; init; }
@@ -16,6 +20,9 @@ internal sealed record PreviewedBackup(EngineVm Vm, BackupDetails Request, Backu
     public string ScratchNote { get; init; } = "";
 
     public IReadOnlyList<string> Calls { get; init; } = [];
+
+    /// <summary>The rules that choose the VM.</summary>
+    public IReadOnlyList<string> SelectedBy { get; init; } = [];
 }
 
 /// <summary>Plans backups without making them: it asks the manager and changes nothing.</summary>
@@ -23,41 +30,48 @@ internal sealed class BackupPreview(
     IDbContextFactory<ServerDbContext> contexts, JobAdmission admission, BackupPlanner planner, IEngineDirectory engines, InventoryCatalog inventory)
 {
     /// <exception cref="Hosting.Errors.OperatorException">The request cannot work.</exception>
-    public async Task<IReadOnlyList<PreviewedBackup>> PlanAsync(BackupRequest request, CancellationToken cancellationToken)
+    public async Task<PreviewedRequest> PlanAsync(BackupRequest request, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var (manager, repository, vms) = await admission.ResolveBackupAsync(context, request, cancellationToken);
+        var resolved = await admission.ResolveBackupAsync(context, request, cancellationToken);
+        var manager = resolved.Manager;
         var engine = (await engines.OpenAsync(manager.Id, cancellationToken)).Engine;
         var domains = await inventory.ListAsync<EngineStorageDomain>(manager.Id, InventoryKind.StorageDomain, cancellationToken);
         var previews = new List<PreviewedBackup>();
-        foreach (var known in vms)
+        foreach (var chosen in resolved.Selected.Chosen)
         {
-            var asked = JobAdmission.DetailsOf(request);
-            if (await engine.FindVmAsync(known.Id, cancellationToken) is not { } vm)
-            {
-                previews.Add(new PreviewedBackup(known, asked, null, "it does not exist on the manager any more"));
-                continue;
-            }
-
-            var cluster = await inventory.FindAsync<EngineCluster>(manager.Id, InventoryKind.Cluster, vm.ClusterId, cancellationToken)
-                ?? throw new JobFailureException($"Cluster {vm.ClusterId} of VM {vm.Name} is not in the inventory: refresh it (ovd manager inventory --refresh).");
-            var (details, refusal) = await BackupPlanner.ChooseModeAsync(context, manager.Id, vm, cluster, asked, cancellationToken);
-            if (refusal is null && details.Export is { } export)
-            {
-                refusal = await ExportReach.ExplainInactiveAsync(engine, cluster, export.DomainId, export.DomainName, cancellationToken);
-            }
-
-            if (refusal is not null)
-            {
-                previews.Add(new PreviewedBackup(vm, details, null, refusal));
-                continue;
-            }
-
-            var plan = await planner.PlanAsync(context, engine, new BackupSubject(manager.Id, vm.Id, repository), vm, cluster, details, cancellationToken);
-            previews.Add(Complete(vm, details, plan, domains));
+            var preview = await PlanAsync(context, engine, resolved, chosen.Vm, JobAdmission.DetailsOf(request), domains, cancellationToken);
+            previews.Add(preview with { SelectedBy = chosen.Rules });
         }
 
-        return previews;
+        return new PreviewedRequest(previews, resolved.Selected.LeftOut);
+    }
+
+    private async Task<PreviewedBackup> PlanAsync(
+        ServerDbContext context, IEngine engine, ResolvedBackup resolved, EngineVm known, BackupDetails asked, IReadOnlyList<EngineStorageDomain> domains,
+        CancellationToken cancellationToken)
+    {
+        var manager = resolved.Manager;
+        if (await engine.FindVmAsync(known.Id, cancellationToken) is not { } vm)
+        {
+            return new PreviewedBackup(known, asked, null, "it does not exist on the manager any more");
+        }
+
+        var cluster = await inventory.FindAsync<EngineCluster>(manager.Id, InventoryKind.Cluster, vm.ClusterId, cancellationToken)
+            ?? throw new JobFailureException($"Cluster {vm.ClusterId} of VM {vm.Name} is not in the inventory: refresh it (ovd manager inventory --refresh).");
+        var (details, refusal) = await BackupPlanner.ChooseModeAsync(context, manager.Id, vm, cluster, asked, cancellationToken);
+        if (refusal is null && details.Export is { } export)
+        {
+            refusal = await ExportReach.ExplainInactiveAsync(engine, cluster, export.DomainId, export.DomainName, cancellationToken);
+        }
+
+        if (refusal is not null)
+        {
+            return new PreviewedBackup(vm, details, null, refusal);
+        }
+
+        var subject = new BackupSubject(manager.Id, vm.Id, resolved.Repository);
+        return Complete(vm, details, await planner.PlanAsync(context, engine, subject, vm, cluster, details, cancellationToken), domains);
     }
 
     private static PreviewedBackup Complete(EngineVm vm, BackupDetails details, BackupPlan plan, IReadOnlyList<EngineStorageDomain> domains)

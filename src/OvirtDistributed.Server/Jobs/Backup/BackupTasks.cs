@@ -34,7 +34,10 @@ internal static class BackupTasks
             var task = Create(job, details, disk, taken.GivesChanges, context.Now);
             job.Tasks.Add(task);
             context.Database.Add(task);
-            settlement.Offer(context, task);
+            if (details.Commands?.Post is null || details.Export is not null)
+            {
+                settlement.Offer(context, task); // else once the post-command is through: it must not wait for a slot behind them. Before an export it is.
+            }
         }
 
         if (job.Tasks.Count == 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Server.Exports;
+using OvirtDistributed.Server.Jobs.Backup.Commands;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Backup;
@@ -9,12 +10,22 @@ namespace OvirtDistributed.Server.Jobs.Backup;
 internal static class PlannedCalls
 {
     public static IReadOnlyList<string> Of(EngineVm vm, BackupDetails details, BackupPlan plan) =>
-        TransportModes.UsesSnapshot(details.TransportMode) ? [.. Snapshot(vm, details, plan)] : [.. Cbt(vm, plan)];
+        TransportModes.UsesSnapshot(details.TransportMode)
+            ? [.. Command("pre-command", details.Commands?.Pre), .. Snapshot(vm, details, plan)]
+            : [.. Command("pre-command", details.Commands?.Pre), .. Cbt(vm, details, plan)];
 
-    private static IEnumerable<string> Cbt(EngineVm vm, BackupPlan plan)
+    private static IEnumerable<string> Command(string what, CommandLine? command) =>
+        command is null ? [] : [$"{what} on a worker: {string.Join(' ', [command.Name, .. command.Arguments])}"];
+
+    private static IEnumerable<string> Cbt(EngineVm vm, BackupDetails details, BackupPlan plan)
     {
         var from = plan.FromCheckpointId is { } checkpoint ? $" from checkpoint {checkpoint}" : "";
         yield return $"POST vms/{vm.Id}/backups ({Names(plan.Disks)}{from})";
+        foreach (var command in Command("post-command", details.Commands?.Post))
+        {
+            yield return command;
+        }
+
         foreach (var disk in plan.Disks)
         {
             yield return $"POST imagetransfers (download {disk.Alias} of the backup)";
@@ -31,6 +42,11 @@ internal static class PlannedCalls
     private static IEnumerable<string> Snapshot(EngineVm vm, BackupDetails details, BackupPlan plan)
     {
         yield return $"POST vms/{vm.Id}/snapshots ({Names(plan.Disks)}, without memory)";
+        foreach (var command in Command("post-command", details.Commands?.Post))
+        {
+            yield return command;
+        }
+
         if (details.Export is { } export)
         {
             yield return $"POST vms?clone=true ({ExportedImages.ClonePrefix}JOB, of the snapshot)";

@@ -77,7 +77,7 @@ internal sealed class PrepareBackupStep(
 
         await queues.DeclareAsync(vm.ClusterId, cancellationToken);
         await WriteAsync(context, vm, plan, cancellationToken);
-        return StepResult.Next(JobEvent.Prepared);
+        return StepResult.Next(job.Backup.Commands is null ? JobEvent.Prepared : JobEvent.PreparedWithCommands);
     }
 
     private static async Task WriteAsync(StepContext context, EngineVm vm, BackupPlan plan, CancellationToken cancellationToken)
@@ -95,7 +95,7 @@ internal sealed class PrepareBackupStep(
             FromCheckpointId = plan.FromCheckpointId,
             BasePointId = plan.BasePoint?.Id,
             BaseDisks = plan.BasePoint is null ? [] : [.. plan.BasePoint.Disks.Select(disk => disk.Id)],
-            RequireConsistency = vm.Status == "up",
+            RequireConsistency = vm.Status == "up" && job.Backup!.ConsistencyRule != ConsistencyRules.Crash,
         };
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Vm, JsonSerializer.Serialize(vm, JsonColumn.Options), cancellationToken);
         context.Info(plan.Incremental ? $"incremental on restore point {plan.BasePoint!.Id}" : $"full: {plan.ModeReason}");

@@ -20,7 +20,7 @@ internal sealed record TransportChoice(string Mode, string Reason, string? Refus
     /// <param name="productVersion">As the manager says it, such as <c>4.5.4-1.el8</c>; empty when not known yet.</param>
     /// <param name="cluster">The VM's.</param>
     /// <param name="vm">The VM.</param>
-    /// <param name="excluded">Ids or aliases of disks that are left out.</param>
+    /// <param name="excluded">Ids, aliases or patterns of disks that are left out.</param>
     /// <param name="hasSsh">The manager's hosts can be reached over SSH.</param>
     public static TransportChoice Decide(
         string requested, string productVersion, EngineCluster cluster, EngineVm vm, IReadOnlyList<string> excluded, bool hasSsh = false) => requested switch

@@ -13,7 +13,7 @@ internal sealed class FakeJobService(FakeInstallation installation) : JobService
         installation.AnswerAsync(request, context, () => new RunBackupResponse { Jobs = { installation.Jobs } });
 
     public override Task<PlanBackupResponse> PlanBackup(PlanBackupRequest request, ServerCallContext context) =>
-        installation.AnswerAsync(request, context, () => new PlanBackupResponse { Plans = { Samples.Plan() } });
+        installation.AnswerAsync(request, context, () => new PlanBackupResponse { Plans = { Samples.Plan() }, LeftOut = { Samples.LeftOut() } });
 
     public override Task<RestoreVmResponse> RestoreVm(RestoreVmRequest request, ServerCallContext context) =>
         installation.AnswerAsync(request, context, () => new RestoreVmResponse { Job = installation.Jobs[0] });

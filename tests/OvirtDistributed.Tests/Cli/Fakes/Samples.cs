@@ -139,6 +139,7 @@ internal static class Samples
         ReadBytes = 7L << 30,
         Warnings = { "disk lun was left out: direct LUN" },
         Ovf = "<ovf:Envelope/>",
+        SkippedDisks = { new SkippedPointDisk { Id = "d2", Alias = "web01_lun", Reason = "a disk of type lun cannot be read through the manager" } },
         Disks = { new PointDisk { Id = "d1", Alias = "web01_Disk1", SizeBytes = 20L << 30, Format = "cow", Sparse = true, Interface = "virtio_scsi", Bootable = true, RootDigest = new string('c', 64), Mode = "full" } },
     };
 
@@ -159,8 +160,11 @@ internal static class Samples
         },
     };
 
+    public static LeftOutVm LeftOut() => new() { VmId = PointId, VmName = "web-lab", Rule = "excluded by tag 'lab'" };
+
     public static BackupPlan Plan() => new()
     {
+        SelectedBy = { "named 'web'", "tag 'daily'" },
         VmId = "0c6f4f0e-6a2f-4c33-9a55-1b8d1c1f2a10",
         VmName = "web",
         TransportMode = "cbt",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Managers;
@@ -84,6 +85,6 @@ public sealed class BackupPreviewTests(PostgresServer postgres)
     private static async Task<IReadOnlyList<PreviewedBackup>> PlanAsync(TestSite site, EngineVm vm, string mode = TransportModes.Auto)
     {
         await site.ReadInventoryAsync();
-        return await site.Get<BackupPreview>().PlanAsync(new BackupRequest([vm.Name], "", "", false, "", [], "") { TransportMode = mode }, TestSite.Token);
+        return (await site.Get<BackupPreview>().PlanAsync(new BackupRequest(VmSelection.Of(vm.Name), "", "", false, "", "") { TransportMode = mode }, TestSite.Token)).Plans;
     }
 }

@@ -2,6 +2,7 @@
 
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Tests.Server.Support;
 using OvirtDistributed.Tests.Shared;
@@ -39,7 +40,7 @@ public sealed class BackupRequestTests(PostgresServer postgres)
         {
             try
             {
-                return (Jobs: await admission.AdmitBackupAsync(new BackupRequest([vm.Name], "", "", false, "", [], $"request-{number}"), TestSite.Token), Refusal: (OperatorException?)null);
+                return (Jobs: (await admission.AdmitBackupAsync(new BackupRequest(VmSelection.Of(vm.Name), "", "", false, "", $"request-{number}"), TestSite.Token)).Jobs, Refusal: (OperatorException?)null);
             }
             catch (OperatorException refusal)
             {

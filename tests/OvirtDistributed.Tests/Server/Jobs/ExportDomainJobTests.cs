@@ -3,6 +3,7 @@
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Exports;
+using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Restore;
@@ -163,8 +164,8 @@ public sealed class ExportDomainJobTests(PostgresServer postgres)
         var vm = site.AddVm("vm");
         await site.ReadInventoryAsync();
 
-        var request = new BackupRequest([vm.Name], "", "", false, "", [], "") { TransportMode = TransportModes.ExportDomain };
-        var plan = Assert.Single(await site.Get<BackupPreview>().PlanAsync(request, TestSite.Token).WithinDeadline());
+        var request = new BackupRequest(VmSelection.Of(vm.Name), "", "", false, "", "") { TransportMode = TransportModes.ExportDomain };
+        var plan = Assert.Single((await site.Get<BackupPreview>().PlanAsync(request, TestSite.Token).WithinDeadline()).Plans);
 
         Assert.Equal(
             [

@@ -3,6 +3,7 @@
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server;
+using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Leases;
@@ -119,8 +120,8 @@ public sealed class SshBackupJobTests(PostgresServer postgres) : IDisposable
         var vm = site.AddVm("vm");
         _ = await SetAccessAsync(site);
 
-        var request = new BackupRequest([vm.Name], "", "", false, "", [], "") { TransportMode = TransportModes.Ssh };
-        var plan = Assert.Single(await site.Get<BackupPreview>().PlanAsync(request, TestSite.Token).WithinDeadline());
+        var request = new BackupRequest(VmSelection.Of(vm.Name), "", "", false, "", "") { TransportMode = TransportModes.Ssh };
+        var plan = Assert.Single((await site.Get<BackupPreview>().PlanAsync(request, TestSite.Token).WithinDeadline()).Plans);
 
         Assert.Equal([$"POST vms/{vm.Id}/snapshots (vm_disk1, without memory)", "ssh HOST qemu-nbd --read-only (vm_disk1 of the snapshot)"], plan.Calls);
     }

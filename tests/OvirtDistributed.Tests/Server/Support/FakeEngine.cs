@@ -35,6 +35,9 @@ internal sealed partial class FakeEngine : IEngine
     /// <summary>How the engine ends backups instead of making them ready; taken one by one.</summary>
     public Queue<EngineException> BackupFailures { get; } = [];
 
+    /// <summary>Backups go through a snapshot of the engine's own.</summary>
+    public bool Hybrid { get; set; }
+
     public string ProductVersion { get; set; } = "4.5.4";
 
     public EngineInventory Inventory { get; set; } = new();
@@ -85,7 +88,7 @@ internal sealed partial class FakeEngine : IEngine
             throw new EngineException(EngineFailure.Locked, "The VM is during a backup operation.");
         }
 
-        Backups.Add(start.BackupId, new FakeBackup(start, NextMoment()));
+        Backups.Add(start.BackupId, new FakeBackup(start, NextMoment()) { ThroughSnapshot = Hybrid });
         return true;
     });
 
@@ -190,12 +193,14 @@ internal sealed partial class FakeEngine : IEngine
 
         public DateTimeOffset Created => created;
 
+        public bool ThroughSnapshot { get; init; }
+
         public EngineBackupPhase Phase { get; set; } = EngineBackupPhase.Starting;
 
         public Guid? ToCheckpointId { get; set; }
 
         public EngineException? Failure { get; set; }
 
-        public EngineBackup ToEngine() => new(Id, Phase, start.Description, ToCheckpointId, created, false);
+        public EngineBackup ToEngine() => new(Id, Phase, start.Description, ToCheckpointId, created, ThroughSnapshot);
     }
 }

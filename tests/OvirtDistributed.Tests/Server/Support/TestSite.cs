@@ -9,6 +9,7 @@ using OvirtDistributed.Server;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
+using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Copy;
@@ -117,11 +118,11 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
     /// <summary>Reads the fake engine's inventory into the database, as the server does from time to time.</summary>
     public Task ReadInventoryAsync() => Get<InventoryReader>().ReadAsync(ManagerId, Token);
 
-    public async Task<Guid> BackUpAsync(string vm, bool full = false, string requestId = "", string mode = TransportModes.Auto, bool dropSnapshot = false)
+    public async Task<Guid> BackUpAsync(string vm, bool full = false, string requestId = "", string mode = TransportModes.Auto, bool dropSnapshot = false, string consistency = ConsistencyRules.Auto)
     {
         await ReadInventoryAsync();
-        var request = new BackupRequest([vm], "", "", full, "", [], requestId) { TransportMode = mode, DropSnapshot = dropSnapshot };
-        return (await Get<JobAdmission>().AdmitBackupAsync(request, Token))[0];
+        var request = new BackupRequest(VmSelection.Of(vm), "", "", full, "", requestId) { TransportMode = mode, DropSnapshot = dropSnapshot, Consistency = consistency };
+        return (await Get<JobAdmission>().AdmitBackupAsync(request, Token)).Jobs[0];
     }
 
     /// <summary>Registers the worker of the tests as one that runs in a VM, and answers the VM.</summary>

@@ -17,6 +17,7 @@ using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Frames;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Tests.Shared;
+using OvirtDistributed.Worker.Commands;
 using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Pipeline;
 using OvirtDistributed.Worker.Restore;
@@ -99,6 +100,7 @@ internal sealed partial class TransferSite : IAsyncDisposable
             new DiskCopy(Options, backup, tls: null, TimeProvider.System),
             new DiskVerification(Options, tls: null, TimeProvider.System, NullLogger<DiskVerification>.Instance),
             new ExportDomainDisks(ExportMounts.None, new QemuPrograms("qemu-nbd", "qemu-img"), TimeProvider.System),
+            new CommandExecution(directory: null, TimeProvider.System),
             TimeProvider.System);
     }
 

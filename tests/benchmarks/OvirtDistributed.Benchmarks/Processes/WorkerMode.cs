@@ -6,6 +6,7 @@ using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Hosting.Tls;
 using OvirtDistributed.Ovirt.ImageIo;
 using OvirtDistributed.Worker.Agent;
+using OvirtDistributed.Worker.Commands;
 using OvirtDistributed.Worker.Execution;
 using OvirtDistributed.Worker.Pipeline;
 using OvirtDistributed.Worker.Restore;
@@ -35,7 +36,9 @@ internal sealed class WorkerMode
         _executor = new TaskExecutor(
             WorkerId, images, new DeviceFinder(new WorkerOptions().DeviceDirectory, TimeProvider.System), _backup, _restore, new DiskCopy(options, _backup, tls, TimeProvider.System),
             new DiskVerification(options, tls, TimeProvider.System, NullLogger<DiskVerification>.Instance),
-            new ExportDomainDisks(ExportMounts.None, new QemuPrograms(new WorkerOptions().QemuNbd, new WorkerOptions().QemuImg), TimeProvider.System), TimeProvider.System);
+            new ExportDomainDisks(ExportMounts.None, new QemuPrograms(new WorkerOptions().QemuNbd, new WorkerOptions().QemuImg), TimeProvider.System),
+            new CommandExecution(directory: null, TimeProvider.System),
+            TimeProvider.System);
     }
 
     /// <param name="certificate">The certificate's path without its ending; the CA's is beside it.</param>

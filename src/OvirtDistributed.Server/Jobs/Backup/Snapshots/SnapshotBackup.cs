@@ -56,7 +56,7 @@ internal sealed class SnapshotBackup(
                 return StepResult.Fail($"The manager did not finish the snapshot within {options.BackupReadyPatience}.");
             case { } ready:
                 await OfferTasksAsync(context, engine, ready, cancellationToken);
-                return StepResult.Next(job.Backup.Export is null ? JobEvent.BackupReady : JobEvent.SnapshotReady);
+                return StepResult.Next(job.Backup.WhenReady());
         }
     }
 

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace OvirtDistributed.Server.Jobs.Backup.Commands;
+
+/// <summary>Commands that workers run around the moment that a backup holds, so that an application in the guest is in order then.</summary>
+internal sealed record BackupCommands
+{
+    /// <summary>The longest a command may be given: the application waits meanwhile.</summary>
+    public static readonly TimeSpan LongestTimeLimit = TimeSpan.FromHours(1);
+
+    public static readonly TimeSpan DefaultTimeLimit = TimeSpan.FromMinutes(5);
+
+    /// <summary>Before the manager is asked for the backup or the snapshot.</summary>
+    public CommandLine? Pre { get; init; }
+
+    /// <summary>As soon as the manager holds the moment, before any data is read; and when it comes to no such moment. Has to be idempotent.</summary>
+    public CommandLine? Post { get; init; }
+
+    /// <summary>For each of them.</summary>
+    public TimeSpan TimeLimit { get; init; } = DefaultTimeLimit;
+
+    /// <summary>A pre-command that fails is a warning and not the end.</summary>
+    public bool ContinueAfterFailedPre { get; init; }
+
+    public CommandLine? Of(CommandPhase phase) => phase == CommandPhase.Pre ? Pre : Post;
+}
+
+/// <summary>A program of the workers' command directory and its arguments, which no shell ever sees.</summary>
+internal sealed record CommandLine(string Name, IReadOnlyList<string> Arguments);
