@@ -119,7 +119,7 @@ internal sealed class ReadSessionEndpoint(
         }
 
         var frames = request.Frames.Select(frame => frame.Memory).ToList();
-        var repairs = await session.Repository.RequireStore().RepairAsync(frames, request.ContentIsWrong, context.CancellationToken);
+        var repairs = await session.Repository.RequireStore().RepairAsync(frames, request.ContentIsWrong, session.Store, context.CancellationToken);
         return new RepairFramesResponse
         {
             Repairs =

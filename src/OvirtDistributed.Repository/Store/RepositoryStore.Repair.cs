@@ -17,21 +17,23 @@ public sealed partial class RepositoryStore
     /// </summary>
     /// <param name="frames">Encoded frames of chunks, pages and nodes.</param>
     /// <param name="contentIsWrong">
-    /// The caller, who has the key, found that the stored frames decode to other content: taken at its word where this store cannot prove content.
-    /// The old frame is given up only once the new one is durable.
+    /// The caller, who has the key, found that the stored frames decode to other content. Where this store cannot prove content it is taken at its word
+    /// for chunks, for <see cref="MostReportsPerSession"/> of them, and only while no point is locked: who lies must not be able to destroy much, nor
+    /// anything that is locked. The old frame is given up only once the new one is durable.
     /// </param>
+    /// <param name="reader">Whose session it is; null for who has the storage anyway.</param>
     /// <param name="cancellationToken">Gives up; what was stored stays.</param>
     /// <returns>What became of each.</returns>
     /// <exception cref="RepositoryException">A frame does not hold.</exception>
     public async Task<IReadOnlyList<FrameRepair>> RepairAsync(
-        IReadOnlyList<ReadOnlyMemory<byte>> frames, bool contentIsWrong, CancellationToken cancellationToken)
+        IReadOnlyList<ReadOnlyMemory<byte>> frames, bool contentIsWrong, ReadSession? reader, CancellationToken cancellationToken)
     {
         ThrowIfClosed();
         var results = new List<FrameRepair>(frames.Count);
         using var check = new FrameCheck(Keys, verifyChunks: true, Parameters.Chunker.MaximumSize);
         foreach (var frame in frames)
         {
-            results.Add(await RepairAsync(frame, check, contentIsWrong, cancellationToken));
+            results.Add(await RepairAsync(frame, check, contentIsWrong, reader, cancellationToken));
         }
 
         return results;
@@ -44,7 +46,8 @@ public sealed partial class RepositoryStore
         return _state.Index.TryFindAny(digest, out var entry) ? entry.PlainLength : 0;
     }
 
-    private async Task<FrameRepair> RepairAsync(ReadOnlyMemory<byte> frame, FrameCheck check, bool contentIsWrong, CancellationToken cancellationToken)
+    private async Task<FrameRepair> RepairAsync(
+        ReadOnlyMemory<byte> frame, FrameCheck check, bool contentIsWrong, ReadSession? reader, CancellationToken cancellationToken)
     {
         var header = FrameHeader.Read(frame.Span);
         if (header.FrameLength != frame.Length || header.Kind == FrameKind.Metadata)
@@ -54,7 +57,7 @@ public sealed partial class RepositoryStore
 
         check.Check(frame.Span, header);
         var isKnown = _state.Index.TryFind(header.Digest, out var old) && _state.Packs.Hold(old);
-        if (isKnown && await IsWholeAsync(old, header, contentIsWrong, cancellationToken))
+        if (isKnown && await IsWholeAsync(old, header, contentIsWrong && IsTakenAtItsWord(header, reader), cancellationToken))
         {
             return FrameRepair.WasWhole;
         }
@@ -79,6 +82,18 @@ public sealed partial class RepositoryStore
 
         Log.FrameRepaired(_logger, header.Kind.ToString(), header.Digest.ToString(), PackFormat.NameOf(writer.Number));
         return FrameRepair.Stored;
+    }
+
+    private bool IsTakenAtItsWord(FrameHeader header, ReadSession? reader)
+    {
+        // A wrong map node would have garbage collection miss all below it. Where content can be proven nobody's word counts anyway.
+        if (Keys.CanProve || header.Kind != FrameKind.Chunk || _state.Locks.All.Any(record => LockedUntil(record.PointId) is not null))
+        {
+            return false;
+        }
+
+        reader?.CountReports(1, MostReportsPerSession);
+        return true;
     }
 
     /// <summary>Looks at the stored frame itself: what does not hold is quarantined by the look.</summary>

@@ -158,18 +158,32 @@ internal sealed class CopyReader(PointCopy copy, PointDiskOrder order, TlsIdenti
             {
                 _channels ??= new MoverChannels(copy.Mover.Address, tls, Connections);
                 var request = (order with { Mover = copy.Mover, PointId = copy.PointId }).Request();
-                _session = await ReadSession.OpenAsync(_channels.Calls, _channels.Bulk, request, time, cancellationToken);
-                var root = OrderKeys.RequireRoot(copy.Root, _session.Opened.Root, $"The copy of the disk in repository '{Name}', point '{copy.PointId}',");
-                _keys = OrderKeys.Of(copy.Mover, _session.Opened.Parameters);
-                _reader = new DiskImageReader(root, _session, _keys, new DiskImageReaderOptions { SegmentBytes = SegmentBytes, ReadAhead = ReadAhead });
-                _alive = SessionKeepAlive.Start(_session.TouchAsync, _session.Opened.IdleTimeoutSeconds, time);
+                await OpenAsync(await ReadSession.OpenAsync(_channels.Calls, _channels.Bulk, request, time, cancellationToken));
             }
 
-            return _session;
+            return _session!;
         }
         finally
         {
             _opening.Release();
+        }
+    }
+
+    /// <summary>Whoever waited meanwhile finds either all of it, or nothing and the reason.</summary>
+    private async Task OpenAsync(ReadSession session)
+    {
+        try
+        {
+            var root = OrderKeys.RequireRoot(copy.Root, session.Opened.Root, $"The copy of the disk in repository '{Name}', point '{copy.PointId}',");
+            _keys = OrderKeys.Of(copy.Mover, session.Opened.Parameters);
+            _reader = new DiskImageReader(root, session, _keys, new DiskImageReaderOptions { SegmentBytes = SegmentBytes, ReadAhead = ReadAhead });
+            _alive = SessionKeepAlive.Start(session.TouchAsync, session.Opened.IdleTimeoutSeconds, time);
+            _session = session;
+        }
+        catch
+        {
+            await session.DisposeAsync();
+            throw;
         }
     }
 }

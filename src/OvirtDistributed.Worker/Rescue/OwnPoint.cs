@@ -106,8 +106,8 @@ internal sealed class OwnPoint : IAsyncDisposable
     {
         try
         {
-            await (await SessionAsync(cancellationToken)).RepairAsync(frame, contentIsWrong, cancellationToken);
-            return null;
+            var stored = await (await SessionAsync(cancellationToken)).RepairAsync(frame, contentIsWrong, cancellationToken);
+            return stored || !contentIsWrong ? null : "the repository keeps its own frame: it cannot prove the content, and does not take a reader's word for maps or while points are locked";
         }
         catch (Exception failure) when (failure is RpcException or RepositoryException)
         {

@@ -47,7 +47,7 @@ public sealed class RepairTests : IDisposable
             Assert.Equal(0, writer.Have(digests, new byte[(digests.Length + 7) / 8]));
         }
 
-        var results = await again.RepairAsync([.. frames.Values.Select(frame => (ReadOnlyMemory<byte>)frame)], contentIsWrong: false, _token);
+        var results = await again.RepairAsync([.. frames.Values.Select(frame => (ReadOnlyMemory<byte>)frame)], contentIsWrong: false, null, _token);
 
         Assert.All(results, result => Assert.Equal(FrameRepair.Stored, result));
         Assert.Equal(disk.Content, await again.RestoreAsync("point-job1", _token));
@@ -67,7 +67,7 @@ public sealed class RepairTests : IDisposable
             Damage(frames.Values.First());
 
             // Nobody has read it yet: the repair itself looks.
-            var results = await store.RepairAsync([.. frames.Values.Select(frame => (ReadOnlyMemory<byte>)frame)], contentIsWrong: false, _token);
+            var results = await store.RepairAsync([.. frames.Values.Select(frame => (ReadOnlyMemory<byte>)frame)], contentIsWrong: false, null, _token);
 
             Assert.Equal(FrameRepair.Stored, results[0]);
             Assert.All(results.Skip(1), result => Assert.Equal(FrameRepair.WasWhole, result));
@@ -94,13 +94,36 @@ public sealed class RepairTests : IDisposable
         var plainLength = FrameHeader.Read(good).PlainLength;
         var wrong = Encode(digest, new byte[plainLength], keys);
 
-        Assert.Equal([FrameRepair.WasWhole], await store.RepairAsync([wrong], contentIsWrong: false, _token));
-        Assert.Equal([FrameRepair.Stored], await store.RepairAsync([wrong], contentIsWrong: true, _token));
+        Assert.Equal([FrameRepair.WasWhole], await store.RepairAsync([wrong], contentIsWrong: false, null, _token));
+        Assert.Equal([FrameRepair.Stored], await store.RepairAsync([wrong], contentIsWrong: true, null, _token));
         await Assert.ThrowsAsync<RepositoryException>(() => store.RestoreAsync("point-job1", _token, keys));
 
-        Assert.Equal([FrameRepair.Stored], await store.RepairAsync([good], contentIsWrong: true, _token));
+        Assert.Equal([FrameRepair.Stored], await store.RepairAsync([good], contentIsWrong: true, null, _token));
         Assert.Equal(disk.Content, await store.RestoreAsync("point-job1", _token, keys));
         Assert.Equal(plainLength, store.RememberedLength(digest));
+    }
+
+    [Fact]
+    public async Task WordOfWhoHasTheKey_CountsNeitherForMapsNorWhileAPointIsLocked()
+    {
+        var disk = new TestDisk(4 * MiB).Fill(0, 1 * MiB, seed: 1);
+        await using var storage = NewStorage();
+        var key = RepositoryKey.Generate();
+        var keys = ContentKeys.Of(key);
+        await using var store = await TestRepository.CreateAsync(storage, _token, TestRepository.Parameters() with { Encryption = key.Describe() });
+        await store.BackUpAsync("job1", disk, disk.DataExtents(), null, _token, keys);
+        var frames = new Dictionary<ChunkDigest, byte[]>();
+        await CollectAsync(store, frames, keys);
+        var maps = frames.Where(frame => FrameHeader.Read(frame.Value).Kind != FrameKind.Chunk).Select(frame => (ReadOnlyMemory<byte>)frame.Value).ToList();
+        var (digest, good) = frames.First(frame => FrameHeader.Read(frame.Value).Kind == FrameKind.Chunk);
+        Assert.NotEmpty(maps);
+
+        Assert.All(await store.RepairAsync(maps, contentIsWrong: true, null, _token), result => Assert.Equal(FrameRepair.WasWhole, result));
+        await store.LockPointAsync("point-job1", TimeSpan.FromDays(1), _token);
+        var wrong = Encode(digest, new byte[FrameHeader.Read(good).PlainLength], keys);
+
+        Assert.Equal([FrameRepair.WasWhole], await store.RepairAsync([wrong], contentIsWrong: true, null, _token));
+        Assert.Equal(disk.Content, await store.RestoreAsync("point-job1", _token, keys));
     }
 
     [Fact]
@@ -110,7 +133,7 @@ public sealed class RepairTests : IDisposable
         await using var store = await TestRepository.CreateAsync(storage, _token);
         var other = Encode(ContentKeys.Plain.Compute(FrameKind.Chunk, Wanted), [.. Wanted.Reverse()], ContentKeys.Plain);
 
-        await Assert.ThrowsAsync<RepositoryException>(() => store.RepairAsync([other], contentIsWrong: true, _token));
+        await Assert.ThrowsAsync<RepositoryException>(() => store.RepairAsync([other], contentIsWrong: true, null, _token));
     }
 
     public void Dispose() => _directory.Dispose();
