@@ -4,7 +4,7 @@ CONFIGURATION ?= Release
 BUILD_FLAGS := -c $(CONFIGURATION) --nologo -v quiet
 BUF := npx --yes @bufbuild/buf@1.75.0
 
-.PHONY: help setup setup-tests restore build test test-fast demo bench simulator format format-check lint-protos contract ci clean
+.PHONY: help setup setup-tests restore build test test-fast demo bench bench-modes simulator format format-check lint-protos contract ci clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ test-fast: build ## Run the unit tests that need no server
 bench: setup build ## Measure full, incremental and restore against restic, borg and qemu-img; writes artifacts/bench.json
 	@eng/install-packages.sh bench
 	@tests/benchmarks/OvirtDistributed.Benchmarks/bin/$(CONFIGURATION)/net10.0/ovd-bench $(ARGS)
+
+bench-modes: setup-tests build ## Back up and restore one disk in each transport mode; prints what each moved in a second (ARGS=MiB, default 1024)
+	@OVD_MODES_MIB=$(or $(ARGS),1024) tests/OvirtDistributed.EndToEnd/bin/$(CONFIGURATION)/net10.0/OvirtDistributed.EndToEnd -noLogo -noColor -showLiveOutput -class '*ModeMatrixTests' | grep -o '| [a-z-]* | [0-9].*\|Total:.*'
 
 simulator: setup build ## Start the oVirt simulator alone (ARGS="--help" lists its options)
 	@tests/OvirtDistributed.Simulator/bin/$(CONFIGURATION)/net10.0/ovd-simulator $(ARGS)

@@ -27,7 +27,8 @@ internal sealed record DiskPlace(string Name, string Address, OpenReadRequest Di
             location.Repository.Length > 0 ? location.Repository : location.MoverRepository,
             address.Length > 0 ? address : location.MoverAddress,
             Read(location.MoverRepository, location.PointId, location.Disk.Id),
-            location.Root) { Key = KeyOf(location.RepositoryKey, location.KeySetId) };
+            location.Root)
+        { Key = KeyOf(location.RepositoryKey, location.KeySetId) };
         return
         [
             own,

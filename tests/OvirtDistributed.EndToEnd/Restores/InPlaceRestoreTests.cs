@@ -69,7 +69,12 @@ public sealed class InPlaceRestoreTests(SharedServers servers, ITestOutputHelper
         // The manager attaches it neither to the worker's VM nor, at first, back to its own.
         var fault = site.Engine.Faults.Arm(new FaultRule
         {
-            Name = "no attach", Method = "POST", Path = "/vms/*/diskattachments", Times = 12, Status = 400, Detail = "[Cannot attach Virtual Disk.]",
+            Name = "no attach",
+            Method = "POST",
+            Path = "/vms/*/diskattachments",
+            Times = 12,
+            Status = 400,
+            Detail = "[Cannot attach Virtual Disk.]",
         });
         var job = (await site.Lab.Admin.Jobs.RestoreDiskAsync(request, cancellationToken: TestContext.Current.CancellationToken)).Job;
         var ended = await site.Lab.WaitForEndAsync(job.Id, CancellationToken.None).WithinDeadline(TestSite.JobDeadline);

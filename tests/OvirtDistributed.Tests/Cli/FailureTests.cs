@@ -191,6 +191,17 @@ public sealed class FailureTests
         Assert.Matches("^ovd [0-9]+\\.[0-9]+\\.[0-9]+\n$", run.Out);
     }
 
+    [Fact]
+    public async Task UnknownJob_Is3()
+    {
+        await using var server = await FakeBackupServer.StartAsync(Samples.Installation());
+
+        var run = await CliRun.OvdAsync(server, "job", "watch", "ffff");
+
+        Assert.Equal((int)ExitCode.NotFound, run.ExitCode);
+        Assert.Equal("ovd: Job 'ffff' does not exist.\n", run.Error);
+    }
+
     private static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

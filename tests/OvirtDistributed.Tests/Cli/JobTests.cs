@@ -389,15 +389,4 @@ public sealed class JobTests
         Assert.Equal("3f2a", server.Installation.Single<CancelJobRequest>().Id);
         Assert.Contains("was asked to stop", run.Out, StringComparison.Ordinal);
     }
-
-    [Fact]
-    public async Task UnknownJob_Is3()
-    {
-        await using var server = await FakeBackupServer.StartAsync(Samples.Installation());
-
-        var run = await CliRun.OvdAsync(server, "job", "watch", "ffff");
-
-        Assert.Equal((int)ExitCode.NotFound, run.ExitCode);
-        Assert.Equal("ovd: Job 'ffff' does not exist.\n", run.Error);
-    }
 }
