@@ -182,12 +182,16 @@ internal sealed class TaskLeases(IDbContextFactory<ServerDbContext> contexts, Ti
             """, cancellationToken);
     }
 
-    /// <summary>Gives every lease the time back during which no server was there to renew it.</summary>
+    /// <summary>
+    /// Gives every lease the time back during which no server was there to renew it, and at least a whole one from now on: workers have to find the
+    /// server again before they can renew.
+    /// </summary>
     public async Task<int> ExtendAllAsync(TimeSpan downtime, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var whole = time.GetUtcNow() + options.LeaseDuration;
         return await context.Database.ExecuteSqlAsync(
-            $"UPDATE tasks SET lease_until = lease_until + {downtime} WHERE state = 'Leased'", cancellationToken);
+            $"UPDATE tasks SET lease_until = GREATEST(lease_until + {downtime}, {whole}) WHERE state = 'Leased'", cancellationToken);
     }
 
     private static IQueryable<T> Held<T>(ServerDbContext context, LeaseClaim claim)
