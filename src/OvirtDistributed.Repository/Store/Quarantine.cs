@@ -10,11 +10,21 @@ namespace OvirtDistributed.Repository.Store;
 internal sealed class Quarantine(IStorageBackend storage, PackTable packs, long highestSequence) : IDisposable
 {
     public const string Folder = "quarantine";
+
+    /// <summary>Items of one record, so that it stays far from the longest text that is read: a dead disk of an array leaves millions.</summary>
+    public const int MostItems = 10_000;
+
     private const string Format = "quarantine";
     private const string Suffix = ".json";
 
     private readonly SemaphoreSlim _gate = new(1, 1);
+
+    // Known to this process, and not known to be durable: what the next call writes first.
+    private readonly Queue<QuarantineItem> _unwritten = [];
     private long _sequence = highestSequence;
+
+    /// <summary>The highest number that is taken, or may be.</summary>
+    public long HighestSequence => _sequence;
 
     /// <summary>The number in a name; 0 when it is another name.</summary>
     public static long ParseName(string name)
@@ -28,9 +38,9 @@ internal sealed class Quarantine(IStorageBackend storage, PackTable packs, long 
     public static QuarantineRecord Read(string name, ReadOnlySpan<byte> content) =>
         TextEnvelope.Read(name, content, Format, RepositoryJson.Default.QuarantineRecord);
 
-    public static void Apply(QuarantineRecord record, PackTable packs)
+    public static void Apply(IReadOnlyList<QuarantineItem> items, PackTable packs)
     {
-        foreach (var item in record.Items)
+        foreach (var item in items)
         {
             if (item.Pack != 0 && !packs.IsLive(item.Pack))
             {
@@ -56,22 +66,28 @@ internal sealed class Quarantine(IStorageBackend storage, PackTable packs, long 
         }
     }
 
-    /// <summary>Adds frames; durable on return.</summary>
+    /// <summary>
+    /// Adds frames: known to this process at once, whatever comes; durable on return, with all that calls which failed before were to write.
+    /// </summary>
     public async Task AddAsync(IReadOnlyList<QuarantineItem> items, CancellationToken cancellationToken)
     {
-        if (items.Count == 0)
+        Apply(items, packs);
+        lock (_unwritten)
         {
-            return;
+            foreach (var item in items)
+            {
+                _unwritten.Enqueue(item);
+            }
         }
 
         await _gate.WaitAsync(cancellationToken);
         try
         {
-            var record = new QuarantineRecord { Items = items };
-            var name = $"{Folder}/{_sequence + 1}{Suffix}";
-            await storage.PutAsync(name, TextEnvelope.Write(Format, record, RepositoryJson.Default.QuarantineRecord), StoragePutMode.CreateOnly, cancellationToken);
-            _sequence++;
-            Apply(record, packs);
+            while (NextUnwritten() is { Count: > 0 } next)
+            {
+                await WriteAsync(new QuarantineRecord { Items = next }, cancellationToken);
+                Forget(next.Count);
+            }
         }
         finally
         {
@@ -80,4 +96,32 @@ internal sealed class Quarantine(IStorageBackend storage, PackTable packs, long 
     }
 
     public void Dispose() => _gate.Dispose();
+
+    private List<QuarantineItem> NextUnwritten()
+    {
+        lock (_unwritten)
+        {
+            return [.. _unwritten.Take(MostItems)];
+        }
+    }
+
+    private void Forget(int count)
+    {
+        lock (_unwritten)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                _unwritten.Dequeue();
+            }
+        }
+    }
+
+    /// <summary>Under a number that nobody has: one whose put failed may be taken all the same, by other items.</summary>
+    private async Task WriteAsync(QuarantineRecord record, CancellationToken cancellationToken)
+    {
+        var content = TextEnvelope.Write(Format, record, RepositoryJson.Default.QuarantineRecord);
+        while (!await storage.PutAsync($"{Folder}/{++_sequence}{Suffix}", content, StoragePutMode.CreateOnly, cancellationToken))
+        {
+        }
+    }
 }

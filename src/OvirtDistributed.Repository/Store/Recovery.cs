@@ -45,12 +45,21 @@ internal sealed class Recovery
         _quarantineSequence = await LoadQuarantineAsync(cancellationToken);
         var runs = await OpenRunsAsync(cancellationToken);
         var index = new DigestIndex(_storage, runs, _packs.IsUsable, _options, _logger, _highestSequence);
-        await CatchUpAsync(index, Covered(runs), lengths, cancellationToken);
-        var points = await LoadPointsAsync(cancellationToken);
-        var numbers = new PackNumberAllocator(_storage, await NextPackNumberAsync(cancellationToken));
-        var locks = await PointLocks.LoadAsync(_storage, _problems, cancellationToken);
-        var clock = await TrustedClock.OpenAsync(_storage, _timeProvider, locks.LatestSet, _problems, cancellationToken);
-        return new RecoveredState(index, _packs, points, locks, clock, numbers, _quarantineSequence, _report with { Problems = _problems });
+        try
+        {
+            await CatchUpAsync(index, Covered(runs), lengths, cancellationToken);
+            var points = await LoadPointsAsync(cancellationToken);
+            var numbers = await PackNumberAllocator.OpenAsync(_storage, _highestPack, _problems, cancellationToken);
+            var locks = await PointLocks.LoadAsync(_storage, _problems, cancellationToken);
+            var clock = await TrustedClock.OpenAsync(_storage, _timeProvider, locks.LatestSet, _problems, cancellationToken);
+            return new RecoveredState(index, _packs, points, locks, clock, numbers, _quarantineSequence, _report with { Problems = _problems });
+        }
+        catch
+        {
+            // An opening is tried again and again: mappings that nobody ends would add up.
+            await index.DisposeAsync();
+            throw;
+        }
     }
 
     private async Task<Dictionary<uint, long>> ListPacksAsync(CancellationToken cancellationToken)
@@ -90,41 +99,20 @@ internal sealed class Recovery
         }
     }
 
-    private async Task<uint> NextPackNumberAsync(CancellationToken cancellationToken)
-    {
-        var next = _highestPack + 1;
-        var content = await RepositoryFile.ReadTextAsync(_storage, PackFormat.NumbersName, cancellationToken);
-        if (content is null)
-        {
-            return next;
-        }
-
-        try
-        {
-            var numbers = TextEnvelope.Read(PackFormat.NumbersName, content, PackFormat.NumbersFormat, RepositoryJson.Default.PackNumbers);
-            return Math.Max(next, numbers.Next);
-        }
-        catch (RepositoryException exception) when (exception.Error == RepositoryError.Damaged)
-        {
-            // Far beyond anything a lost reservation can hold.
-            _problems.Add($"{exception.Message}; pack numbers go on from {next + 65536}");
-            return next + 65536;
-        }
-    }
-
     private async Task<long> LoadQuarantineAsync(CancellationToken cancellationToken)
     {
         var highest = 0L;
         await foreach (var item in _storage.ListAsync(Quarantine.Folder, cancellationToken))
         {
             highest = Math.Max(highest, Quarantine.ParseName(item.Name));
-            var content = await RepositoryFile.ReadTextAsync(_storage, item.Name, cancellationToken) ?? [];
             try
             {
-                Quarantine.Apply(Quarantine.Read(item.Name, content), _packs);
+                var content = await RepositoryFile.ReadTextAsync(_storage, item.Name, cancellationToken) ?? [];
+                Quarantine.Apply(Quarantine.Read(item.Name, content).Items, _packs);
             }
             catch (RepositoryException exception) when (exception.Error == RepositoryError.Damaged)
             {
+                _packs.NoteMissing(); // what it said is not known: no base is trusted unseen
                 _problems.Add($"{exception.Message}; verify the repository again");
             }
         }
@@ -147,12 +135,20 @@ internal sealed class Recovery
         // Widest first, so that a merged run is known before the left-overs inside it.
         ranges.Sort(static (a, b) => a.Low != b.Low ? a.Low.CompareTo(b.Low) : b.High.CompareTo(a.High));
         var runs = new List<IndexRun>();
-        foreach (var (low, high) in ranges)
+        try
         {
-            await OpenRunAsync(low, high, runs, cancellationToken);
-        }
+            foreach (var (low, high) in ranges)
+            {
+                await OpenRunAsync(low, high, runs, cancellationToken);
+            }
 
-        return runs;
+            return runs;
+        }
+        catch
+        {
+            runs.ForEach(static run => run.Release());
+            throw;
+        }
     }
 
     private async Task OpenRunAsync(long low, long high, List<IndexRun> runs, CancellationToken cancellationToken)
@@ -306,7 +302,7 @@ internal sealed class Recovery
         using var quarantine = new Quarantine(_storage, _packs, _quarantineSequence);
         await quarantine.AddAsync(
             [new QuarantineItem { Digest = default, Kind = FrameKind.Chunk, Pack = number, Offset = end, ToEnd = true, Reason = reason }], cancellationToken);
-        _quarantineSequence++;
+        _quarantineSequence = quarantine.HighestSequence;
         _problems.Add(reason);
     }
 
@@ -385,7 +381,3 @@ internal sealed class Recovery
         return points;
     }
 }
-
-/// <summary>What a recovery hands over to the store.</summary>
-internal sealed record RecoveredState(
-    DigestIndex Index, PackTable Packs, PointCatalog Points, PointLocks Locks, TrustedClock Clock, PackNumberAllocator Numbers, long QuarantineSequence, RecoveryReport Report);

@@ -45,19 +45,14 @@ public sealed partial class RepositoryStore
     private async Task<GcReport> CollectLockedAsync(GcOptions options, IProgress<(int Done, int All)>? progress, CancellationToken cancellationToken)
     {
         var removed = options.DryRun ? (Packs: 0, Bytes: 0L) : await RemoveDoomedAsync(options.Grace, cancellationToken);
-        var candidates = await BeginRoundAsync(options.DryRun, cancellationToken);
         var live = new LiveSet(_state.Index.Totals().Entries, options.MarkBytes);
         var marker = new LivenessMarker(_state, _context.Reader, Keys, _storage, live);
-        await marker.FollowAllAsync(FindManifestAsync, cancellationToken);
         var sweeper = new PackSweeper(_storage, _context.Packs, _context.Pool, _context.Reader, live, options);
-        for (var i = 0; i < candidates.Count && marker.Problems.Count == 0; i++)
+        if (await sweeper.ProveIndexAsync(cancellationToken))
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            await sweeper.SweepAsync(candidates[i], cancellationToken);
-            progress?.Report((i + 1, candidates.Count));
+            await FollowAndSweepAsync(marker, sweeper, options.DryRun, progress, cancellationToken);
         }
 
-        await sweeper.MergeSmallAsync(cancellationToken);
         if (!options.DryRun)
         {
             await _state.Index.WriteTableAsync(cancellationToken);
@@ -80,6 +75,21 @@ public sealed partial class RepositoryStore
         };
         Tell(report);
         return report;
+    }
+
+    private async Task FollowAndSweepAsync(
+        LivenessMarker marker, PackSweeper sweeper, bool dryRun, IProgress<(int Done, int All)>? progress, CancellationToken cancellationToken)
+    {
+        var candidates = await BeginRoundAsync(dryRun, cancellationToken);
+        await marker.FollowAllAsync(FindManifestAsync, cancellationToken);
+        for (var i = 0; i < candidates.Count && marker.Problems.Count == 0; i++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            await sweeper.SweepAsync(candidates[i], cancellationToken);
+            progress?.Report((i + 1, candidates.Count));
+        }
+
+        await sweeper.MergeSmallAsync(cancellationToken);
     }
 
     private void Tell(GcReport report)

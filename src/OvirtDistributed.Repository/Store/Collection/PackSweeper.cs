@@ -35,8 +35,22 @@ internal sealed class PackSweeper
 
     public GcReport Report { get; private set; } = new();
 
-    /// <summary>Packs that were left alone because nothing in them can be read.</summary>
+    /// <summary>Runs of the index that do not hold, and packs that were left alone because nothing in them can be read.</summary>
     public List<string> Problems { get; } = [];
+
+    /// <summary>Whether the index can be believed: what it says of a frame decides which of its places is garbage.</summary>
+    public async Task<bool> ProveIndexAsync(CancellationToken cancellationToken)
+    {
+        var faults = await _context.Index.ProveAsync(
+            length =>
+            {
+                _moved += length;
+                return ThrottleAsync(cancellationToken);
+            },
+            cancellationToken);
+        Problems.AddRange(faults.Select(fault => $"{fault}: nothing is collected until the Data Mover has opened the repository again, which rebuilds this part of the index"));
+        return faults.Count == 0;
+    }
 
     /// <summary>Looks at a sealed pack; it stays, or it is dispensable on return.</summary>
     public async Task SweepAsync(uint pack, CancellationToken cancellationToken)
@@ -47,7 +61,7 @@ internal sealed class PackSweeper
             return; // gone: what needs it is reported by a verification
         }
 
-        var use = Weigh(pack, frames);
+        var use = await WeighAsync(pack, frames, cancellationToken);
         Report = Report with { Packs = Report.Packs + 1, PackBytes = Report.PackBytes + length, LiveBytes = Report.LiveBytes + use.Bytes };
         if (frames.Count == 0 && length > PackFormat.HeaderLength && !await HasFooterAsync(pack, cancellationToken))
         {
@@ -90,7 +104,7 @@ internal sealed class PackSweeper
         {
             cancellationToken.ThrowIfCancellationRequested();
             var (frames, length) = await ReadFramesAsync(packs[i], cancellationToken);
-            if (frames is null || Weigh(packs[i], frames) is not { Lost: false, Frames.Count: > 0 } use)
+            if (frames is null || await WeighAsync(packs[i], frames, cancellationToken) is not { Lost: false, Frames.Count: > 0 } use)
             {
                 continue; // damage was seen meanwhile: the next round knows more
             }
@@ -123,7 +137,41 @@ internal sealed class PackSweeper
     }
 
     /// <summary>The frames that are reached and of which this place is the one that counts.</summary>
-    private PackUse Weigh(uint pack, List<PackFrame> frames)
+    private async Task<PackUse> WeighAsync(uint pack, List<PackFrame> frames, CancellationToken cancellationToken)
+    {
+        Locate(frames);
+        var use = new PackUse();
+        for (var i = 0; i < frames.Count; i++)
+        {
+            var frame = frames[i];
+            if (!_live.MayContain(frame.Digest))
+            {
+                continue;
+            }
+
+            if (_found[i].Pack != pack || _found[i].Offset != frame.Offset)
+            {
+                if (!_found[i].IsNone && await HoldsAsync(_found[i], frame.Digest, cancellationToken))
+                {
+                    continue;
+                }
+
+                if (!await TakeAsync(new IndexEntry(frame.Digest, pack, frame.Offset, frame.StoredLength, frame.PlainLength, frame.Kind), frame.Digest, cancellationToken))
+                {
+                    use.Lost = true;
+                    continue;
+                }
+            }
+
+            use.Frames.Add(frame);
+            use.Bytes += FrameHeader.Size + frame.StoredLength;
+        }
+
+        use.Frames.Sort(static (a, b) => a.Offset.CompareTo(b.Offset));
+        return use;
+    }
+
+    private void Locate(List<PackFrame> frames)
     {
         if (_digests.Length < frames.Count)
         {
@@ -137,28 +185,44 @@ internal sealed class PackSweeper
         }
 
         _context.Index.Find(_digests.AsSpan(0, frames.Count), _found.AsSpan(0, frames.Count));
-        var use = new PackUse();
-        for (var i = 0; i < frames.Count; i++)
-        {
-            var frame = frames[i];
-            if (!_live.MayContain(frame.Digest))
-            {
-                continue;
-            }
+    }
 
-            if (_found[i].IsNone)
-            {
-                use.Lost = true;
-            }
-            else if (_found[i].Pack == pack && _found[i].Offset == frame.Offset)
-            {
-                use.Frames.Add(frame);
-                use.Bytes += FrameHeader.Size + frame.StoredLength;
-            }
+    /// <summary>
+    /// Whether the other place that the index names has the frame indeed: this one must not go because of a place that has gone bad, or was never one.
+    /// Frames in two places are rare: a crash, two writers at once, or a repair leaves them.
+    /// </summary>
+    private async Task<bool> HoldsAsync(IndexEntry place, ChunkDigest digest, CancellationToken cancellationToken)
+    {
+        if (place.StoredLength is < 1 or > FrameHeader.MaxStoredLength)
+        {
+            return false;
         }
 
-        use.Frames.Sort(static (a, b) => a.Offset.CompareTo(b.Offset));
-        return use;
+        _moved += place.FrameLength;
+        try
+        {
+            return await _reader.ReadProvenAtAsync(place, digest, cancellationToken) is not null;
+        }
+        catch (RepositoryException failure) when (failure.Error == RepositoryError.Damaged)
+        {
+            return false; // its pack is gone
+        }
+    }
+
+    /// <summary>Makes a place the one that the index names, where no other holds: else nobody would find the frame here. False when it does not hold either.</summary>
+    private async Task<bool> TakeAsync(IndexEntry place, ChunkDigest digest, CancellationToken cancellationToken)
+    {
+        if (!_context.Packs.IsUsable(place) || !await HoldsAsync(place, digest, cancellationToken))
+        {
+            return false;
+        }
+
+        if (!_options.DryRun)
+        {
+            _context.Index.Add([place], new PackCoverage(place.Pack, place.Offset, (uint)place.End));
+        }
+
+        return true;
     }
 
     private async Task RewriteAsync(uint pack, long length, PackUse use, CancellationToken cancellationToken)

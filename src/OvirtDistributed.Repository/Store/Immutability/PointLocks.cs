@@ -15,6 +15,9 @@ internal sealed class PointLocks
     private const string Format = "point-lock";
     private const string Suffix = ".json";
 
+    // When a lock was set whose record is damaged.
+    private static readonly DateTimeOffset Unknown = DateTimeOffset.MinValue;
+
     private readonly IStorageBackend _storage;
     private readonly ConcurrentDictionary<string, PointLockRecord> _records = new(StringComparer.Ordinal);
 
@@ -23,8 +26,8 @@ internal sealed class PointLocks
         _storage = storage;
     }
 
-    /// <summary>The latest time at which a lock was set: it was certainly seen. Null without locks.</summary>
-    public DateTimeOffset? LatestSet => _records.IsEmpty ? null : _records.Values.Max(record => record.Set);
+    /// <summary>The latest time at which a lock was set: it was certainly seen. Null without locks that say it.</summary>
+    public DateTimeOffset? LatestSet => _records.Values.Where(record => record.Set != Unknown).Max(record => (DateTimeOffset?)record.Set);
 
     public IEnumerable<PointLockRecord> All => _records.Values;
 
@@ -52,7 +55,7 @@ internal sealed class PointLocks
             {
                 // What it said is not known: so it counts as the longest one, until it is set again by its owner.
                 problems.Add($"{failure.Message}; its point counts as locked for ever: lock it again to give it a date");
-                locks._records[pointId] = new PointLockRecord(pointId, DateTimeOffset.MaxValue, DateTimeOffset.MinValue);
+                locks._records[pointId] = new PointLockRecord(pointId, DateTimeOffset.MaxValue, Unknown);
             }
         }
 

@@ -43,6 +43,57 @@ internal sealed partial class DigestIndex
         return new MergesKeptOut(_merging, _writing);
     }
 
+    /// <summary>
+    /// Checks all checksums of all runs, also of those that come while it does so. A run that does not hold is merged with nothing from then on, and
+    /// rebuilt by the next opening.
+    /// </summary>
+    /// <param name="onRead">Awaited with the bytes read, once for each piece of up to 1 MiB: it may take its time.</param>
+    /// <param name="cancellationToken">Gives up between two pieces.</param>
+    /// <returns>What does not hold, by the names of the files; empty when everything does.</returns>
+    public async Task<List<string>> ProveAsync(Func<int, Task> onRead, CancellationToken cancellationToken)
+    {
+        var faults = new List<string>();
+        var proven = new HashSet<IndexRun>();
+        while (AcquireOther(proven) is { } run)
+        {
+            proven.Add(run);
+            var wasKnown = run.IsDamaged;
+            try
+            {
+                foreach (var length in run.LookThrough())
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    await onRead(length);
+                }
+            }
+            finally
+            {
+                run.Release();
+            }
+
+            if (run.Fault is { } fault)
+            {
+                faults.Add(fault);
+                if (!wasKnown)
+                {
+                    Log.RunLeftOut(_logger, fault);
+                }
+            }
+        }
+
+        return faults;
+    }
+
+    private IndexRun? AcquireOther(HashSet<IndexRun> than)
+    {
+        lock (_gate)
+        {
+            var run = Array.Find(_runs, run => !than.Contains(run));
+            run?.TryAcquire();
+            return run;
+        }
+    }
+
     /// <summary>A damaged run stays where it is: the runs before it are merged apart from those behind it, so that newer ones still win.</summary>
     private (int First, int Count) ChooseMerge()
     {

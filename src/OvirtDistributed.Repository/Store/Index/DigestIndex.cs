@@ -197,8 +197,9 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         await _writing.WaitAsync(cancellationToken);
         try
         {
-            // A table whose write failed before comes first: runs are in the order of their entries.
-            while (Freeze() is { } table)
+            // A table whose write failed before comes first: runs are in the order of their entries. Then what is there now, and no more: others go on
+            // entering frames, and would keep this call for ever.
+            for (var tables = HasFrozen() ? 2 : 1; tables > 0 && Freeze() is { } table; tables--)
             {
                 var coverage = PackCoverage.Normalise([.. table.Coverage]);
                 using var writer = new RunWriter([new ArrayCursor(table.ToSortedArray())], _isUsable);
@@ -272,6 +273,14 @@ internal sealed partial class DigestIndex : IAsyncDisposable
         }
 
         entry = default;
+    }
+
+    private bool HasFrozen()
+    {
+        lock (_gate)
+        {
+            return _frozen is not null;
+        }
     }
 
     private MemoryTable? Freeze()

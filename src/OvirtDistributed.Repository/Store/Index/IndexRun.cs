@@ -9,7 +9,7 @@ namespace OvirtDistributed.Repository.Store.Index;
 /// <summary>An open run. Counts its users, so that a merge can remove it while lookups still go through it.</summary>
 internal sealed class IndexRun
 {
-    // Up to this size a run is proven when it is opened; larger ones when they are merged or verified.
+    // Up to this size a run is proven when it is opened; larger ones before they are merged, and at the begin of each round of garbage collection.
     private const long ProvenAtOpen = 64 << 20;
 
     private const int Interpolations = 2;
@@ -32,8 +32,14 @@ internal sealed class IndexRun
 
     public long Count => Format.Entries;
 
-    /// <summary>A checksum was found not to hold. What can be found in it is used on, because frames prove themselves; it is merged with nothing.</summary>
-    public bool IsDamaged { get; private set; }
+    /// <summary>
+    /// A checksum was found not to hold. What can be found in it is used on, because frames prove themselves; it is merged with nothing, and no pack is
+    /// made dispensable by what it says.
+    /// </summary>
+    public bool IsDamaged => Fault is not null;
+
+    /// <summary>What did not hold, with the name of the file; null while nothing was found.</summary>
+    public string? Fault { get; private set; }
 
     /// <exception cref="RepositoryException">The run is damaged or gone.</exception>
     public static async Task<IndexRun> OpenAsync(IStorageBackend storage, string name, CancellationToken cancellationToken)
@@ -73,12 +79,8 @@ internal sealed class IndexRun
     /// <summary>Checks all checksums.</summary>
     public void Prove()
     {
-        var holds = Checksum(RunFormat.HeaderLength, Format.EntriesOffset) == Format.BloomCrc
-            && Checksum(Format.EntriesOffset, Format.CoverageOffset) == Format.EntriesCrc
-            && Checksum(Format.CoverageOffset, Format.TrailerOffset) == Format.CoverageCrc;
-        if (!holds)
+        foreach (var _ in ProveInSteps())
         {
-            throw RepositoryException.Damaged($"{Name}: a checksum does not hold");
         }
     }
 
@@ -86,18 +88,36 @@ internal sealed class IndexRun
     /// <param name="fault">What does not hold.</param>
     public bool IsProven(out string fault)
     {
-        fault = "";
-        try
+        foreach (var _ in LookThrough())
         {
-            Prove();
-        }
-        catch (RepositoryException failure) when (failure.Error == RepositoryError.Damaged)
-        {
-            IsDamaged = true;
-            fault = failure.Message;
         }
 
+        fault = Fault ?? "";
         return !IsDamaged;
+    }
+
+    /// <summary>Checks all checksums piece by piece, for whoever wants to pause between two; the outcome is <see cref="Fault"/>.</summary>
+    /// <returns>Bytes read for each step.</returns>
+    public IEnumerable<int> LookThrough()
+    {
+        using var steps = ProveInSteps().GetEnumerator();
+        while (Fault is null)
+        {
+            try
+            {
+                if (!steps.MoveNext())
+                {
+                    yield break;
+                }
+            }
+            catch (RepositoryException failure) when (failure.Error == RepositoryError.Damaged)
+            {
+                Fault = failure.Message;
+                yield break;
+            }
+
+            yield return steps.Current;
+        }
     }
 
     public bool TryAcquire()
@@ -220,16 +240,29 @@ internal sealed class IndexRun
         return index;
     }
 
-    private uint Checksum(long from, long to)
+    private IEnumerable<int> ProveInSteps()
     {
-        var state = uint.MaxValue;
-        for (var offset = from; offset < to;)
+        (long From, long To, uint Crc)[] parts =
+        [
+            (RunFormat.HeaderLength, Format.EntriesOffset, Format.BloomCrc),
+            (Format.EntriesOffset, Format.CoverageOffset, Format.EntriesCrc),
+            (Format.CoverageOffset, Format.TrailerOffset, Format.CoverageCrc),
+        ];
+        foreach (var (from, to, crc) in parts)
         {
-            var length = (int)Math.Min(to - offset, 1 << 20);
-            state = Crc32C.Append(state, _map.Slice(offset, length));
-            offset += length;
-        }
+            var state = uint.MaxValue;
+            for (var offset = from; offset < to;)
+            {
+                var length = (int)Math.Min(to - offset, 1 << 20);
+                state = Crc32C.Append(state, _map.Slice(offset, length));
+                offset += length;
+                yield return length;
+            }
 
-        return ~state;
+            if (~state != crc)
+            {
+                throw RepositoryException.Damaged($"{Name}: a checksum does not hold");
+            }
+        }
     }
 }

@@ -16,11 +16,38 @@ internal sealed class PackNumberAllocator : IDisposable
 
     /// <param name="storage">Where the reservation is kept.</param>
     /// <param name="next">The first number that was never reserved, nor seen in a pack or run.</param>
-    public PackNumberAllocator(IStorageBackend storage, uint next)
+    private PackNumberAllocator(IStorageBackend storage, uint next)
     {
         _storage = storage;
         _next = next;
         _reserved = next;
+    }
+
+    /// <summary>Goes on behind all numbers that were reserved or seen.</summary>
+    /// <param name="storage">Where the reservation is kept.</param>
+    /// <param name="highest">The highest number seen in a pack or run.</param>
+    /// <param name="problems">Gets what an operator should know.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<PackNumberAllocator> OpenAsync(IStorageBackend storage, uint highest, List<string> problems, CancellationToken cancellationToken)
+    {
+        var next = highest + 1;
+        var content = await RepositoryFile.ReadTextAsync(storage, PackFormat.NumbersName, cancellationToken);
+        if (content is null)
+        {
+            return new PackNumberAllocator(storage, next);
+        }
+
+        try
+        {
+            var numbers = TextEnvelope.Read(PackFormat.NumbersName, content, PackFormat.NumbersFormat, RepositoryJson.Default.PackNumbers);
+            return new PackNumberAllocator(storage, Math.Max(next, numbers.Next));
+        }
+        catch (RepositoryException exception) when (exception.Error == RepositoryError.Damaged)
+        {
+            // Far beyond anything a lost reservation can hold.
+            problems.Add($"{exception.Message}; pack numbers go on from {next + 65536}");
+            return new PackNumberAllocator(storage, next + 65536);
+        }
     }
 
     public async Task<uint> NextAsync(CancellationToken cancellationToken)

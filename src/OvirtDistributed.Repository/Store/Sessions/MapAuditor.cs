@@ -44,12 +44,9 @@ internal sealed class MapAuditor : IDisposable
     /// <summary>Called with the disk range of each page or subtree that misses something; may be null.</summary>
     public Action<DiskRange>? Damaged { get; init; }
 
-    /// <summary>Subtrees, by digest and level, that need no second look; may be null. Everything that was found whole is added.</summary>
-    public HashSet<(int Level, ChunkDigest Digest)>? Known { get; init; }
-
     /// <summary>Checks a disk's map.</summary>
     /// <param name="root">The map.</param>
-    /// <param name="trusted">A map known to be whole: subtrees at the same place are not looked at again.</param>
+    /// <param name="trusted">A map known to be whole: subtrees at the same place that cover the same bytes are not looked at again.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task CheckAsync(DiskRoot root, DiskRoot? trusted, CancellationToken cancellationToken)
     {
@@ -80,7 +77,7 @@ internal sealed class MapAuditor : IDisposable
 
     private async Task CheckNodeAsync(DiskRoot root, int level, long index, ChunkDigest digest, Trusted trusted, CancellationToken cancellationToken)
     {
-        if (digest.IsZero || (trusted.Level == level && trusted.Digest == digest) || Known?.Contains((level, digest)) == true)
+        if (digest.IsZero || trusted.Covers(level, index, digest, root.DiskSize))
         {
             return;
         }
@@ -158,23 +155,17 @@ internal sealed class MapAuditor : IDisposable
 
         var count = CollectChunks();
         _index.Find(_digests.AsSpan(0, count), _found.AsSpan(0, count));
-        var whole = true;
         for (var i = 0; i < count; i++)
         {
-            whole &= CheckChunk(page, _entries[i], _found[i]);
-        }
-
-        if (whole)
-        {
-            Known?.Add((0, page.Digest));
+            CheckChunk(page, _entries[i], _found[i]);
         }
     }
 
-    private bool CheckChunk(PageDigest page, in MapEntry entry, in IndexEntry found)
+    private void CheckChunk(PageDigest page, in MapEntry entry, in IndexEntry found)
     {
         if (entry.IsZero)
         {
-            return true;
+            return;
         }
 
         Reached?.Invoke(entry.Digest);
@@ -182,7 +173,7 @@ internal sealed class MapAuditor : IDisposable
         {
             Missing.Add(entry.Digest);
             Damaged?.Invoke(new DiskRange((page.PageIndex * MapGeometry.PageBytes) + entry.Offset, entry.Length));
-            return false;
+            return;
         }
 
         if (found.Kind != FrameKind.Chunk || entry.ChunkOffset + (long)entry.Length > found.PlainLength)
@@ -190,8 +181,6 @@ internal sealed class MapAuditor : IDisposable
             throw RepositoryException.Invalid(
                 $"map page {page.Digest}: it uses {entry.ChunkOffset}+{entry.Length} of {found.Kind} {entry.Digest}, which has {found.PlainLength} bytes");
         }
-
-        return true;
     }
 
     // One digest per entry, so that positions stay the same; zeros are looked up in vain and ignored.
@@ -219,15 +208,25 @@ internal sealed class MapAuditor : IDisposable
     {
         Missing.Add(digest);
         MissingMaps++;
+        Damaged?.Invoke(RangeOf(level, index, diskSize));
+    }
+
+    private static DiskRange RangeOf(int level, long index, long diskSize)
+    {
         var span = (long)MapGeometry.PageBytes;
         for (var i = 0; i < level; i++)
         {
             span *= MapGeometry.FanOut;
         }
 
-        Damaged?.Invoke(new DiskRange(index * span, Math.Min(span, diskSize - (index * span))));
+        return new DiskRange(index * span, Math.Min(span, diskSize - (index * span)));
     }
 
     // Default has level 0 and the reserved digest, which equals nothing that is looked at.
-    private readonly record struct Trusted(ChunkDigest Digest, int Level, long DiskSize);
+    private readonly record struct Trusted(ChunkDigest Digest, int Level, long DiskSize)
+    {
+        /// <summary>Whether it is this subtree: at the end of disks of two sizes one digest would stand for two ranges, and is right for one of them.</summary>
+        public bool Covers(int level, long index, in ChunkDigest digest, long diskSize) =>
+            Level == level && Digest == digest && RangeOf(level, index, DiskSize) == RangeOf(level, index, diskSize);
+    }
 }

@@ -113,6 +113,19 @@ public sealed class CommitTests : IAsyncDisposable
         Assert.Equal(1, (await store.BackUpAsync("job-1", disk, disk.TakeDirty(), "point-job-0", _token)).Commit.PagesChecked);
     }
 
+    [Theory]
+    [InlineData(300 << 20)] // more pages
+    [InlineData(208 << 20)] // a longer last page
+    public async Task RootOfTheBaseForAnotherSize_IsNoMapOfIt(long size)
+    {
+        var disk = new TestDisk(200 << 20).Fill(0, 1 << 20, 1).Fill(195 << 20, 1 << 20, 2);
+        await using var store = await TestRepository.CreateAsync(_storage, _token);
+        var root = (await store.BackUpAsync("job-0", disk, disk.DataExtents(), null, _token)).Root;
+        var manifest = TestWriter.Manifest("job-1", TestWriter.Disk(root with { DiskSize = size }, basePoint: "point-job-0"));
+        await Assert.ThrowsAsync<RepositoryException>(() => store.CommitAsync(new CommitRequest { Manifest = manifest }, _token).WithinDeadline());
+        Assert.Single(store.ListPoints());
+    }
+
     [Fact]
     public async Task MetadataBlobs_AreStoredWithThePoint()
     {

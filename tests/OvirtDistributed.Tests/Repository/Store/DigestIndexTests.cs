@@ -92,6 +92,39 @@ public sealed class DigestIndexTests
     }
 
     [Fact]
+    public async Task OthersEnterFramesAllTheTime_AWriteEndsWithWhatWasThereBefore()
+    {
+        const int Most = 20;
+        var storage = new CrashStorage();
+        await using var index = new DigestIndex(storage, [], static _ => true, Options, NullLogger.Instance, 0);
+        var entered = 0;
+        void Enter() => index.Add([new IndexEntry(Digest(++entered), 1, 64, 10, 20, FrameKind.Chunk)], new PackCoverage(1, 64, 200));
+
+        // The run is read when it is opened, right after it was written.
+        storage.BeforeRead = name =>
+        {
+            if (name.StartsWith(RunFormat.Folder, StringComparison.Ordinal) && entered < Most)
+            {
+                Enter();
+            }
+        };
+        Enter();
+        await index.WriteTableAsync(_token).WithinDeadline();
+        Assert.Equal(2, entered);
+        Assert.Equal((1, 2L), (index.Totals().Runs, index.Totals().Entries));
+
+        // A table that a failure left comes in addition.
+        storage.FailBehindCommitOf = RunFormat.Folder;
+        await Assert.ThrowsAsync<OvirtDistributed.Repository.RepositoryException>(() => index.WriteTableAsync(_token));
+        Assert.Null(storage.FailBehindCommitOf);
+        Enter();
+        await index.WriteTableAsync(_token).WithinDeadline();
+        Assert.Equal(3, index.Totals().Runs);
+        Assert.InRange(entered, 4, Most - 1);
+        Assert.All(Enumerable.Range(1, entered), value => Assert.Equal(1u, PackOf(index, Digest(value))));
+    }
+
+    [Fact]
     public async Task LookupsBesideMerges_NeverMiss()
     {
         using var directory = new TemporaryDirectory();

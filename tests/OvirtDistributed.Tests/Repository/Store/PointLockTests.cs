@@ -163,6 +163,22 @@ public sealed class PointLockTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task AllRecordsAreDamaged_TheClockGoesOnFromTheMachines()
+    {
+        await LockInOneLifeAsync();
+        foreach (var name in new[] { "clock.json", "locks/points/point-job-0.json" })
+        {
+            _storage.Write(name, Encoding.UTF8.GetBytes("nothing of sense"));
+        }
+
+        await using var store = await OpenAsync();
+        await AssertLockedAsync(store, "point-job-0");
+
+        // In the first year of the calendar every lock would end when an operator accepts the clock.
+        Assert.Equal(_clock.GetUtcNow() + Week, await store.LockPointAsync("point-job-0", Week, _token).WithinDeadline());
+    }
+
+    [Fact]
     public async Task KilledAtEveryOperationOfACommit_NoPointIsThereUnlocked()
     {
         var options = TestRepository.Options with { LockNewPointsFor = Week };

@@ -17,6 +17,7 @@ internal sealed class CrashStorage : IStorageBackend
     private readonly Dictionary<string, DateTimeOffset> _retention = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _retainedLengths = new(StringComparer.Ordinal);
     private int _operations;
+    private int _openReaders;
     private bool _dead;
 
     /// <summary>The operation that does not come back; 0 for never.</summary>
@@ -38,6 +39,15 @@ internal sealed class CrashStorage : IStorageBackend
 
     /// <summary>The next put of such a name is carried out and fails all the same, once.</summary>
     public string? FailBehindPutOf { get; set; }
+
+    /// <summary>Objects that are open for reading.</summary>
+    public int OpenReaders => _openReaders;
+
+    /// <summary>The next object of such a name that is written in pieces is there and its writer fails all the same, once.</summary>
+    public string? FailBehindCommitOf { get; set; }
+
+    /// <summary>The next look at such a folder fails, once.</summary>
+    public string? FailNextListOf { get; set; }
 
     /// <summary>Prefix of a name whose next flush fails; null once it did.</summary>
     public string? FailNextFlushOf { get; set; }
@@ -130,9 +140,18 @@ internal sealed class CrashStorage : IStorageBackend
 
     public async IAsyncEnumerable<StorageObject> ListAsync(string folder, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var found = Do($"list {folder}", () => _objects
-            .Where(item => item.Key.StartsWith(folder + "/", StringComparison.Ordinal))
-            .Select(item => new StorageObject(item.Key, item.Value.Bytes.Count)).ToList());
+        var found = Do($"list {folder}", () =>
+        {
+            if (FailNextListOf == folder)
+            {
+                FailNextListOf = null;
+                throw new RepositoryException(RepositoryError.Unavailable, $"list {folder}: failed");
+            }
+
+            return _objects
+                .Where(item => item.Key.StartsWith(folder + "/", StringComparison.Ordinal))
+                .Select(item => new StorageObject(item.Key, item.Value.Bytes.Count)).ToList();
+        });
         foreach (var item in found)
         {
             yield return item;
@@ -142,7 +161,16 @@ internal sealed class CrashStorage : IStorageBackend
     }
 
     public Task<IStorageReader?> OpenReadAsync(string name, CancellationToken cancellationToken) => Task.FromResult(Do<IStorageReader?>(
-        $"open {name}", () => _objects.TryGetValue(name, out var item) ? new Reader(this, name, item) : null));
+        $"open {name}", () =>
+        {
+            if (!_objects.TryGetValue(name, out var item))
+            {
+                return null;
+            }
+
+            _openReaders++;
+            return new Reader(this, name, item);
+        }));
 
     public Task<bool> PutAsync(string name, ReadOnlyMemory<byte> content, StoragePutMode mode, CancellationToken cancellationToken) =>
         Task.FromResult(Do($"put {name}", () =>
@@ -255,6 +283,8 @@ internal sealed class CrashStorage : IStorageBackend
 
     private sealed class Reader(CrashStorage owner, string name, StoredObject item) : IStorageReader
     {
+        private bool _isClosed;
+
         public long Length
         {
             get
@@ -286,6 +316,10 @@ internal sealed class CrashStorage : IStorageBackend
 
         public void Dispose()
         {
+            if (!Interlocked.Exchange(ref _isClosed, true))
+            {
+                Interlocked.Decrement(ref owner._openReaders);
+            }
         }
     }
 
@@ -349,7 +383,17 @@ internal sealed class CrashStorage : IStorageBackend
         }
 
         public Task CommitAsync(CancellationToken cancellationToken) =>
-            Task.FromResult(owner.Do($"commit {name}", () => owner._objects[name] = new StoredObject(_content.ToArray())));
+            Task.FromResult(owner.Do($"commit {name}", () =>
+            {
+                owner._objects[name] = new StoredObject(_content.ToArray());
+                if (owner.FailBehindCommitOf is { } prefix && name.StartsWith(prefix, StringComparison.Ordinal))
+                {
+                    owner.FailBehindCommitOf = null;
+                    throw new RepositoryException(RepositoryError.Unavailable, $"commit {name}: done, and failed");
+                }
+
+                return true;
+            }));
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
