@@ -80,7 +80,7 @@ internal sealed class PointVerifyCommand : ServerCommand
             return;
         }
 
-        context.Output.Line(new StyledLine().Add($"Restore point {response.PointId} is damaged: {result.Damaged.Count} of its objects do not hold.", Tone.Bad));
+        context.Output.Line(new StyledLine().Add($"Restore point {response.PointId} is damaged: {Math.Max(result.DamagedObjects, result.Damaged.Count)} of its objects do not hold.", Tone.Bad));
         foreach (var damaged in result.Damaged.Take(20))
         {
             context.Output.Line($"  {damaged.Object}: {Cell.Printable(damaged.Problem)}");

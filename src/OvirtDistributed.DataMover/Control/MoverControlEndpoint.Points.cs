@@ -101,6 +101,9 @@ internal sealed partial class MoverControlEndpoint
         return answer;
     }
 
+    // A disk of the storage that is lost may take millions with it: their list would not fit into an answer, and nobody reads it.
+    private const int MostListed = 10_000;
+
     public override async Task<VerifyPointResponse> VerifyPoint(VerifyPointRequest request, ServerCallContext context)
     {
         draining.ThrowIfDraining();
@@ -115,8 +118,9 @@ internal sealed partial class MoverControlEndpoint
                 Healthy = report.Damages.Count == 0,
                 CheckedObjects = report.Frames,
                 CheckedBytes = report.PlainBytes,
+                DamagedObjects = report.Damages.Count,
             };
-            response.Damaged.AddRange(report.Damages.Select(damage => new DamagedObject
+            response.Damaged.AddRange(report.Damages.Take(MostListed).Select(damage => new DamagedObject
             {
                 Object = damage.Digest.ToString(),
                 Problem = damage.Offset < 0 ? damage.Reason : $"{damage.Reason} ({damage.Object} at {damage.Offset})",
