@@ -73,6 +73,12 @@ internal sealed class FrameLane(CallInvoker invoker, string sessionId, Cancellat
 
     private async ValueTask DropBrokenAsync()
     {
+        if (_isBroken)
+        {
+            // Whether the question that was given up is on its way nobody knows: what was asked before still comes, what comes behind it may be off by one.
+            await _lastRead.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         if (_stream is { } broken && _lastRead.IsCompleted && (_isBroken || !_lastRead.IsCompletedSuccessfully))
         {
             Volatile.Write(ref _receivedBefore, _receivedBefore + broken.ReadBytes);
