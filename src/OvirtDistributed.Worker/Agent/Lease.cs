@@ -28,6 +28,18 @@ internal sealed class Lease : IDisposable
     /// <summary>Cancelled when the lease may no longer be relied on.</summary>
     public CancellationToken Ended => _ended.Token;
 
+    /// <summary>How long it is each time.</summary>
+    public TimeSpan Length
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _usable;
+            }
+        }
+    }
+
     /// <summary>Counts the lease anew from a request sent at <paramref name="sentTimestamp"/>. Answers that overtook each other never shorten it.</summary>
     public void Extend(long sentTimestamp, TimeSpan duration)
     {

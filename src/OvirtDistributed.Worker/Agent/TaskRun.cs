@@ -204,7 +204,8 @@ internal sealed partial class TaskRun : IDisposable
 
     private async Task ReportAsync(ReportOutcomeRequest report, CancellationToken abandon)
     {
-        var backOff = new BackOff(_time);
+        // A server that comes back gives every attempt a whole lease: the outcome has to be there before that ends.
+        var backOff = new BackOff(_time, _lease.Length / 3);
         while (true)
         {
             try

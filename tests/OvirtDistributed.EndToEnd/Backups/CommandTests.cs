@@ -26,7 +26,7 @@ public sealed class CommandTests(SharedServers servers, ITestOutputHelper output
             $"""
             echo "$OVD_PHASE/$OVD_RESULT/$OVD_VM_NAME/$1" >> '{LogFile}'
             case $OVD_PHASE in
-              pre) echo getting ready; sleep 4 ;;
+              pre) echo getting ready; sleep 2 ;;
               post) if [ ! -e '{_commands.File("helper")}' ]; then echo $PPID > '{_commands.File("helper.new")}'; mv '{_commands.File("helper.new")}' '{_commands.File("helper")}'; sleep 30; fi ;;
             esac
             """);
