@@ -91,6 +91,23 @@ public sealed partial class DirectFile : IDisposable
         return await RandomAccess.ReadAsync(_through, destination, offset, cancellationToken);
     }
 
+    /// <summary>Fills the destination as far as the file goes.</summary>
+    /// <returns>Bytes; fewer than the destination's at the end of the file only.</returns>
+    public async ValueTask<int> ReadFullyAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        var done = 0;
+        while (true)
+        {
+            var count = done < destination.Length ? await ReadAsync(offset + done, destination[done..], cancellationToken) : 0;
+            if (count == 0)
+            {
+                return done;
+            }
+
+            done += count;
+        }
+    }
+
     /// <summary>Closes its own handle, not the one it was made from.</summary>
     public void Dispose() => _direct?.Dispose();
 

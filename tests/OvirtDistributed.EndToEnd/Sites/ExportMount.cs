@@ -13,15 +13,13 @@ public sealed class ExportMount : IDisposable
     public const string DomainName = "export1";
 
     private const string Location = "nfs.example.com:/export/backup/Default";
-    private const int SlowBytesPerSecond = 16 << 20;
 
     private readonly string _directory = Directory.CreateTempSubdirectory("ovd-mount-").FullName;
+    private readonly ThrottledQemuNbd _server;
+
+    public ExportMount() => _server = new ThrottledQemuNbd(_directory, Path.Combine(_directory, "slow"));
 
     private string Mount => Path.Combine(_directory, "export");
-
-    private string SlowMark => Path.Combine(_directory, "slow");
-
-    private string Server => Path.Combine(_directory, "qemu-nbd");
 
     /// <summary>Of one cluster, with an export domain.</summary>
     public static SimulatorModel Model(params VmModel[] vms)
@@ -32,31 +30,26 @@ public sealed class ExportMount : IDisposable
     }
 
     /// <summary>Tells every worker of the mount.</summary>
-    public LabOptions Tell(LabOptions options)
+    public LabOptions Tell(LabOptions options) => options with
     {
-        WriteServer();
-        return options with
+        WorkerSettings = new Dictionary<string, string>(options.WorkerSettings, StringComparer.Ordinal)
         {
-            WorkerSettings = new Dictionary<string, string>(options.WorkerSettings, StringComparer.Ordinal)
-            {
-                [$"Worker:ExportDomains:{Location}"] = Mount,
-                ["Worker:QemuNbd"] = Server,
-            },
-        };
-    }
+            [$"Worker:ExportDomains:{Location}"] = Mount,
+            ["Worker:QemuNbd"] = _server.Program,
+        },
+    };
 
     /// <summary>Mounts it.</summary>
     public async Task AttachAsync(TestSite site) =>
         _ = Directory.CreateSymbolicLink(Mount, await site.Engine.ExportPathAsync(DomainName, CancellationToken.None).WithinDeadline());
 
     /// <summary>What is read from now on is so slow that there is a middle.</summary>
-    public void SlowDown() => File.WriteAllText(SlowMark, "");
+    public void SlowDown() => _server.SlowDown();
 
-    public void SpeedUp() => File.Delete(SlowMark);
+    public void SpeedUp() => _server.SpeedUp();
 
     /// <summary>Processes that serve images of this mount.</summary>
-    public IReadOnlyList<string> Servers() => [.. Directory.EnumerateDirectories("/proc").Where(folder => Path.GetFileName(folder).All(char.IsAsciiDigit) && CommandLineOf(folder) is var command
-        && command.Contains("\0--socket=", StringComparison.Ordinal) && command.Contains(Mount, StringComparison.Ordinal) && !command.Contains("-c\0", StringComparison.Ordinal))];
+    public IReadOnlyList<int> Servers() => ThrottledQemuNbd.Running("\0--socket=", Mount);
 
     /// <summary>Expects that no process of ours is left, and nothing in the export domain.</summary>
     public async Task HoldsNothingAsync(TestSite site)
@@ -65,7 +58,7 @@ public sealed class ExportMount : IDisposable
         await Deadline.UntilAsync(
             async () =>
             {
-                left = [.. await site.Engine.ExportContentsAsync(DomainName, CancellationToken.None), .. Servers()];
+                left = [.. await site.Engine.ExportContentsAsync(DomainName, CancellationToken.None), .. Servers().Select(process => $"process {process}")];
                 return left.Count == 0;
             },
             "nothing left in the export domain",
@@ -74,31 +67,4 @@ public sealed class ExportMount : IDisposable
     }
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
-
-    private static string CommandLineOf(string folder)
-    {
-        try
-        {
-            return File.ReadAllText(Path.Combine(folder, "cmdline"));
-        }
-        catch (IOException)
-        {
-            // It has just ended.
-            return "";
-        }
-    }
-
-    /// <summary>The worker's qemu-nbd: the real one, slowed down by its own throttle while a test wants that.</summary>
-    private void WriteServer()
-    {
-        var script = $$$"""
-            #!/bin/bash
-            if [ ! -e '{{{SlowMark}}}' ]; then exec qemu-nbd "$@"; fi
-            image=${@: -1}
-            exec qemu-nbd --object throttle-group,id=slow,x-bps-total={{{SlowBytesPerSecond}}} "${@:1:$#-1}" "json:{\"driver\":\"throttle\",\"throttle-group\":\"slow\",\"file\":${image#json:}}"
-
-            """;
-        File.WriteAllText(Server, script);
-        File.SetUnixFileMode(Server, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-    }
 }

@@ -12,30 +12,27 @@ namespace OvirtDistributed.EndToEnd.Sites;
 /// <summary>A host that can be reached over SSH and has the simulator's disks where vdsm has them.</summary>
 public sealed partial class SshHost : IAsyncDisposable
 {
-    private const int SlowBytesPerSecond = 16 << 20;
-
     private readonly TestSite _site;
     private readonly string _directory;
+    private readonly ThrottledQemuNbd _server;
 
     private SshHost(TestSite site, string directory, PrivateSshd sshd)
     {
         _site = site;
         _directory = directory;
         Sshd = sshd;
+        _server = new ThrottledQemuNbd(sshd.ProgramDirectory, Path.Combine(directory, "slow"));
     }
 
     public PrivateSshd Sshd { get; }
 
     private string StorageRoot => Path.Combine(_directory, "data-center");
 
-    private string SlowMark => Path.Combine(_directory, "slow");
-
     public static async Task<SshHost> StartAsync(TestSite site)
     {
         var directory = Path.Combine(site.Lab.DataDirectory, "ssh");
         var host = new SshHost(site, directory, await PrivateSshd.StartAsync(directory, CancellationToken.None).WithinDeadline());
         await site.Engine.ShowStorageAsync(host.StorageRoot, CancellationToken.None).WithinDeadline();
-        host.WriteServer();
         return host;
     }
 
@@ -51,18 +48,12 @@ public sealed partial class SshHost : IAsyncDisposable
     }
 
     /// <summary>What is served from now on is so slow that there is a middle.</summary>
-    public void SlowDown() => File.WriteAllText(SlowMark, "");
+    public void SlowDown() => _server.SlowDown();
 
-    public void SpeedUp() => File.Delete(SlowMark);
+    public void SpeedUp() => _server.SpeedUp();
 
     /// <summary>Processes that serve disks of this site for us.</summary>
-    public IReadOnlyList<int> Servers() =>
-        [.. Directory.EnumerateDirectories("/proc")
-            .Select(folder => (Name: Path.GetFileName(folder), Folder: folder))
-            .Where(process => int.TryParse(process.Name, NumberStyles.None, CultureInfo.InvariantCulture, out _) && CommandLineOf(process.Folder) is var command
-                && command.Contains("--socket=/tmp/ovd-", StringComparison.Ordinal) && command.Contains(StorageRoot, StringComparison.Ordinal)
-                && command.Contains("qemu-nbd\0", StringComparison.Ordinal) && !command.Contains("-c\0", StringComparison.Ordinal))
-            .Select(process => int.Parse(process.Name, CultureInfo.InvariantCulture))];
+    public IReadOnlyList<int> Servers() => ThrottledQemuNbd.Running("--socket=/tmp/ovd-", StorageRoot);
 
     /// <summary>Expects that no process and no folder of ours is left there.</summary>
     public async Task HoldsNothingAsync()
@@ -74,34 +65,6 @@ public sealed partial class SshHost : IAsyncDisposable
     public ValueTask DisposeAsync() => Sshd.DisposeAsync();
 
     private static List<string> Folders() => [.. Directory.EnumerateDirectories("/tmp", "ovd-*").Where(folder => HostFolder().IsMatch(Path.GetFileName(folder)))];
-
-    private static string CommandLineOf(string folder)
-    {
-        try
-        {
-            return File.ReadAllText(Path.Combine(folder, "cmdline"));
-        }
-        catch (IOException)
-        {
-            // It has just ended.
-            return "";
-        }
-    }
-
-    /// <summary>The host's qemu-nbd: the real one, slowed down by its own throttle while a test wants that.</summary>
-    private void WriteServer()
-    {
-        var script = $$$"""
-            #!/bin/bash
-            if [ ! -e '{{{SlowMark}}}' ] || [ "$1" = --help ]; then exec /usr/bin/qemu-nbd "$@"; fi
-            image=${@: -1}
-            exec /usr/bin/qemu-nbd --object throttle-group,id=slow,x-bps-total={{{SlowBytesPerSecond}}} "${@:1:$#-1}" "json:{\"driver\":\"throttle\",\"throttle-group\":\"slow\",\"file\":${image#json:}}"
-
-            """;
-        var file = Path.Combine(Sshd.ProgramDirectory, "qemu-nbd");
-        File.WriteAllText(file, script);
-        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-    }
 
     [GeneratedRegex("^ovd-[0-9a-f]{24}$")]
     private static partial Regex HostFolder();

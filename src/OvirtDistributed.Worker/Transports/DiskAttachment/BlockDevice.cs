@@ -67,16 +67,10 @@ internal sealed partial class BlockDevice : IDisposable
     {
         try
         {
-            while (destination.Length > 0)
+            var count = await _file.ReadFullyAsync(offset, destination, cancellationToken);
+            if (count < destination.Length)
             {
-                var count = await _file.ReadAsync(offset, destination, cancellationToken);
-                if (count == 0)
-                {
-                    throw new TaskFailureException(_side, $"Device {_path} ended at byte {offset}: it was detached, or shrank.");
-                }
-
-                destination = destination[count..];
-                offset += count;
+                throw new TaskFailureException(_side, $"Device {_path} ended at byte {offset + count}: it was detached, or shrank.");
             }
         }
         catch (IOException failure)

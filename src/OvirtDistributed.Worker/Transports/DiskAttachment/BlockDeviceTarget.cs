@@ -28,31 +28,8 @@ internal sealed class BlockDeviceTarget(BlockDevice device) : IReadableTarget
     public Task<long> GetSizeAsync(CancellationToken cancellationToken) => Task.FromResult(device.SizeBytes);
 
     /// <summary>Reads the whole device back; after the flush nothing of it is in memory any more.</summary>
-    public async Task<string?> ChecksumAsync(string algorithm, int blockBytes, CancellationToken cancellationToken)
-    {
-        if (blockBytes != BlockDigest.BlockBytes || !BlockDigest.Algorithms.Contains(algorithm))
-        {
-            return null;
-        }
-
-        using var digest = new BlockDigest(algorithm);
-        var block = new byte[blockBytes];
-        for (var offset = 0L; offset < device.SizeBytes; offset += blockBytes)
-        {
-            var part = block.AsMemory(0, (int)Math.Min(blockBytes, device.SizeBytes - offset));
-            await device.ReadAsync(offset, part, cancellationToken);
-            if (part.Span.ContainsAnyExcept((byte)0))
-            {
-                digest.Add(part.Span);
-            }
-            else
-            {
-                digest.AddZeroes(part.Length);
-            }
-        }
-
-        return digest.Finish();
-    }
+    public Task<string?> ChecksumAsync(string algorithm, int blockBytes, CancellationToken cancellationToken) =>
+        ReadBack.ChecksumAsync(this, algorithm, blockBytes, cancellationToken);
 
     public ValueTask DisposeAsync()
     {

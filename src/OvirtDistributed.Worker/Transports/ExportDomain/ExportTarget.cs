@@ -7,7 +7,7 @@ using OvirtDistributed.Worker.Restore;
 namespace OvirtDistributed.Worker.Transports.ExportDomain;
 
 /// <summary>A new volume in an export domain. Hosts take it for good only once it was flushed.</summary>
-internal sealed class ExportTarget(IExportImage image, VolumeMetadata metadata) : IDiskTarget
+internal sealed class ExportTarget(IExportImage image, VolumeMetadata metadata) : IReadableTarget
 {
     public int Connections => ExportDomainDisks.Requests;
 
@@ -16,6 +16,8 @@ internal sealed class ExportTarget(IExportImage image, VolumeMetadata metadata) 
     public bool CanZero => true;
 
     public bool CanChecksum => true;
+
+    public Task ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken) => image.ReadAsync(offset, destination, cancellationToken);
 
     public Task WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) => image.WriteAsync(offset, data, cancellationToken);
 
@@ -37,31 +39,8 @@ internal sealed class ExportTarget(IExportImage image, VolumeMetadata metadata) 
     public Task<long> GetSizeAsync(CancellationToken cancellationToken) => Task.FromResult(image.SizeBytes);
 
     /// <summary>Reads the whole volume back.</summary>
-    public async Task<string?> ChecksumAsync(string algorithm, int blockBytes, CancellationToken cancellationToken)
-    {
-        if (blockBytes != BlockDigest.BlockBytes || !BlockDigest.Algorithms.Contains(algorithm))
-        {
-            return null;
-        }
-
-        using var digest = new BlockDigest(algorithm);
-        var block = new byte[blockBytes];
-        for (var offset = 0L; offset < image.SizeBytes; offset += blockBytes)
-        {
-            var part = block.AsMemory(0, (int)Math.Min(blockBytes, image.SizeBytes - offset));
-            await image.ReadAsync(offset, part, cancellationToken);
-            if (part.Span.ContainsAnyExcept((byte)0))
-            {
-                digest.Add(part.Span);
-            }
-            else
-            {
-                digest.AddZeroes(part.Length);
-            }
-        }
-
-        return digest.Finish();
-    }
+    public Task<string?> ChecksumAsync(string algorithm, int blockBytes, CancellationToken cancellationToken) =>
+        ReadBack.ChecksumAsync(this, algorithm, blockBytes, cancellationToken);
 
     public ValueTask DisposeAsync() => image.DisposeAsync();
 }

@@ -64,8 +64,7 @@ internal sealed class LocalNbdServer : IAsyncDisposable
     public static async Task<LocalNbdServer> StartAsync(
         string program, string image, bool writable, int clients, FailureCode side, TimeProvider time, CancellationToken cancellationToken)
     {
-        SweepFolders();
-        var directory = Directory.CreateTempSubdirectory($"{FolderPrefix}{Environment.ProcessId}-").FullName;
+        var directory = ProcessFolder.Create(FolderPrefix);
         LocalNbdServer server;
         try
         {
@@ -120,28 +119,6 @@ internal sealed class LocalNbdServer : IAsyncDisposable
     }
 
     private static string SocketIn(string directory) => Path.Combine(directory, "nbd");
-
-    /// <summary>A worker that was killed leaves its folder.</summary>
-    private static void SweepFolders()
-    {
-        foreach (var folder in Directory.EnumerateDirectories(Path.GetTempPath(), $"{FolderPrefix}*"))
-        {
-            var owner = Path.GetFileName(folder)[FolderPrefix.Length..].Split('-')[0];
-            if (!int.TryParse(owner, NumberStyles.None, CultureInfo.InvariantCulture, out var process) || Directory.Exists($"/proc/{process}"))
-            {
-                continue;
-            }
-
-            try
-            {
-                Directory.Delete(folder, recursive: true);
-            }
-            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-            {
-                // Another worker was faster, or it is another user's.
-            }
-        }
-    }
 
     private static Process Start(string program, string image, bool writable, int clients, string socket)
     {

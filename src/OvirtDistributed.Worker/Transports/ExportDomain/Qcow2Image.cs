@@ -20,17 +20,15 @@ internal sealed class Qcow2Image : IExportImage
     private const int HeaderBytes = 104;
 
     private readonly LocalNbdServer _server;
-    private readonly string _path;
-    private readonly List<NbdClient> _clients = [];
-    private int _turn;
+    private readonly NbdConnections _disk;
 
-    private Qcow2Image(LocalNbdServer server, string path)
+    private Qcow2Image(LocalNbdServer server, NbdConnections disk)
     {
         _server = server;
-        _path = path;
+        _disk = disk;
     }
 
-    public long SizeBytes => _clients[0].SizeBytes;
+    public long SizeBytes => _disk.SizeBytes;
 
     /// <exception cref="TaskFailureException">It cannot be served, or is more than one file.</exception>
     public static async Task<Qcow2Image> OpenAsync(QemuPrograms programs, string path, TimeProvider time, CancellationToken cancellationToken)
@@ -58,38 +56,23 @@ internal sealed class Qcow2Image : IExportImage
 
     public async IAsyncEnumerable<SourceExtent> ListExtentsAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var extents = NbdExtentReader.ReadAsync(_clients[0], cancellationToken).GetAsyncEnumerator(cancellationToken);
-        while (await MoveNextAsync(extents))
+        await foreach (var extent in _disk.ReadExtentsAsync(cancellationToken))
         {
-            yield return new SourceExtent(extents.Current.Offset, extents.Current.Length, extents.Current.IsZero, IsDirty: true);
+            yield return new SourceExtent(extent.Offset, extent.Length, extent.IsZero, IsDirty: true);
         }
     }
 
-    public Task ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
-        CallAsync("read", offset, client => client.ReadAsync(offset, destination, cancellationToken));
+    public Task ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken) => _disk.ReadAsync(offset, destination, cancellationToken);
 
-    public Task WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) =>
-        CallAsync("written", offset, client => client.WriteAsync(offset, data, cancellationToken));
+    public Task WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) => _disk.WriteAsync(offset, data, cancellationToken);
 
-    public Task ZeroAsync(long offset, long length, CancellationToken cancellationToken) =>
-        CallAsync("zeroed", offset, client => client.WriteZeroesAsync(offset, length, punchHole: true, cancellationToken));
+    public Task ZeroAsync(long offset, long length, CancellationToken cancellationToken) => _disk.ZeroAsync(offset, length, punchHole: true, cancellationToken);
 
-    /// <summary>On every connection: a server need not flush for one what another has written.</summary>
-    public async Task FlushAsync(CancellationToken cancellationToken)
-    {
-        for (var i = 0; i < _clients.Count; i++)
-        {
-            await CallAsync("flushed", 0, client => client.FlushAsync(cancellationToken));
-        }
-    }
+    public Task FlushAsync(CancellationToken cancellationToken) => _disk.FlushAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var client in _clients)
-        {
-            await client.DisposeAsync();
-        }
-
+        await _disk.DisposeAsync();
         await _server.DisposeAsync();
     }
 
@@ -131,53 +114,16 @@ internal sealed class Qcow2Image : IExportImage
             ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = path },
         };
         var side = writable ? FailureCode.TargetFailed : FailureCode.SourceFailed;
-        var image = new Qcow2Image(await LocalNbdServer.StartAsync(programs.Server, $"json:{node.ToJsonString()}", writable, Clients, side, time, cancellationToken), path);
+        var server = await LocalNbdServer.StartAsync(programs.Server, $"json:{node.ToJsonString()}", writable, Clients, side, time, cancellationToken);
         try
         {
-            while (image._clients.Count < Clients)
-            {
-                image._clients.Add(await NbdClient.ConnectAsync(image._server.SocketPath, cancellationToken));
-            }
-
-            return image;
-        }
-        catch (NbdException failure)
-        {
-            var explained = image.Failure("opened", 0, failure);
-            await image.DisposeAsync();
-            throw explained;
+            return new Qcow2Image(server, await NbdConnections.OpenAsync(
+                server.SocketPath, Clients, (verb, offset, failure) => server.Failure($"Volume {path} could not be {verb} at byte {offset}", failure), cancellationToken));
         }
         catch
         {
-            await image.DisposeAsync();
+            await server.DisposeAsync();
             throw;
         }
     }
-
-    private async ValueTask<bool> MoveNextAsync(IAsyncEnumerator<NbdImageExtent> extents)
-    {
-        try
-        {
-            return await extents.MoveNextAsync();
-        }
-        catch (NbdException failure)
-        {
-            throw Failure("mapped", 0, failure);
-        }
-    }
-
-    private async Task CallAsync(string verb, long offset, Func<NbdClient, ValueTask> call)
-    {
-        try
-        {
-            await call(_clients[(int)((uint)Interlocked.Increment(ref _turn) % (uint)_clients.Count)]);
-        }
-        catch (NbdException failure)
-        {
-            throw Failure(verb, offset, failure);
-        }
-    }
-
-    private TaskFailureException Failure(string verb, long offset, NbdException failure) =>
-        _server.Failure($"Volume {_path} could not be {verb} at byte {offset}", failure);
 }

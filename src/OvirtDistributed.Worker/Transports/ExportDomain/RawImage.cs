@@ -73,16 +73,10 @@ internal sealed class RawImage : IExportImage
     {
         try
         {
-            while (destination.Length > 0)
+            var count = await _file.ReadFullyAsync(offset, destination, cancellationToken);
+            if (count < destination.Length)
             {
-                var count = await _file.ReadAsync(offset, destination, cancellationToken);
-                if (count == 0)
-                {
-                    throw new TaskFailureException(_side, $"Volume {_path} ended at byte {offset}: it was deleted or cut while it was read.");
-                }
-
-                destination = destination[count..];
-                offset += count;
+                throw new TaskFailureException(_side, $"Volume {_path} ended at byte {offset + count}: it was deleted or cut while it was read.");
             }
         }
         catch (IOException failure)

@@ -57,8 +57,8 @@ internal sealed class HostExport : IAsyncDisposable
         HostAccess access, HostImage image, bool writable, int clients, TimeProvider time, CancellationToken cancellationToken)
     {
         var side = writable ? FailureCode.TargetFailed : FailureCode.SourceFailed;
-        SweepFolders();
-        var directory = Directory.CreateTempSubdirectory($"{FolderPrefix}{Environment.ProcessId}-").FullName;
+        // A worker that was killed before its connection stood has left the key in its folder: the next one removes it.
+        var directory = ProcessFolder.Create(FolderPrefix);
         HostExport export;
         try
         {
@@ -114,28 +114,6 @@ internal sealed class HostExport : IAsyncDisposable
         _process.Dispose();
         _stop.Dispose();
         Directory.Delete(_directory, recursive: true);
-    }
-
-    /// <summary>A worker that was killed leaves its folder; one killed before the connection stood leaves the key in it.</summary>
-    private static void SweepFolders()
-    {
-        foreach (var folder in Directory.EnumerateDirectories(Path.GetTempPath(), $"{FolderPrefix}*"))
-        {
-            var owner = Path.GetFileName(folder)[FolderPrefix.Length..].Split('-')[0];
-            if (!int.TryParse(owner, NumberStyles.None, CultureInfo.InvariantCulture, out var process) || Directory.Exists($"/proc/{process}"))
-            {
-                continue;
-            }
-
-            try
-            {
-                Directory.Delete(folder, recursive: true);
-            }
-            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-            {
-                // Another worker was faster, or it is another user's.
-            }
-        }
     }
 
     private static TaskFailureException? Explained(Exception failure, FailureCode side) => failure switch

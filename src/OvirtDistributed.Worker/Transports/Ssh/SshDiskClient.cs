@@ -16,17 +16,15 @@ internal sealed class SshDiskClient : IAsyncDisposable
     private const int Clients = 4;
 
     private readonly HostExport _export;
-    private readonly string _host;
-    private readonly List<NbdClient> _clients = [];
-    private int _turn;
+    private readonly NbdConnections _disk;
 
-    private SshDiskClient(HostExport export, string host)
+    private SshDiskClient(HostExport export, NbdConnections disk)
     {
         _export = export;
-        _host = host;
+        _disk = disk;
     }
 
-    public long SizeBytes => _clients[0].SizeBytes;
+    public long SizeBytes => _disk.SizeBytes;
 
     /// <summary>Has a host serve the disk of an order.</summary>
     /// <exception cref="TaskFailureException">It cannot, or it serves something else.</exception>
@@ -38,80 +36,49 @@ internal sealed class SshDiskClient : IAsyncDisposable
         }
 
         var access = HostAccess.Of(disk);
-        var client = new SshDiskClient(await HostExport.StartAsync(access, HostImage.Of(disk), writable, Clients, time, cancellationToken), access.Host);
+        var export = await HostExport.StartAsync(access, HostImage.Of(disk), writable, Clients, time, cancellationToken);
         try
         {
-            await client.ConnectAsync(cancellationToken);
-            return client.SizeBytes == order.DiskSizeBytes
-                ? client
-                : throw new TaskFailureException(
-                    FailureCode.BadOrder, $"Host {access.Host} serves {client.SizeBytes} bytes, the order of disk {order.DiskId} says {order.DiskSizeBytes}: they are not the same disk, nothing was touched.");
+            var connections = await NbdConnections.OpenAsync(
+                export.SocketPath,
+                Clients,
+                (verb, offset, failure) => export.Failure($"The disk on host {access.Host} could not be {verb} at byte {offset}", failure),
+                cancellationToken);
+            return await RequireSizeAsync(new SshDiskClient(export, connections), access, order);
         }
         catch
         {
-            await client.DisposeAsync();
+            await export.DisposeAsync();
             throw;
         }
     }
 
-    /// <summary>See <see cref="NbdExtentReader"/>.</summary>
-    public IAsyncEnumerable<NbdImageExtent> ReadExtentsAsync(CancellationToken cancellationToken) => NbdExtentReader.ReadAsync(_clients[0], cancellationToken);
+    public IAsyncEnumerable<NbdImageExtent> ReadExtentsAsync(CancellationToken cancellationToken) => _disk.ReadExtentsAsync(cancellationToken);
 
-    public Task ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
-        CallAsync("read", offset, client => client.ReadAsync(offset, destination, cancellationToken));
+    public Task ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken) => _disk.ReadAsync(offset, destination, cancellationToken);
 
-    public Task WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) =>
-        CallAsync("written", offset, client => client.WriteAsync(offset, data, cancellationToken));
+    public Task WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) => _disk.WriteAsync(offset, data, cancellationToken);
 
     /// <summary>Space that was allocated stays so.</summary>
-    public Task ZeroAsync(long offset, long length, CancellationToken cancellationToken) =>
-        CallAsync("zeroed", offset, client => client.WriteZeroesAsync(offset, length, punchHole: false, cancellationToken));
+    public Task ZeroAsync(long offset, long length, CancellationToken cancellationToken) => _disk.ZeroAsync(offset, length, punchHole: false, cancellationToken);
 
-    /// <summary>On every connection: a server need not flush for one what another has written.</summary>
-    public async Task FlushAsync(CancellationToken cancellationToken)
-    {
-        for (var i = 0; i < _clients.Count; i++)
-        {
-            await CallAsync("flushed", 0, client => client.FlushAsync(cancellationToken));
-        }
-    }
-
-    public TaskFailureException Failure(string verb, long offset, NbdException failure) => _export.Failure($"The disk on host {_host} could not be {verb} at byte {offset}", failure);
+    public Task FlushAsync(CancellationToken cancellationToken) => _disk.FlushAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var client in _clients)
-        {
-            await client.DisposeAsync();
-        }
-
+        await _disk.DisposeAsync();
         await _export.DisposeAsync();
     }
 
-    private async Task ConnectAsync(CancellationToken cancellationToken)
+    private static async Task<SshDiskClient> RequireSizeAsync(SshDiskClient client, HostAccess access, TaskOrder order)
     {
-        try
+        if (client.SizeBytes == order.DiskSizeBytes)
         {
-            while (_clients.Count < Clients)
-            {
-                _clients.Add(await NbdClient.ConnectAsync(_export.SocketPath, cancellationToken));
-            }
+            return client;
         }
-        catch (NbdException failure)
-        {
-            throw Failure("opened", 0, failure);
-        }
-    }
 
-    private async Task CallAsync(string verb, long offset, Func<NbdClient, ValueTask> call)
-    {
-        try
-        {
-            await call(_clients[(int)((uint)Interlocked.Increment(ref _turn) % (uint)_clients.Count)]);
-        }
-        catch (NbdException failure)
-        {
-            throw Failure(verb, offset, failure);
-        }
+        await client._disk.DisposeAsync();
+        throw new TaskFailureException(
+            FailureCode.BadOrder, $"Host {access.Host} serves {client.SizeBytes} bytes, the order of disk {order.DiskId} says {order.DiskSizeBytes}: they are not the same disk, nothing was touched.");
     }
 }

@@ -3,7 +3,6 @@
 using System.Runtime.CompilerServices;
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Worker.Execution;
-using OvirtDistributed.Worker.Transports.Nbd;
 
 namespace OvirtDistributed.Worker.Transports.Ssh;
 
@@ -26,10 +25,8 @@ internal sealed class SshSource(SshDiskClient client) : IDiskSource
 
     public async IAsyncEnumerable<SourceExtent> ListExtentsAsync(bool changes, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var extents = client.ReadExtentsAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
-        while (await MoveNextAsync(extents))
+        await foreach (var extent in client.ReadExtentsAsync(cancellationToken))
         {
-            var extent = extents.Current;
             if (changes && extent.Depth is null)
             {
                 throw new TaskFailureException(FailureCode.DirtyExtentsUnavailable, "The host's qemu-nbd cannot tell which layer holds what (5.2 and later can).");
@@ -48,16 +45,4 @@ internal sealed class SshSource(SshDiskClient client) : IDiskSource
     public Task ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken) => client.ReadAsync(offset, destination, cancellationToken);
 
     public ValueTask DisposeAsync() => client.DisposeAsync();
-
-    private async ValueTask<bool> MoveNextAsync(IAsyncEnumerator<NbdImageExtent> extents)
-    {
-        try
-        {
-            return await extents.MoveNextAsync();
-        }
-        catch (NbdException failure)
-        {
-            throw client.Failure("mapped", 0, failure);
-        }
-    }
 }

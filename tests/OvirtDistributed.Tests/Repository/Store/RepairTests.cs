@@ -84,12 +84,8 @@ public sealed class RepairTests : IDisposable
     {
         var disk = new TestDisk(4 * MiB).Fill(0, 1 * MiB, seed: 1);
         await using var storage = NewStorage();
-        var key = RepositoryKey.Generate();
-        var keys = ContentKeys.Of(key);
-        await using var store = await TestRepository.CreateAsync(storage, _token, TestRepository.Parameters() with { Encryption = key.Describe() });
-        await store.BackUpAsync("job1", disk, disk.DataExtents(), null, _token, keys);
-        var frames = new Dictionary<ChunkDigest, byte[]>();
-        await CollectAsync(store, frames, keys);
+        var (store, keys, frames) = await BackUpEncryptedAsync(storage, disk);
+        await using var open = store;
         var (digest, good) = frames.First(frame => FrameHeader.Read(frame.Value).Kind == FrameKind.Chunk);
         var plainLength = FrameHeader.Read(good).PlainLength;
         var wrong = Encode(digest, new byte[plainLength], keys);
@@ -108,12 +104,8 @@ public sealed class RepairTests : IDisposable
     {
         var disk = new TestDisk(4 * MiB).Fill(0, 1 * MiB, seed: 1);
         await using var storage = NewStorage();
-        var key = RepositoryKey.Generate();
-        var keys = ContentKeys.Of(key);
-        await using var store = await TestRepository.CreateAsync(storage, _token, TestRepository.Parameters() with { Encryption = key.Describe() });
-        await store.BackUpAsync("job1", disk, disk.DataExtents(), null, _token, keys);
-        var frames = new Dictionary<ChunkDigest, byte[]>();
-        await CollectAsync(store, frames, keys);
+        var (store, keys, frames) = await BackUpEncryptedAsync(storage, disk);
+        await using var open = store;
         var maps = frames.Where(frame => FrameHeader.Read(frame.Value).Kind != FrameKind.Chunk).Select(frame => (ReadOnlyMemory<byte>)frame.Value).ToList();
         var (digest, good) = frames.First(frame => FrameHeader.Read(frame.Value).Kind == FrameKind.Chunk);
         Assert.NotEmpty(maps);
@@ -137,6 +129,17 @@ public sealed class RepairTests : IDisposable
     }
 
     public void Dispose() => _directory.Dispose();
+
+    private async Task<(RepositoryStore Store, ContentKeys Keys, Dictionary<ChunkDigest, byte[]> Frames)> BackUpEncryptedAsync(LocalStorage storage, TestDisk disk)
+    {
+        var key = RepositoryKey.Generate();
+        var keys = ContentKeys.Of(key);
+        var store = await TestRepository.CreateAsync(storage, _token, TestRepository.Parameters() with { Encryption = key.Describe() });
+        await store.BackUpAsync("job1", disk, disk.DataExtents(), null, _token, keys);
+        var frames = new Dictionary<ChunkDigest, byte[]>();
+        await CollectAsync(store, frames, keys);
+        return (store, keys, frames);
+    }
 
     private LocalStorage NewStorage() => LocalStorage.Open(_directory.File("repository"));
 

@@ -2,6 +2,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Chunking;
+using OvirtDistributed.Repository.Digests;
 using OvirtDistributed.Repository.Encryption;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Points;
@@ -68,6 +69,24 @@ internal static class TestRepository
         await using var session = await store.OpenReadSessionAsync(pointId, cancellationToken);
         var root = session.Manifest.Disks[0].Root;
         return await ReadAsync(new DiskImageReader(root, session, keys ?? store.Keys, new DiskImageReaderOptions()), new DiskRange(0, root.DiskSize), cancellationToken);
+    }
+
+    /// <summary>The chunks of a point's first disk, each once, in the order of the disk.</summary>
+    public static async Task<ChunkDigest[]> ListChunksAsync(this RepositoryStore store, string pointId, CancellationToken cancellationToken)
+    {
+        await using var session = await store.OpenReadSessionAsync(pointId, cancellationToken);
+        var root = session.Manifest.Disks[0].Root;
+        using var walker = new MapWalker(root, session, store.Keys);
+        var chunks = new List<ChunkDigest>();
+        await foreach (var piece in walker.WalkAsync(new DiskRange(0, root.DiskSize), cancellationToken))
+        {
+            if (!piece.Digest.IsZero)
+            {
+                chunks.Add(piece.Digest);
+            }
+        }
+
+        return [.. chunks.Distinct()];
     }
 
     /// <summary>Reads a range and checks that the extents cover it in order and exactly.</summary>
