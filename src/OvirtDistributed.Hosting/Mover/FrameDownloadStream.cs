@@ -61,9 +61,9 @@ public sealed class FrameDownloadStream : IAsyncDisposable
         catch (Exception failure) when (failure is InvalidOperationException or IOException || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             ThrowIfEnded();
-            if (failure is IOException)
+            if (failure is IOException broken)
             {
-                throw ConnectionLost(failure);
+                throw ConnectionLoss.Of(broken);
             }
 
             throw;
@@ -132,7 +132,6 @@ public sealed class FrameDownloadStream : IAsyncDisposable
         return true;
     }
 
-    // A connection that breaks within a message is not always told as a failure of the call.
     private async ValueTask<bool> MoveNextAsync(CancellationToken cancellationToken)
     {
         try
@@ -141,12 +140,9 @@ public sealed class FrameDownloadStream : IAsyncDisposable
         }
         catch (IOException failure)
         {
-            throw ConnectionLost(failure);
+            throw ConnectionLoss.Of(failure);
         }
     }
-
-    private static RpcException ConnectionLost(Exception failure) =>
-        new(new Status(StatusCode.Unavailable, $"The connection to the Data Mover was lost: {failure.Message}", failure));
 
     // A write on a call that the other side ended says only "call is complete"; the reason is the call's status.
     private void ThrowIfEnded()

@@ -180,9 +180,7 @@ public sealed class FrameUploadStream : IAsyncDisposable
             await _acknowledgements.WaitAsync(cancellationToken);
         }
 
-        throw _failure ?? (failure is IOException
-            ? new RpcException(new Status(StatusCode.Unavailable, $"The connection to the Data Mover was lost: {failure.Message}", failure))
-            : failure);
+        throw _failure ?? (failure is IOException broken ? ConnectionLoss.Of(broken) : failure);
     }
 
     private async Task ReadAcknowledgementsAsync()

@@ -18,19 +18,8 @@ internal sealed class ExportLeases(IDbContextFactory<ServerDbContext> contexts, 
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var job = await context.Jobs.AsNoTracking().FirstOrDefaultAsync(row => row.Tasks.Any(task => task.Id == taskId), cancellationToken);
-        var (domainId, domainName, location) = job switch
-        {
-            { Backup.Export: { } backup } => (backup.DomainId, backup.DomainName, backup.Location),
-            { Restore.Export: { } restore } => (restore.DomainId, restore.DomainName, restore.Location),
-            _ => (Guid.Empty, "", ""),
-        };
-        if (domainId == Guid.Empty)
-        {
-            return null;
-        }
-
-        var worker = await context.Workers.AsNoTracking().FirstOrDefaultAsync(row => row.Id == workerId, cancellationToken);
-        if (worker is not null && ExportReach.Mounts(worker.ExportDomains, domainId, location))
+        if (ExportWay.Of(job) is not { } way
+            || way.IsMountedBy(await context.Workers.AsNoTracking().FirstOrDefaultAsync(row => row.Id == workerId, cancellationToken)))
         {
             return null;
         }
@@ -42,6 +31,6 @@ internal sealed class ExportLeases(IDbContextFactory<ServerDbContext> contexts, 
             await context.SaveChangesAsync(cancellationToken);
         }
 
-        return $"this worker does not have export domain {domainName} mounted";
+        return $"this worker does not have export domain {way.DomainName} mounted";
     }
 }

@@ -14,30 +14,25 @@ internal sealed class ExportPreparation(EngineLedger ledger, Installation instal
     /// <exception cref="EngineException">The worker does not have the domain, or the disk is not there.</exception>
     public async Task<ExportOrder> PrepareAsync(ServerDbContext context, Job job, DiskTask task, string workerId, CancellationToken cancellationToken)
     {
-        var (domainId, domainName, location) = job switch
-        {
-            { Backup.Export: { } backup } => (backup.DomainId, backup.DomainName, backup.Location),
-            { Restore.Export: { } restore } => (restore.DomainId, restore.DomainName, restore.Location),
-            _ => throw new InvalidOperationException($"Job {job.Id} has no way through an export domain."),
-        };
+        var way = ExportWay.Of(job) ?? throw new InvalidOperationException($"Job {job.Id} has no way through an export domain.");
         var worker = await context.Workers.AsNoTracking().FirstOrDefaultAsync(row => row.Id == workerId, cancellationToken);
-        if (worker is null || !ExportReach.Mounts(worker.ExportDomains, domainId, location))
+        if (!way.IsMountedBy(worker))
         {
             throw new EngineException(
-                EngineFailure.Refused, $"Worker {worker?.Name ?? workerId} does not have export domain {domainName} ({location}) mounted: mount it there and set Worker:ExportDomains:{domainId}.");
+                EngineFailure.Refused, $"Worker {worker?.Name ?? workerId} does not have export domain {way.DomainName} ({way.Location}) mounted: mount it there and set Worker:ExportDomains:{way.DomainId}.");
         }
 
         if (job.Backup?.Export is { } export)
         {
             return export.Images.GetValueOrDefault(task.DiskId) is { } image
-                ? new ExportOrder(domainId, location, export.CloneId!.Value, image.DiskId, image.VolumeId, image.Format, Sparse: true, "")
-                : throw new EngineException(EngineFailure.Failed, $"Disk {task.DiskAlias} has no copy in export domain {domainName}.");
+                ? new ExportOrder(way.DomainId, way.Location, export.CloneId!.Value, image.DiskId, image.VolumeId, image.Format, Sparse: true, "")
+                : throw new EngineException(EngineFailure.Failed, $"Disk {task.DiskAlias} has no copy in export domain {way.DomainName}.");
         }
 
         var target = job.Restore!.Export!;
-        _ = await ledger.OpenAsync(LedgerKind.ExportedVm, LedgerOwner.OfJob(job.ManagerId, job.Id), domainId, target.VmId, cancellationToken);
+        _ = await ledger.OpenAsync(LedgerKind.ExportedVm, LedgerOwner.OfJob(job.ManagerId, job.Id), way.DomainId, target.VmId, cancellationToken);
         return new ExportOrder(
-            domainId, location, target.VmId, task.Id, RestoreExport.VolumeOf(task.Id), task.Plan!.Format, task.Plan.Sparse, await WriteOvfAsync(context, job, target, cancellationToken));
+            way.DomainId, way.Location, target.VmId, task.Id, RestoreExport.VolumeOf(task.Id), task.Plan!.Format, task.Plan.Sparse, await WriteOvfAsync(context, job, target, cancellationToken));
     }
 
     private async Task<string> WriteOvfAsync(ServerDbContext context, Job job, RestoreExport target, CancellationToken cancellationToken)

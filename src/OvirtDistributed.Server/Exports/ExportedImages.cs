@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Exports;
@@ -15,7 +16,7 @@ internal static class ExportedImages
 
     /// <summary>Why copies of the VM's disks could not be told apart; null when they can.</summary>
     public static string? ExplainNamesakes(EngineVm vm, IReadOnlyList<string> excluded) =>
-        vm.Disks.Where(disk => !IsExcluded(disk, excluded)).GroupBy(disk => (disk.Alias, disk.SizeBytes)).FirstOrDefault(group => group.Count() > 1) is { } same
+        vm.Disks.Where(disk => DiskExclusion.Find(disk, excluded) is null).GroupBy(disk => (disk.Alias, disk.SizeBytes)).FirstOrDefault(group => group.Count() > 1) is { } same
             ? $"the VM has {same.Count()} disks of the same size that are named '{same.Key.Alias}', and in an export domain they can be told apart by their names only: rename one on the manager"
             : null;
 
@@ -34,7 +35,4 @@ internal static class ExportedImages
 
         return found;
     }
-
-    private static bool IsExcluded(EngineDisk disk, IReadOnlyList<string> excluded) => excluded.Any(name =>
-        string.Equals(name, disk.Alias, StringComparison.OrdinalIgnoreCase) || (Guid.TryParse(name, out var id) && id == disk.Id));
 }

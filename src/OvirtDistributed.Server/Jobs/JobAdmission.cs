@@ -56,6 +56,7 @@ internal sealed class JobAdmission(
         var resolved = await ResolveBackupAsync(context, request, cancellationToken);
         var (manager, repository, vms) = (resolved.Manager, resolved.Repository, resolved.Vms);
         await RefuseSecondRunAsync(context, manager.Id, [.. vms.Select(vm => vm.Id)], cancellationToken);
+        await RefuseDuringRestoreAsync(context, manager.Id, vms, cancellationToken);
 
         var jobs = vms.Select(vm => NewJob(JobKind.Backup, manager.Id, vm.Id, vm.Name, repository.Id, vm.ClusterId, job => job.Backup = DetailsOf(request))).ToList();
         return new AdmittedBackups(await SaveAsync(context, jobs, request.RequestId, cancellationToken), resolved.Selected.LeftOut);
@@ -130,6 +131,20 @@ internal sealed class JobAdmission(
         {
             throw new OperatorException(
                 FailureKind.WrongState, $"VM {running.VmName} is being backed up already by job {running.Id}: the manager allows one backup of a VM at a time. Wait for it, or cancel it.");
+        }
+    }
+
+    /// <summary>A VM whose disks are being exchanged or rewritten lacks some of them meanwhile: its backup would be whole and yet miss them.</summary>
+    private static async Task RefuseDuringRestoreAsync(ServerDbContext context, Guid managerId, IReadOnlyList<EngineVm> vms, CancellationToken cancellationToken)
+    {
+        var running = await context.Jobs.AsNoTracking()
+            .Where(job => job.Kind == JobKind.Restore && job.Outcome == JobOutcome.Running && job.ManagerId == managerId)
+            .ToListAsync(cancellationToken);
+        var busy = running.Find(job => job.Restore!.RewritesVm() && vms.Any(vm => vm.Id == job.Restore.NewVmId));
+        if (busy is not null)
+        {
+            throw new OperatorException(
+                FailureKind.WrongState, $"Job {busy.Id} is restoring over VM {busy.Restore!.NewName}, which lacks disks meanwhile: wait for it, or cancel it.");
         }
     }
 

@@ -136,6 +136,21 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task BackupWhileTheDisksAreExchanged_IsRefused()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        var id = await AdmitAsync(site, Request(point) with { SafetyPoint = false });
+        await site.RunToAsync(id, JobState.SwitchingDisks).WithinDeadline();
+
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.BackUpAsync(Vm(site).Name));
+
+        Assert.Contains($"{id}", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(JobOutcome.Succeeded, (await site.RunToEndAsync(id).WithinDeadline()).Outcome);
+        await site.BackUpAsync(Vm(site).Name);
+    }
+
+    [Fact]
     public async Task VmIsStartedBeforeTheSwitch_ItKeepsItsDisks()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
