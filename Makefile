@@ -14,6 +14,7 @@ setup: ## Install the Debian packages that the demo needs (says which first)
 
 setup-tests: ## Install those that the tests need besides
 	@eng/install-packages.sh tests
+	@eng/guest-kernel.sh
 
 restore: ## Restore NuGet packages, with stand-ins only where the registry lacks some
 	@eng/bootstrap.sh

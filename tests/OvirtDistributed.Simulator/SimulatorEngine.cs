@@ -2,6 +2,7 @@
 
 using OvirtDistributed.Simulator.Engine;
 using OvirtDistributed.Simulator.Engine.Commands;
+using OvirtDistributed.Simulator.Engine.Devices;
 using OvirtDistributed.Simulator.Engine.Entities;
 using OvirtDistributed.Simulator.Faults;
 using OvirtDistributed.Simulator.Storage;
@@ -136,13 +137,22 @@ public sealed class SimulatorEngine
     /// </summary>
     /// <exception cref="InvalidOperationException">No such VM, or it is shown already.</exception>
     /// <exception cref="StorageException">This machine cannot show disks as block devices; the message says why.</exception>
-    public async Task ShowDevicesAsync(Guid vmId, string directory, CancellationToken cancellationToken)
+    public Task ShowDevicesAsync(Guid vmId, string directory, CancellationToken cancellationToken) =>
+        ShowDevicesAsync(vmId, new LinkDirectory(directory), cancellationToken);
+
+    /// <summary>
+    /// From now on a guest that <paramref name="bus"/> leads to sees the VM from inside: while it runs, each active disk attachment of it is plugged there.
+    /// Takes root's rights, FUSE and loop devices.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">No such VM, or it is shown already.</exception>
+    /// <exception cref="StorageException">This machine cannot show disks as block devices, or the guest does not get them.</exception>
+    public async Task ShowDevicesAsync(Guid vmId, IGuestBus bus, CancellationToken cancellationToken)
     {
         await _engine.State.Gate.WaitAsync(cancellationToken);
         try
         {
             var vm = _engine.State.Vms.GetValueOrDefault(vmId) ?? throw new InvalidOperationException($"There is no VM {vmId}.");
-            await _engine.Devices.ShowAsync(vm, directory, cancellationToken);
+            await _engine.Devices.ShowAsync(vm, bus, cancellationToken);
         }
         finally
         {

@@ -55,7 +55,7 @@ public sealed record SimulatorOptions
     public Version? HybridBackupFrom { get; init; } = new(4, 7);
 
     /// <summary>
-    /// How much of a disk's id is the serial number of its device in a guest (<see cref="SimulatorEngine.ShowDevicesAsync"/>): all 36 characters, or the
+    /// How much of a disk's id is the serial number of its device in a guest (<see cref="SimulatorEngine.ShowDevicesAsync(Guid, string, CancellationToken)"/>): all 36 characters, or the
     /// first 20 as with machine types before oVirt 4.4. A virtio disk never has more than 20.
     /// </summary>
     public int DeviceSerialLength { get; init; } = 36;

@@ -27,6 +27,9 @@ public sealed record LabOptions
     /// </summary>
     public IReadOnlyList<string> WorkerVms { get; init; } = [];
 
+    /// <summary>True: each of <see cref="WorkerVms"/> is booted by qemu with its worker inside, and sees its disks come and go as a guest does.</summary>
+    public bool BootWorkerVms { get; init; }
+
     /// <summary>Disks each worker processes at a time.</summary>
     public int SlotsPerWorker { get; init; } = 2;
 

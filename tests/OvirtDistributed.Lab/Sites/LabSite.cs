@@ -247,22 +247,26 @@ public sealed class LabSite : IAsyncDisposable
         return NewService("ovd-server", arguments => ServerHost.Build(arguments), settings);
     }
 
-    private ProcessService NewWorker(SimulatedCluster cluster, int number)
+    private ILabService NewWorker(SimulatedCluster cluster, int number)
     {
         var name = $"worker-{cluster.Name.ToLowerInvariant()}-{number}";
-        var settings = new ServiceSettings(name, _certificates!.Issue(name))
+        var tls = _certificates!.Issue(name);
+        var settings = new ServiceSettings(name, tls)
             .Set("Worker:Server", Address(Server))
             .Set("Worker:ClusterId", cluster.Id.ToString())
             .Set("Worker:Name", name)
             .Set("Worker:Slots", $"{_options.SlotsPerWorker}")
-            .Set("Bus:Uri", _rabbitMq!.Uri);
-        _workerVms.ElementAtOrDefault(_workers.Count)?.AddTo(settings);
+            .Set("Bus:Uri", Seen(_rabbitMq!.Uri));
+        var vm = _workerVms.ElementAtOrDefault(_workers.Count);
+        vm?.AddTo(settings);
         foreach (var (key, value) in _options.WorkerSettings)
         {
             _ = settings.Set(key, value);
         }
 
-        return new ProcessService("ovd-worker", settings, LogDirectory);
+        return vm?.Machine is { } machine
+            ? new GuestService(machine, "ovd-worker", settings, tls)
+            : new ProcessService("ovd-worker", settings, LogDirectory);
     }
 
     private ILabService NewService(string program, Func<string[], Microsoft.AspNetCore.Builder.WebApplication> build, ServiceSettings settings) =>
@@ -270,7 +274,10 @@ public sealed class LabSite : IAsyncDisposable
             ? new ProcessService(program, settings, LogDirectory)
             : new HostedService(build, settings.Set("Logging:Console:Disabled", "true"));
 
-    private static string Address(ILabService service) => service.GrpcAddress.GetLeftPart(UriPartial.Authority);
+    private string Address(ILabService service) => Seen(service.GrpcAddress.GetLeftPart(UriPartial.Authority));
+
+    /// <summary>By name where VMs have to find it too: this machine's loopback is the name's address there.</summary>
+    private string Seen(string address) => _options.BootWorkerVms ? address.Replace("127.0.0.1", "localhost", StringComparison.Ordinal) : address;
 
     private T Owned<T>(T part)
         where T : IAsyncDisposable

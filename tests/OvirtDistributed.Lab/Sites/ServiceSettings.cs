@@ -15,8 +15,7 @@ internal sealed class ServiceSettings
         Name = name;
         GrpcPort = FreePorts.Take();
         HttpPort = FreePorts.Take();
-        Set("Listen:Grpc", $"127.0.0.1:{GrpcPort}");
-        Set("Listen:Http", $"127.0.0.1:{HttpPort}");
+        _ = ListenOn("127.0.0.1");
         Set("Tls:CertificateFile", tls.CertificateFile!);
         Set("Tls:KeyFile", tls.KeyFile!);
         Set("Tls:CaFile", tls.CaFile!);
@@ -40,5 +39,10 @@ internal sealed class ServiceSettings
 
     public ServiceSettings Set(string key, TimeSpan value) => Set(key, value.ToString("c"));
 
+    /// <summary>For a service in a VM of its own, whose ports are this machine's loopback ports.</summary>
+    public ServiceSettings ListenEverywhere() => ListenOn("0.0.0.0");
+
     public string[] Arguments() => [.. _values.Select(setting => $"--{setting.Key}={setting.Value}")];
+
+    private ServiceSettings ListenOn(string address) => Set("Listen:Grpc", $"{address}:{GrpcPort}").Set("Listen:Http", $"{address}:{HttpPort}");
 }

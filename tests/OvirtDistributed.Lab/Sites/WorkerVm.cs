@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Lab.Guests;
 using OvirtDistributed.Simulator;
 
 namespace OvirtDistributed.Lab.Sites;
 
-/// <summary>A VM of the simulator that a worker runs in, as far as the worker can tell: its id and the links to its disks.</summary>
-internal sealed record WorkerVm(Guid Id, string DeviceDirectory)
+/// <summary>
+/// A VM of the simulator that a worker runs in: a real one that qemu boots, or this machine as far as the worker can tell by the VM's id and the links to
+/// its disks.
+/// </summary>
+internal sealed record WorkerVm(Guid Id, string DeviceDirectory, GuestMachine? Machine)
 {
     /// <summary>Lets this machine see the VMs that the options name.</summary>
     /// <exception cref="ArgumentException">There is no such VM, or no worker of its own process.</exception>
@@ -29,14 +33,18 @@ internal sealed record WorkerVm(Guid Id, string DeviceDirectory)
             var vm = vms.FirstOrDefault(candidate => candidate.Name == name)
                 ?? throw new ArgumentException($"{nameof(LabOptions.WorkerVms)}: the model has no VM {name}.");
             var directory = Path.Combine(dataDirectory, "devices", name);
-            await engine.ShowDevicesAsync(vm.Id, directory, cancellationToken);
-            shown.Add(new WorkerVm(vm.Id, directory));
+            var machine = options.BootWorkerVms ? new GuestMachine(vm.Id, Directory.CreateDirectory(directory).FullName) : null;
+            await (machine is null
+                ? engine.ShowDevicesAsync(vm.Id, directory, cancellationToken)
+                : engine.ShowDevicesAsync(vm.Id, machine, cancellationToken));
+            shown.Add(new WorkerVm(vm.Id, directory, machine));
         }
 
         return shown;
     }
 
-    public void AddTo(ServiceSettings settings) => _ = settings
-        .Set("Worker:SystemUuid", Id.ToString())
-        .Set("Worker:DeviceDirectory", DeviceDirectory);
+    /// <summary>What a worker has to be told: nothing in a real VM, where it finds out by itself, but to listen on its network.</summary>
+    public void AddTo(ServiceSettings settings) => _ = Machine is null
+        ? settings.Set("Worker:SystemUuid", Id.ToString()).Set("Worker:DeviceDirectory", DeviceDirectory)
+        : settings.ListenEverywhere();
 }

@@ -7,8 +7,8 @@ using OvirtDistributed.Simulator.Storage;
 namespace OvirtDistributed.Simulator.Engine.Devices;
 
 /// <summary>
-/// VMs that this machine sees from inside: while such a VM runs, each of its active disks is a block device here, with a link by its serial number in the
-/// VM's directory. For all other VMs every member does nothing.
+/// VMs that this machine sees from inside: while such a VM runs, each of its active disks is a block device here, which its guest gets to see
+/// over the VM's bus. For all other VMs every member does nothing.
 /// </summary>
 internal sealed class GuestDevices(EngineContext engine) : IAsyncDisposable
 {
@@ -16,9 +16,9 @@ internal sealed class GuestDevices(EngineContext engine) : IAsyncDisposable
 
     /// <summary>Shows a VM from now on. Call with the gate held.</summary>
     /// <exception cref="InvalidOperationException">It is shown already.</exception>
-    public async Task ShowAsync(Vm vm, string directory, CancellationToken cancellationToken)
+    public async Task ShowAsync(Vm vm, IGuestBus bus, CancellationToken cancellationToken)
     {
-        var shown = new ShownVm(vm.Id, engine.Storage, directory, vm.Attachments.Where(a => a.SnapshotId is null).Select(a => a.DiskId).ToHashSet());
+        var shown = new ShownVm(vm.Id, engine.Storage, bus, vm.Attachments.Where(a => a.SnapshotId is null).Select(a => a.DiskId).ToHashSet());
         if (!_shown.TryAdd(vm.Id, shown))
         {
             throw new InvalidOperationException($"The devices of VM {vm.Name} are shown already.");
@@ -98,9 +98,10 @@ internal sealed class GuestDevices(EngineContext engine) : IAsyncDisposable
             : null;
         return new PlannedDevice(
             new DeviceSpec(vm.Id, attachment.DiskId, image, attachment.ReadOnly),
+            attachment.DiskId.ToString("D")[..engine.Options.DeviceSerialLength],
             DeviceName.Of(attachment.Interface, attachment.DiskId, engine.Options.DeviceSerialLength));
     }
 }
 
-/// <summary>A device to make, and the name of the link to it.</summary>
-internal sealed record PlannedDevice(DeviceSpec Spec, string LinkName);
+/// <summary>A device to make, its serial number, and the name of the link to it.</summary>
+internal sealed record PlannedDevice(DeviceSpec Spec, string Serial, string LinkName);

@@ -4,26 +4,20 @@ using OvirtDistributed.Simulator.Storage;
 
 namespace OvirtDistributed.Simulator.Engine.Devices;
 
-/// <summary>The devices of one VM and the directory with the links to them. Calls are carried out one after another.</summary>
+/// <summary>The devices of one VM, as its guest sees them. Calls are carried out one after another.</summary>
 internal sealed class ShownVm : IAsyncDisposable
 {
     private readonly IDiskStorage _storage;
-    private readonly string _directory;
+    private readonly IGuestBus _bus;
     private readonly SemaphoreSlim _gate = new(1);
-    private readonly Dictionary<Guid, (IDiskDevice Device, string Link)> _devices = [];
+    private readonly Dictionary<Guid, (IDiskDevice Device, GuestDisk Disk)> _devices = [];
 
-    public ShownVm(Guid vmId, IDiskStorage storage, string directory, IReadOnlySet<Guid> own)
+    public ShownVm(Guid vmId, IDiskStorage storage, IGuestBus bus, IReadOnlySet<Guid> own)
     {
         VmId = vmId;
         _storage = storage;
-        _directory = Directory.CreateDirectory(directory).FullName;
+        _bus = bus;
         Own = own;
-
-        // Links of a simulator that was killed lead to devices of anybody.
-        foreach (var stale in Directory.EnumerateFileSystemEntries(_directory).Where(f => DeviceName.IsOne(Path.GetFileName(f))).ToList())
-        {
-            File.Delete(stale);
-        }
     }
 
     public Guid VmId { get; }
@@ -51,20 +45,20 @@ internal sealed class ShownVm : IAsyncDisposable
             }
 
             var device = await _storage.OpenDeviceAsync(planned.Spec, cancellationToken);
-            var link = Path.Combine(_directory, planned.LinkName);
+            var disk = new GuestDisk(planned.Spec.DiskId, planned.Serial, planned.LinkName, device.Path, planned.Spec.ReadOnly);
             try
             {
-                _ = File.CreateSymbolicLink(link, device.Path);
+                await _bus.PlugAsync(disk, cancellationToken);
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch
             {
                 await device.DisposeAsync();
-                throw new StorageException(StorageFailure.ToolFailed, $"The link {link} to {device.Path} cannot be made: {e.Message}");
+                throw;
             }
 
             lock (_devices)
             {
-                _devices.Add(planned.Spec.DiskId, (device, link));
+                _devices.Add(planned.Spec.DiskId, (device, disk));
             }
         },
         cancellationToken);
@@ -77,15 +71,14 @@ internal sealed class ShownVm : IAsyncDisposable
                 return;
             }
 
-            // The device's number may be another's as soon as it is gone.
-            File.Delete(found.Link);
+            await _bus.UnplugAsync(found.Disk, cancellationToken);
             try
             {
                 await found.Device.CloseAsync(cancellationToken);
             }
             catch
             {
-                _ = File.CreateSymbolicLink(found.Link, found.Device.Path);
+                await _bus.PlugAsync(found.Disk, CancellationToken.None);
                 throw;
             }
 
@@ -98,8 +91,8 @@ internal sealed class ShownVm : IAsyncDisposable
         {
             foreach (var disk in Disks)
             {
-                var (device, link) = Find(disk)!.Value;
-                File.Delete(link);
+                var (device, shown) = Find(disk)!.Value;
+                await _bus.UnplugAsync(shown, CancellationToken.None);
                 await device.DisposeAsync();
                 Forget(disk);
             }
@@ -112,7 +105,7 @@ internal sealed class ShownVm : IAsyncDisposable
         _gate.Dispose();
     }
 
-    private (IDiskDevice Device, string Link)? Find(Guid diskId)
+    private (IDiskDevice Device, GuestDisk Disk)? Find(Guid diskId)
     {
         lock (_devices)
         {
