@@ -25,6 +25,7 @@ internal sealed class Recovery
     private readonly ContentKeys _keys;
     private long _highestSequence;
     private uint _highestPack;
+    private readonly HashSet<uint> _collected = [];
     private long _quarantineSequence;
     private RecoveryReport _report = new();
 
@@ -47,7 +48,9 @@ internal sealed class Recovery
         var index = new DigestIndex(_storage, runs, _packs.IsUsable, _options, _logger, _highestSequence);
         try
         {
-            await CatchUpAsync(index, Covered(runs), lengths, cancellationToken);
+            var covered = Covered(runs);
+            await NoteVanishedAsync(covered, cancellationToken);
+            await CatchUpAsync(index, covered, lengths, cancellationToken);
             var points = await LoadPointsAsync(cancellationToken);
             var numbers = await PackNumberAllocator.OpenAsync(_storage, _highestPack, _problems, cancellationToken);
             var locks = await PointLocks.LoadAsync(_storage, _problems, cancellationToken);
@@ -94,8 +97,23 @@ internal sealed class Recovery
             }
             else
             {
-                await _storage.DeleteAsync(Tombstones.NameOf(tombstone.Pack), cancellationToken); // the pack went first
+                _collected.Add(tombstone.Pack);
             }
+        }
+    }
+
+    /// <summary>Packs that the index knows and that are neither there nor were collected. What they held may be needed: no base is trusted unseen.</summary>
+    private async Task NoteVanishedAsync(Dictionary<uint, uint> covered, CancellationToken cancellationToken)
+    {
+        foreach (var number in covered.Keys.Where(number => !_packs.IsLive(number) && !_collected.Contains(number)).Order())
+        {
+            _packs.NoteMissing();
+            _problems.Add($"{PackFormat.NameOf(number)}: the pack is gone; verify the repository to learn which points need it; the next backups read again what it held");
+        }
+
+        foreach (var number in _collected.Where(number => !covered.ContainsKey(number)))
+        {
+            await _storage.DeleteAsync(Tombstones.NameOf(number), cancellationToken); // nothing knows the pack any more
         }
     }
 

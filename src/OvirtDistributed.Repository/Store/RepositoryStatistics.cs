@@ -32,6 +32,9 @@ public sealed record RepositoryStatistics
     /// <summary>Stored frames known to be damaged.</summary>
     public required int DamagedFrames { get; init; }
 
+    /// <summary>Packs that are known to have lost their end, or all of them.</summary>
+    public required int DamagedPacks { get; init; }
+
     public required long? FreeBytes { get; init; }
 
     public required long? TotalBytes { get; init; }

@@ -44,6 +44,7 @@ public sealed partial class RepositoryStore
 
     private async Task<GcReport> CollectLockedAsync(GcOptions options, IProgress<(int Done, int All)>? progress, CancellationToken cancellationToken)
     {
+        await InspectPacksAsync(cancellationToken);
         var removed = options.DryRun ? (Packs: 0, Bytes: 0L) : await RemoveDoomedAsync(options.Grace, cancellationToken);
         var live = new LiveSet(_state.Index.Totals().Entries, options.MarkBytes);
         var marker = new LivenessMarker(_state, _context.Reader, Keys, _storage, live);
@@ -134,7 +135,7 @@ public sealed partial class RepositoryStore
         return _state.Points.Find(point.PointId)?.Path != point.Path ? null : throw RepositoryException.Damaged($"{point.Path}: it is gone");
     }
 
-    /// <summary>Deletes the packs whose grace is over, and then what says that they are dispensable.</summary>
+    /// <summary>Deletes the packs whose grace is over.</summary>
     private async Task<(int Packs, long Bytes)> RemoveDoomedAsync(TimeSpan grace, CancellationToken cancellationToken)
     {
         var (packs, bytes) = (0, 0L);
@@ -159,8 +160,7 @@ public sealed partial class RepositoryStore
             _readers.Forget(pack);
             bytes += _state.Packs.LengthOf(pack);
             packs++;
-            _state.Packs.Remove(pack);
-            await _storage.DeleteAsync(Tombstones.NameOf(pack), CancellationToken.None);
+            _state.Packs.Remove(pack); // its tombstone stays: it tells a pack that was collected from one that was lost
         }
 
         return (packs, bytes);

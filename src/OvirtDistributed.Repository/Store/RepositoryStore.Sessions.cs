@@ -20,6 +20,7 @@ public sealed partial class RepositoryStore
     {
         ThrowIfClosed();
         Validate(request);
+        await InspectPacksNowAndThenAsync(cancellationToken);
         using var held = await _locks.EnterAsync(request.TaskId, cancellationToken);
         await TakeTokenAsync(request.TaskId, request.FencingToken, cancellationToken);
         if (_taskSessions.TryGetValue(request.TaskId, out var open))

@@ -19,6 +19,8 @@ public sealed partial class RepositoryStore
     {
         ThrowIfClosed();
         var points = pointId is null ? _state.Points.List(null, null) : [_state.Points.Find(pointId) ?? throw PointNotFound(pointId)];
+        await _context.Pool.SealIdleAsync(cancellationToken); // so that they too are looked at
+        await InspectPacksAsync(cancellationToken);
         var verifier = new Verifier(_state, _context, _storage, progress);
         try
         {

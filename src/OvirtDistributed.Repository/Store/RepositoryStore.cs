@@ -181,6 +181,7 @@ public sealed partial class RepositoryStore : IAsyncDisposable
             WriteSessions = _writeSessions.Count,
             ReadSessions = _readSessions.Count,
             DamagedFrames = _state.Packs.QuarantinedCount,
+            DamagedPacks = _state.Packs.CutOffCount,
             FreeBytes = capacity?.FreeBytes,
             TotalBytes = capacity?.TotalBytes,
         };
@@ -221,6 +222,7 @@ public sealed partial class RepositoryStore : IAsyncDisposable
         await SaveClockAsync();
         _readers.Dispose();
         _protecting.Dispose();
+        _inspecting.Dispose();
         _quarantine.Dispose();
         _state.Numbers.Dispose();
         await _lock.DisposeAsync();

@@ -22,6 +22,12 @@ public sealed record RepositoryStoreOptions
     public long ReserveBytes { get; init; } = 256L << 20;
 
     /// <summary>
+    /// How often, at most, a backup that starts looks first whether all packs are there and as long as they were: one listing of the packs, on S3 a request
+    /// for a thousand of them. Default one minute.
+    /// </summary>
+    public TimeSpan InspectionInterval { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>
     /// True: every chunk that arrives is decoded and its digest computed, about 1 s of a core per GiB; a broken writer cannot poison a digest.
     /// False: checksums only. Map pages, nodes and metadata are always proven. Default true.
     /// </summary>

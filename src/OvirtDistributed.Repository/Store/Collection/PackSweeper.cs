@@ -17,6 +17,7 @@ internal sealed class PackSweeper
     private readonly LiveSet _live;
     private readonly GcOptions _options;
     private readonly long _started;
+    private bool _full;
     private ChunkDigest[] _digests = [];
     private IndexEntry[] _found = [];
     private readonly List<uint> _small = [];
@@ -233,7 +234,7 @@ internal sealed class PackSweeper
             return;
         }
 
-        if (!_options.DryRun && !await CopyAsync(pack, use, cancellationToken))
+        if (!_options.DryRun && !await TryCopyAsync(pack, use, cancellationToken))
         {
             return;
         }
@@ -249,11 +250,31 @@ internal sealed class PackSweeper
         }
     }
 
+    /// <summary>Where the storage is full a pack stays as it is: others need nothing to be given back, and the round goes on.</summary>
+    private async Task<bool> TryCopyAsync(uint pack, PackUse use, CancellationToken cancellationToken)
+    {
+        if (_full)
+        {
+            return false;
+        }
+
+        try
+        {
+            return await CopyAsync(pack, use, cancellationToken);
+        }
+        catch (RepositoryException failure) when (failure.Error == RepositoryError.NoSpace)
+        {
+            _full = true;
+            Problems.Add($"{failure.Message}: packs that are partly in use were not written anew; those that are not in use were given back; run it again when there is more room");
+            return false;
+        }
+    }
+
     /// <summary>Writes the frames in use, as they are, to another pack; durable and in the index on return.</summary>
     /// <returns>False when one of them does not hold: the pack stays.</returns>
     private async Task<bool> CopyAsync(uint pack, PackUse use, CancellationToken cancellationToken)
     {
-        var writer = await _pool.AcquireAsync(cancellationToken);
+        var writer = await _pool.AcquireAsync(collecting: true, cancellationToken);
         try
         {
             foreach (var frame in use.Frames)
@@ -267,7 +288,7 @@ internal sealed class PackSweeper
                 if (!writer.HasRoom(bytes.Length, 1))
                 {
                     var full = writer;
-                    writer = await _pool.AcquireAsync(bytes.Length, cancellationToken);
+                    writer = await _pool.AcquireAsync(bytes.Length, collecting: true, cancellationToken);
                     await _pool.RetireAsync(full, cancellationToken);
                 }
 

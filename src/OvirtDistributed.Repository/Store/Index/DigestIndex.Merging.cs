@@ -149,6 +149,8 @@ internal sealed partial class DigestIndex
             coverage.AddRange(run.ReadCoverage());
         }
 
+        // A pack that is gone is not known any more once no run covers it.
+        coverage.RemoveAll(covered => !_isUsable(new IndexEntry(default, covered.Pack, 0, 0, 0, default)));
         var (low, high) = (merged[0].Format.Low, merged[^1].Format.High);
         using var writer = new RunWriter([.. merged.Select(run => new RunCursor(run))], _isUsable);
         await writer.WriteAsync(_storage, low, high, PackCoverage.Normalise(coverage), cancellationToken);

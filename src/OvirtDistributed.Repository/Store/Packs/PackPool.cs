@@ -4,6 +4,9 @@ namespace OvirtDistributed.Repository.Store.Packs;
 /// <summary>The open packs: each belongs to one owner while it writes, and waits for the next one in between.</summary>
 internal sealed class PackPool : IAsyncDisposable
 {
+    /// <summary>This part of the reserve is left for manifests and records, whatever happens.</summary>
+    private const int LastPart = 4;
+
     private readonly PackContext _context;
     private readonly PackNumberAllocator _numbers;
     private readonly Lock _gate = new();
@@ -19,7 +22,10 @@ internal sealed class PackPool : IAsyncDisposable
 
     /// <summary>An open pack for one owner, who gives it back or retires it.</summary>
     /// <exception cref="RepositoryException"><see cref="RepositoryError.NoSpace"/> below the reserve.</exception>
-    public async Task<PackWriter> AcquireAsync(CancellationToken cancellationToken)
+    public Task<PackWriter> AcquireAsync(CancellationToken cancellationToken) => AcquireAsync(collecting: false, cancellationToken);
+
+    /// <summary>The same. Garbage collection makes room by what it writes, so most of the reserve is there for it.</summary>
+    public async Task<PackWriter> AcquireAsync(bool collecting, CancellationToken cancellationToken)
     {
         while (TryTakeIdle() is { } idle)
         {
@@ -32,7 +38,7 @@ internal sealed class PackPool : IAsyncDisposable
             await CloseAsync(idle);
         }
 
-        RequireSpace();
+        RequireSpace(collecting ? _context.Options.ReserveBytes / LastPart : _context.Options.ReserveBytes);
         var number = await _numbers.NextAsync(cancellationToken);
         lock (_gate)
         {
@@ -60,11 +66,14 @@ internal sealed class PackPool : IAsyncDisposable
     }
 
     /// <summary>As the other one, one with room for a frame of so many bytes; fuller ones are sealed on the way.</summary>
-    public async Task<PackWriter> AcquireAsync(int frameBytes, CancellationToken cancellationToken)
+    public Task<PackWriter> AcquireAsync(int frameBytes, CancellationToken cancellationToken) => AcquireAsync(frameBytes, collecting: false, cancellationToken);
+
+    /// <summary>The same for garbage collection.</summary>
+    public async Task<PackWriter> AcquireAsync(int frameBytes, bool collecting, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var writer = await AcquireAsync(cancellationToken);
+            var writer = await AcquireAsync(collecting, cancellationToken);
             if (writer.HasRoom(frameBytes, 1))
             {
                 return writer;
@@ -207,13 +216,13 @@ internal sealed class PackPool : IAsyncDisposable
         return new PackWriter(_context, number, appender);
     }
 
-    private void RequireSpace()
+    private void RequireSpace(long reserve)
     {
-        if (_context.Storage.GetCapacity() is { } capacity && capacity.FreeBytes < _context.Options.ReserveBytes)
+        if (_context.Storage.GetCapacity() is { } capacity && capacity.FreeBytes < reserve)
         {
             throw new RepositoryException(
                 RepositoryError.NoSpace,
-                $"{_context.Storage.Description}: {capacity.FreeBytes >> 20} MiB free, {_context.Options.ReserveBytes >> 20} MiB are kept in reserve; free space or enlarge it");
+                $"{_context.Storage.Description}: {capacity.FreeBytes >> 20} MiB free, {reserve >> 20} MiB are kept in reserve; free space or enlarge it");
         }
     }
 }

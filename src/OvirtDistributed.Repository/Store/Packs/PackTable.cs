@@ -119,6 +119,12 @@ internal sealed class PackTable
     public void Truncate(uint pack, uint offset) =>
         _truncatedAt.AddOrUpdate(pack, offset, (_, known) => Math.Min(known, offset));
 
+    /// <summary>Whether a pack is known to have lost its end, or all.</summary>
+    public bool IsCutOff(uint pack) => _truncatedAt.ContainsKey(pack);
+
+    /// <summary>Packs that are known to have lost their end, or all.</summary>
+    public int CutOffCount => _truncatedAt.Count;
+
     /// <summary>Notes that points need frames that are in no pack.</summary>
     public void NoteMissing() => _missingKnown = true;
 
