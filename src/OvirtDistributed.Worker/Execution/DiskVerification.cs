@@ -6,6 +6,7 @@ using OvirtDistributed.Contracts.Mover.V1;
 using OvirtDistributed.Hosting.Grpc;
 using OvirtDistributed.Hosting.Tls;
 using OvirtDistributed.Repository;
+using OvirtDistributed.Repository.Digests;
 using OvirtDistributed.Repository.Maps;
 using OvirtDistributed.Repository.Reading;
 using OvirtDistributed.Worker.Mover;
@@ -82,12 +83,12 @@ internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls
                 continue;
             }
 
-            if (damage.IsContent)
+            var rest = new DiskRange(proven, end - proven);
+            foreach (var range in await ExamineAsync(order, channels, rest, damage.IsContent, cancellationToken))
             {
-                await ReportAsync(order, channels, MapGeometry.PageOf(position), cancellationToken);
+                Add(result, range, damage.Message);
             }
 
-            Add(result, new DiskRange(proven, end - proven), damage.Message);
             control.Meter.AddProcessed(end - proven);
             return end;
         }
@@ -95,31 +96,50 @@ internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls
         return position;
     }
 
-    /// <summary>
-    /// The Data Mover sees frames that are whole: only who decodes them can tell it that their content is wrong. A report that it does not take is no
-    /// reason to end the verification, which says what is wrong in any case.
-    /// </summary>
-    private async Task ReportAsync(TaskOrder order, MoverChannels channels, long page, CancellationToken cancellationToken)
+    /// <summary>Which bytes of what could not be read in one go are bad: all of them where the map is.</summary>
+    private async Task<IReadOnlyList<DiskRange>> ExamineAsync(
+        TaskOrder order, MoverChannels channels, DiskRange range, bool mayBeContent, CancellationToken cancellationToken)
     {
         try
         {
             await using var session = await ReadSession.OpenAsync(channels.Calls, channels.Bulk, RequestOf(order), time, cancellationToken);
             var root = OrderKeys.RequireRoot(order.Verify.Root, session.Opened.Root, $"Disk {order.DiskId} of point '{order.Verify.PointId}'");
-            var range = new DiskRange(page * MapGeometry.PageBytes, MapGeometry.PageLength(page, root.DiskSize));
-            var bad = await ContentCheck.FindBadAsync(root, session, OrderKeys.Of(order.Mover, session.Opened.Parameters), range, cancellationToken);
-            if (bad.Count > 0)
+            var found = await ContentCheck.ExamineAsync(
+                root, new OneByOne(session), OrderKeys.Of(order.Mover, session.Opened.Parameters), range, IsDamage, cancellationToken);
+            if (mayBeContent && found.BadContent.Count > 0)
             {
-                await session.ReportBadContentAsync(page, bad, cancellationToken);
+                await ReportAsync(session, MapGeometry.PageOf(range.Offset), found.BadContent, cancellationToken);
             }
+
+            // Damage that is gone again is still damage that was met.
+            return found.Ranges.Count > 0 ? [.. found.Ranges.Select(bad => Clip(bad, range))] : [range];
+        }
+        catch (RepositoryException failure) when (IsDamage(failure))
+        {
+            return [range]; // the map itself
+        }
+    }
+
+    /// <summary>
+    /// The Data Mover sees frames that are whole: only who decodes them can tell it that their content is wrong. A report that it does not take is no
+    /// reason to end the verification, which says what is wrong in any case.
+    /// </summary>
+    private static async Task ReportAsync(ReadSession session, long page, IReadOnlyCollection<ChunkDigest> chunks, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await session.ReportBadContentAsync(page, chunks, cancellationToken);
         }
         catch (RpcException failure) when (failure.StatusCode is StatusCode.Unimplemented or StatusCode.InvalidArgument)
         {
             // A Data Mover that does not know reports yet, or has taken as many as it takes.
         }
-        catch (RepositoryException failure) when (IsDamage(failure))
-        {
-            // The map went bad meanwhile; it is among what is found.
-        }
+    }
+
+    private static DiskRange Clip(DiskRange bad, DiskRange to)
+    {
+        var start = Math.Max(bad.Offset, to.Offset);
+        return new DiskRange(start, Math.Min(bad.End, to.End) - start);
     }
 
     private static void Add(TaskSucceeded result, DiskRange range, string damage)
@@ -235,4 +255,10 @@ internal sealed class DiskVerification(PipelineOptions options, TlsIdentity? tls
     /// <param name="Message">For people.</param>
     /// <param name="IsContent">The frame is whole, and what is in it is wrong.</param>
     private sealed record Damage(string Message, bool IsContent);
+
+    /// <summary>Fetches that fail each for itself.</summary>
+    private sealed class OneByOne(ReadSession session) : IFrameSource
+    {
+        public Task<FrameBatch> FetchAsync(ReadOnlyMemory<ChunkDigest> digests, CancellationToken cancellationToken) => session.FetchAloneAsync(digests, cancellationToken);
+    }
 }

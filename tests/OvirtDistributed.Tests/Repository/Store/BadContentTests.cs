@@ -36,8 +36,12 @@ public sealed class BadContentTests : IAsyncDisposable
             var failure = await Assert.ThrowsAsync<RepositoryException>(() => store.RestoreAsync("point-job-0", _token, keys).WithinDeadline());
             Assert.Equal(bad, failure.BadContent);
             var root = reader.Manifest.Disks[0].Root;
-            Assert.Equal([bad], await ContentCheck.FindBadAsync(root, reader, keys, new DiskRange(0, 16 << 20), _token).WithinDeadline());
-            Assert.Empty(await ContentCheck.FindBadAsync(root, reader, keys, new DiskRange(16 << 20, 4 << 20), _token).WithinDeadline());
+            var found = await ContentCheck.ExamineAsync(root, reader, keys, new DiskRange(0, 16 << 20), _ => false, _token).WithinDeadline();
+            Assert.Equal([bad], found.BadContent);
+            Assert.InRange(Assert.Single(found.Ranges).Length, 1, 1 << 20);
+            found = await ContentCheck.ExamineAsync(root, reader, keys, new DiskRange(16 << 20, 4 << 20), _ => false, _token).WithinDeadline();
+            Assert.Empty(found.BadContent);
+            Assert.Empty(found.Ranges);
 
             Assert.Equal(1, await store.ReportBadContentAsync(reader, "disk-1", 0, [bad], _token).WithinDeadline());
             Assert.Equal(0, await store.ReportBadContentAsync(reader, "disk-1", 0, [bad], _token).WithinDeadline());
