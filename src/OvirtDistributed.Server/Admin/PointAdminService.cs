@@ -207,6 +207,11 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
         };
         message.LockedUntil = point.LockedUntil?.ToTimestamp();
         message.Disks.AddRange(point.Disks.Select(ToWire));
+        if (point.Damage.Length > 0)
+        {
+            message.Warnings.Add($"damaged: {point.Damage} (found {point.Verified:u}; ovd point verify {point.Id} says which ranges, a copy or the next backup can heal them)");
+        }
+
         message.Warnings.AddRange(point.Warnings);
         return message;
     }

@@ -85,6 +85,13 @@ internal sealed class JobAdmission(
         var manager = await ResolveManagerAsync(context, request.Manager, cancellationToken);
         var repositories = await context.Repositories.AsNoTracking().ToListAsync(cancellationToken);
         var repository = NameLookup.Resolve(repositories, "repository", "repository", request.Repository, row => row.Name, row => row.Id);
+        if (repository.Condition == RepositoryCondition.Failed)
+        {
+            throw new OperatorException(
+                FailureKind.WrongState,
+                $"Repository {repository.Name} cannot take a backup: {repository.Problem.TrimEnd('.')} (looked at {repository.Checked:u}). Mend that; the server looks again within a minute.");
+        }
+
         var resolved = new ResolvedBackup(manager, repository, await selector.SelectAsync(manager, request.Selection, cancellationToken));
         await RefuseImpossibleModeAsync(context, manager, request, resolved.Vms, cancellationToken);
         return resolved;

@@ -20,10 +20,11 @@ internal sealed partial class RepositoryMonitor(
         try
         {
             var status = await mover.ReadStatusAsync(repository.Address(), cancellationToken);
-            var same = status.RepositoryUid == repository.RepositoryUid;
+            // One that cannot be opened has no id to tell.
+            var same = !status.Ready || status.RepositoryUid == repository.RepositoryUid;
             var downgraded = status.Ready && same && status.Encryption?.KeySetId != repository.KeySetId;
             var condition = status.Ready && same && !downgraded ? RepositoryCondition.Ready : RepositoryCondition.Failed;
-            var problem = !same && status.Exists
+            var problem = !same
                 ? $"the Data Mover now serves another repository ({status.RepositoryUid}) under this name"
                 : downgraded ? DowngradeOf(repository, status) : status.Problem;
             await context.Repositories.Where(row => row.Id == repository.Id).ExecuteUpdateAsync(

@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Repositories;
 using OvirtDistributed.Tests.Server.Support;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
@@ -54,6 +55,24 @@ public sealed class BackupRequestTests(PostgresServer postgres)
         Assert.All(refusals, refusal => Assert.Contains(job.ToString(), refusal.Message, StringComparison.Ordinal));
         Assert.Equal(JobOutcome.Succeeded, (await site.RunToEndAsync(job).WithinDeadline()).Outcome);
         Assert.Equal(JobOutcome.Succeeded, (await site.RunToEndAsync(await site.BackUpAsync(vm.Name)).WithinDeadline()).Outcome);
+    }
+
+    [Fact]
+    public async Task RepositoryThatCannotBeUsed_IsRefusedWithItsProblemBeforeTheManagerHears()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var vm = site.AddVm("vm");
+        await using (var context = site.Database())
+        {
+            await context.Repositories.ExecuteUpdateAsync(
+                set => set.SetProperty(row => row.Condition, RepositoryCondition.Failed).SetProperty(row => row.Problem, "read-only file system"), TestSite.Token);
+        }
+
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.BackUpAsync(vm.Name)).WithinDeadline();
+
+        Assert.Contains("read-only file system", refused.Message, StringComparison.Ordinal);
+        await using var after = site.Database();
+        Assert.Equal(0, await after.Jobs.CountAsync(TestSite.Token));
     }
 
     [Fact]
