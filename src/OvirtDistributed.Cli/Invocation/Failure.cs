@@ -34,7 +34,7 @@ internal sealed record Failure(ExitCode ExitCode, string Code, string Message, s
             return transport;
         }
 
-        var (exitCode, code) = FromStatus(rpc.StatusCode);
+        var (exitCode, code) = FailureStatus.ReasonOf(rpc) is "missing-frames" ? FromStatus(StatusCode.DataLoss) : FromStatus(rpc.StatusCode);
         var message = rpc.StatusCode switch
         {
             StatusCode.Unimplemented => $"The backup server at {address} does not know this call: it is older than this ovd. Update the server. ({rpc.Status.Detail})",

@@ -125,9 +125,16 @@ internal sealed class DiskDownload(IReadOnlyList<DiskPlaceReader> places, IDownl
 
     private CliException NobodyHas(long position)
     {
-        if (places.Count == 1)
+        if (places.Count == 1 && places[0].IsGone)
         {
             places[0].Throw();
+        }
+
+        if (places.Count == 1)
+        {
+            return CliException.Damaged(
+                $"The disk cannot be read at byte {position} in repository {places[0].Name}: {places[0].Problem.TrimEnd('.')}. No copy of the restore point is known. "
+                + "ovd point verify POINT says which other ranges are hurt; another restore point of the VM may be whole.");
         }
 
         var whole = places.All(place => place.IsGone);

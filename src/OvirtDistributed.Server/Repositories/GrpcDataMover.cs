@@ -171,7 +171,8 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
     public async IAsyncEnumerable<CollectGarbageResponse> CollectGarbageAsync(
         MoverAddress repository, bool dryRun, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        // No deadline: a round takes what it takes, and ends when the caller goes away.
+        // The round has no deadline: it takes what it takes, and ends when the caller goes away. So whether anybody is there is asked first.
+        _ = await ReadStatusAsync(repository, cancellationToken);
         using var call = ClientOf(repository).CollectGarbage(
             new CollectGarbageRequest { Repository = repository.Repository, DryRun = dryRun }, cancellationToken: cancellationToken);
         while (true)

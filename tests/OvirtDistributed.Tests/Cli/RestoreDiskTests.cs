@@ -102,7 +102,7 @@ public sealed class RestoreDiskTests : IDisposable
         var run = await site.RestoreAsync(Target);
 
         Assert.Equal((int)ExitCode.DataDamaged, run.ExitCode);
-        Assert.Contains($"Digest {site.Disk.Chunks[0]} is in no live pack.", run.Error, StringComparison.Ordinal);
+        Assert.Contains($"at byte 0 in repository main: Digest {site.Disk.Chunks[0]} is in no live pack. No copy", run.Error, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFileSystemEntries(_directory.Path));
     }
 

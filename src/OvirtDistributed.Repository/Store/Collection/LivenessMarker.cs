@@ -69,7 +69,8 @@ internal sealed class LivenessMarker(RecoveredState state, StoredFrameReader rea
         catch (RepositoryException failure) when (failure.Error is RepositoryError.Damaged or RepositoryError.NewerFormat)
         {
             _points.Add(point.Path);
-            Problems.Add($"point {point.PointId}: {failure.Message}; remove the point, or restore its manifest from a copy");
+            var remedy = failure.Error == RepositoryError.NewerFormat ? "a newer Data Mover has written it and can collect" : "restore its manifest from a copy, or remove the point";
+            Problems.Add($"point {point.PointId}: {failure.Message}; {remedy}");
             return;
         }
 
@@ -151,7 +152,7 @@ internal sealed class LivenessMarker(RecoveredState state, StoredFrameReader rea
                 maps = auditor.MissingMaps;
             });
         }
-        catch (RepositoryException failure) when (failure.Error is RepositoryError.Damaged or RepositoryError.InvalidArgument)
+        catch (RepositoryException failure) when (failure.Error is RepositoryError.Damaged or RepositoryError.InvalidArgument or RepositoryError.MissingFrames)
         {
             maps++;
         }

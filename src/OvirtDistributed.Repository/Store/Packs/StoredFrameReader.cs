@@ -182,7 +182,7 @@ internal sealed class StoredFrameReader(
             }
         }
 
-        throw RepositoryException.Missing($"{missing.Count} frames are in no live pack, the first is {missing[0]}", missing, missing.Count);
+        throw RepositoryException.Missing($"{missing.Count} objects are lost: they are in no pack, the first is {missing[0]}", missing, missing.Count);
     }
 
     /// <summary>The usable places; of what has none, the readable ones.</summary>
