@@ -34,7 +34,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
 
         // Planned twice it is the same plan; its first characters are enough.
         Assert.Equal(planned.Digest, (await PlanAsync(site, Request(point) with { StorageDomain = "iscsi1" })).Digest);
-        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], "", TestSite.Token)).WithinDeadline();
+        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], ofOneDisk: false, "", TestSite.Token)).WithinDeadline();
         Assert.Equal(("restored", JobOutcome.Succeeded), (job.Restore!.NewName, job.Outcome));
         Assert.False(Assert.Single(site.Engine.Disks.Values).Sparse);
     }
@@ -63,7 +63,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
         Assert.Contains("green", refused.Message, StringComparison.Ordinal);
 
         site.Engine.Inventory = inventory;
-        Assert.NotEqual(Guid.Empty, await site.Get<RestorePreview>().ApplyAsync(planned.Digest, "", TestSite.Token));
+        Assert.NotEqual(Guid.Empty, await site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: false, "", TestSite.Token));
     }
 
     [Fact]
@@ -140,7 +140,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
     private static Task<PreviewedRestore> PlanAsync(TestSite site, RestoreRequest request) => site.Get<RestorePreview>().PlanAsync(request, TestSite.Token);
 
     private static Task<OperatorException> ApplyRefusedAsync(TestSite site, string digest) =>
-        Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(digest, "", TestSite.Token));
+        Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(digest, ofOneDisk: false, "", TestSite.Token));
 
     /// <summary>Each with one vNIC profile of its name.</summary>
     private static void AddNetworks(TestSite site, params string[] names)
