@@ -71,5 +71,8 @@ internal sealed partial class VmCommands
         {
             throw ApiFault.Conflict($"{CannotEdit}. The storage domain {domain.Name} cannot hold the lease of the VM: it is no active data domain of its data center.");
         }
+
+        // However it was named.
+        body.Set(new WireNode("lease").AddReference("storage_domain", domain.Id, "storagedomains"));
     }
 }

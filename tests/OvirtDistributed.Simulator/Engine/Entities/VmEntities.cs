@@ -54,7 +54,7 @@ internal sealed class Vm : Entity
     public WireNode? Watchdog { get; set; }
 
     /// <summary>vnc, spice.</summary>
-    public HashSet<string> Consoles { get; } = ["vnc"];
+    public HashSet<string> Consoles { get; } = [];
 
     /// <summary>Names of devices of its host that the VM is given.</summary>
     public List<string> HostDevices { get; } = [];
