@@ -21,7 +21,14 @@ public sealed class RestorePlanTests
         Assert.Equal((int)ExitCode.Ok, run.ExitCode);
         var expected = new RestoreDiskRequest
         {
-            Point = "7b1d", Disk = "web_root", Vm = "db", InPlace = true, PowerOff = true, NoSafetyPoint = true, Start = true, TransportMode = "ssh",
+            Point = "7b1d",
+            Disk = "web_root",
+            Vm = "db",
+            InPlace = true,
+            PowerOff = true,
+            NoSafetyPoint = true,
+            Start = true,
+            TransportMode = "ssh",
         };
         Assert.Equal(expected, server.Installation.Single<PlanRestoreRequest>().Disk);
         Assert.Contains("Apply with: ovd restore disk --plan 9f86d081", run.Out, StringComparison.Ordinal);

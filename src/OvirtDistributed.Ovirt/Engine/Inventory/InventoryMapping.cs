@@ -97,7 +97,8 @@ internal static class InventoryMapping
             ToRule(dto.VmsRule) ?? older,
             ToRule(dto.HostsRule),
             WireValue.Ids<VmId>(dto.Vms, "affinity_group.vms.id"),
-            WireValue.Ids<HostId>(dto.Hosts, "affinity_group.hosts.id")) { Priority = dto.Priority };
+            WireValue.Ids<HostId>(dto.Hosts, "affinity_group.hosts.id"))
+        { Priority = dto.Priority };
     }
 
     public static AffinityLabel ToAffinityLabel(AffinityLabelDto dto) =>

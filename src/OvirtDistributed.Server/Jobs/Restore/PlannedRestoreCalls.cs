@@ -9,7 +9,7 @@ namespace OvirtDistributed.Server.Jobs.Restore;
 internal static class PlannedRestoreCalls
 {
     public static IReadOnlyList<string> Of(RestoreDetails details, RestorePlan plan) =>
-        
+
     [
         .. Before(details, plan),
         .. plan.Disks.SelectMany(disk => Upload(details, disk)),
