@@ -44,6 +44,9 @@ internal sealed record SettingsTarget(EngineCluster Cluster, bool SameManager)
 
     public IReadOnlyList<EngineAffinityGroup> Groups { get; init; } = [];
 
+    /// <summary>Why the manager did not tell groups or labels; empty when it did.</summary>
+    public string AffinityProblem { get; init; } = "";
+
     public IReadOnlyList<string> Labels { get; init; } = [];
 
     public IReadOnlyList<string> Tags { get; init; } = [];

@@ -140,6 +140,11 @@ internal static class SettingsPlanner
             return (group, outcome with { Reason = differs ? $"joins the group of this name as it is: {Describe(there.Group)}" : "" }, false);
         }
 
+        if (target.AffinityProblem.Length > 0)
+        {
+            return (group, outcome with { Restored = false, Reason = target.AffinityProblem }, false);
+        }
+
         if (!target.CreateAffinityGroups)
         {
             return (group, outcome with { Restored = false, Reason = $"not in cluster {target.Cluster.Name}; create it or restore with --create-affinity-groups" }, false);
@@ -153,7 +158,7 @@ internal static class SettingsPlanner
 
     private static SettingOutcome LabelOf(string label, SettingsTarget target) => target.Labels.Contains(label)
         ? new SettingOutcome(LabelName(label), "", true)
-        : new SettingOutcome(LabelName(label), "", false, "not on the target's manager; create it and assign it by hand");
+        : new SettingOutcome(LabelName(label), "", false, target.AffinityProblem is { Length: > 0 } problem ? problem : "not on the target's manager; create it and assign it by hand");
 
     private static SettingOutcome TagOf(string tag, SettingsTarget target) => target.Tags.Contains(tag)
         ? new SettingOutcome(TagName(tag), "", true)

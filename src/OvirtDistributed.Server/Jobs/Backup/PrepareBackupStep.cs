@@ -85,18 +85,24 @@ internal sealed class PrepareBackupStep(
     /// <summary>Disks are worth more than settings: a manager that does not tell them costs a warning.</summary>
     private async Task WriteMetadataAsync(StepContext context, EngineVm vm, IEngine engine, CancellationToken cancellationToken)
     {
+        string missing;
         try
         {
-            if (await metadata.FindAsync(context.Job.ManagerId, vm, engine, cancellationToken) is { } found)
+            (var found, missing) = await metadata.FindAsync(context.Job.ManagerId, vm, engine, cancellationToken);
+            if (found is not null)
             {
                 await context.Database.PutDocumentAsync(context.Job.Id, JobDocument.Metadata, JsonSerializer.Serialize(found, JsonColumn.Options), cancellationToken);
             }
         }
         catch (EngineException failure) when (!failure.IsPassing)
         {
-            var text = $"the VM's settings beyond its OVF, NICs and tags are not in the restore point: {failure.Message}";
-            context.Job.Warn(text);
-            context.Warning(text);
+            missing = $"the VM's settings beyond its OVF, NICs and tags are not in the restore point: {failure.Message}";
+        }
+
+        if (missing.Length > 0)
+        {
+            context.Job.Warn(missing);
+            context.Warning(missing);
         }
     }
 

@@ -48,11 +48,26 @@ internal sealed class RestoreSettingsPlanner(InventoryCatalog inventory)
             Hosts = [.. hosts.Where(host => host.ClusterId == cluster.Id)],
             Domains = [.. domains.Where(domain => domain.Type == "data" && (domain.DataCenterIds.Count == 0 || domain.DataCenterIds.Contains(cluster.DataCenterId)))],
             AskedDomain = details.StorageDomainId,
-            Groups = saved is { AffinityGroups.Count: > 0 } ? await engine.ListAffinityGroupsAsync(cluster.Id, cancellationToken) : [],
-            Labels = saved is { AffinityLabels.Count: > 0 } ? [.. (await engine.ListAffinityLabelsAsync(cancellationToken)).Select(label => label.Name)] : [],
             Tags = [.. tags.Select(tag => tag.Name)],
             CreateAffinityGroups = details.CreateAffinityGroups,
         };
-        return SettingsPlanner.Plan(saved ?? new VmMetadata(), vm.Tags, target);
+        return SettingsPlanner.Plan(saved ?? new VmMetadata(), vm.Tags, await WithAffinityAsync(target, saved, engine, cancellationToken));
+    }
+
+    /// <summary>An account that may not see them is no reason to restore nothing.</summary>
+    private static async Task<SettingsTarget> WithAffinityAsync(SettingsTarget target, VmMetadata? saved, IEngine engine, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return target with
+            {
+                Groups = saved is { AffinityGroups.Count: > 0 } ? await engine.ListAffinityGroupsAsync(target.Cluster.Id, cancellationToken) : [],
+                Labels = saved is { AffinityLabels.Count: > 0 } ? [.. (await engine.ListAffinityLabelsAsync(cancellationToken)).Select(label => label.Name)] : [],
+            };
+        }
+        catch (EngineException failure) when (!failure.IsPassing)
+        {
+            return target with { AffinityProblem = $"the manager does not tell its affinity groups and labels ({failure.Message}); assign them by hand" };
+        }
     }
 }

@@ -146,6 +146,22 @@ public sealed class RestoreSettingsTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task ManagerDoesNotListGroups_TheVmIsRestoredWithoutThem()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var (_, point) = await BackedUpAsync(site);
+        site.Engine.Arm("ListAffinityGroups", FaultMoment.Before, EngineFailure.Unauthorized);
+
+        var planned = await site.Get<RestorePreview>().PlanAsync(Request(point), TestSite.Token);
+
+        Assert.Equal(1, site.Engine.FaultsFired);
+        Assert.Empty(planned.Plan.Problems);
+        var group = Assert.Single(planned.Plan.Settings.Outcomes, outcome => outcome.Name == "affinity group web-apart");
+        Assert.False(group.Restored);
+        Assert.Contains("does not tell its affinity groups", group.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task CreatingGroupsOverTheOriginal_IsRefused()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
