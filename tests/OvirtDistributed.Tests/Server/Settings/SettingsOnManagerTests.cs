@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
 using OvirtDistributed.Ovirt.Auth;
@@ -81,7 +82,7 @@ public sealed class SettingsOnManagerTests
 
         Assert.True(Assert.Single(outcomes, outcome => outcome.Name == "affinity group web-apart").Restored);
         var (before, now) = (Assert.Single(saved.AffinityGroups), Assert.Single((await site.SaveAsync(target)).AffinityGroups));
-        Assert.Equal((before.VmsRule, before.Description, decimal.Parse(before.Priority)), (now.VmsRule, now.Description, decimal.Parse(now.Priority)));
+        Assert.Equal((before.VmsRule, before.Description, decimal.Parse(before.Priority, CultureInfo.InvariantCulture)), (now.VmsRule, now.Description, decimal.Parse(now.Priority, CultureInfo.InvariantCulture)));
         Assert.Empty(now.Hosts); // those of the other cluster
     }
 
