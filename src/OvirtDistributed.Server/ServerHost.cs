@@ -28,6 +28,7 @@ using OvirtDistributed.Server.Managers.Ssh;
 using OvirtDistributed.Server.Outbox;
 using OvirtDistributed.Server.Repositories;
 using OvirtDistributed.Server.Retention;
+using OvirtDistributed.Server.Settings;
 using OvirtDistributed.Server.Workers;
 using OvirtDistributed.Worker;
 
@@ -143,6 +144,8 @@ public static class ServerHost
         services.AddSingleton<JobAdmission>();
         services.AddSingleton<RestoreTargets>();
         services.AddSingleton<RestorePlanner>();
+        services.AddSingleton<RestoreSettingsPlanner>();
+        services.AddSingleton<MetadataReader>();
         services.AddSingleton<RestoreAdmission>();
         services.AddSingleton<RestorePreview>();
         services.AddSingleton<WorkerClusters>();
@@ -176,6 +179,7 @@ public static class ServerHost
         services.AddSingleton<IJobStep, ReleaseDiskStep>();
         services.AddSingleton<IJobStep, CreateVmStep>();
         services.AddSingleton<IJobStep, CompleteVmStep>();
+        services.AddSingleton<IJobStep, RestoreSettingsStep>();
         services.AddSingleton<IJobStep, SwitchDisksStep>();
         services.AddSingleton<IJobStep, PutBackStep>();
         services.AddSingleton<IJobStep, StartVmStep>();

@@ -199,6 +199,7 @@ public sealed class SimulatorHost : IAsyncDisposable
         new StorageResource(commands, search).Map(router);
         new DiskResource(commands, search).Map(router);
         new VmResource(commands, search).Map(router);
+        new VmSettingsResource(commands).Map(router);
         new ProtectionResource(commands).Map(router);
         new ActivityResource(commands, search).Map(router);
         return router;

@@ -55,7 +55,7 @@ internal static class CommandTree
         root.Add(Group("queue", "The clusters' task queues", new QueueListCommand(runner)));
         root.Add(Group("vm", "The managers' VMs and whether they are protected", new VmListCommand(runner), new VmEnableCbtCommand(runner)));
         root.Add(Group("backup", "Make backups", new BackupRunCommand(runner)));
-        root.Add(Group("plan", "Show what would be done, and change nothing", new PlanBackupCommand(runner), new PlanRestoreCommand(runner)));
+        root.Add(Group("plan", "Show what would be done, and change nothing", new PlanBackupCommand(runner), new PlanRestoreCommand(runner), new PlanRestoreDiskCommand(runner)));
         root.Add(Group(
             "job",
             "Running and past backups and restores",

@@ -2,6 +2,7 @@
 
 using OvirtDistributed.Cli.Invocation;
 using OvirtDistributed.Cli.Output;
+using OvirtDistributed.Cli.Restore;
 using OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Cli.Jobs;
@@ -13,6 +14,7 @@ internal static class JobPage
     {
         WriteHead(context, job);
         WriteNotes(context.Output, job);
+        SettingsTable.Write(context.Output, job.Settings, planned: job.Outcome == JobOutcome.Running);
         if (job.Progress is not null)
         {
             WriteAmounts(context.Output, job.Progress);

@@ -42,6 +42,23 @@ internal sealed class PointShowCommand : ServerCommand
         return ExitCode.Ok;
     }
 
+    private static void WriteSettings(CommandContext context, RestorePoint point)
+    {
+        if (point.Settings.Count == 0)
+        {
+            return;
+        }
+
+        context.Output.Heading("Settings of the VM");
+        var table = new TextTable("SETTING", "VALUE");
+        foreach (var setting in point.Settings)
+        {
+            table.Add(setting.Name, setting.Value);
+        }
+
+        table.WriteTo(context.Output);
+    }
+
     private static void WriteOvf(CommandContext context, RestorePoint point)
     {
         if (point.Ovf.Length == 0)
@@ -103,5 +120,7 @@ internal sealed class PointShowCommand : ServerCommand
 
             skipped.WriteTo(context.Output);
         }
+
+        WriteSettings(context, point);
     }
 }

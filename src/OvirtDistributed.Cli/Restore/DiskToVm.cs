@@ -23,13 +23,22 @@ internal sealed class DiskToVm
     private readonly Option<bool> _wait = new("--wait") { Description = "With --to-vm: wait for the job and end with its outcome" };
     private readonly Option<string> _requestId = RequestId.NewOption();
 
-    public DiskToVm(CommandRunner runner)
+    private readonly bool _planning;
+    private readonly Option<string>? _orPlan;
+
+    /// <param name="runner">The commands' runner.</param>
+    /// <param name="planning">No job is made: without the options that belong to one.</param>
+    /// <param name="orPlan">The option that may stand in the place of all of these.</param>
+    public DiskToVm(CommandRunner runner, bool planning, Option<string>? orPlan = null)
     {
+        (_planning, _orPlan) = (planning, orPlan);
         _vm.CompletionSources.Add(runner.Suggestions.Vms);
         _manager.CompletionSources.Add(runner.Suggestions.Managers);
     }
 
-    private Option[] Others => [_manager, .. _disk.All, _activate, _inPlace, .. OfInPlace, _wait, _requestId];
+    private Option[] Others => [_manager, .. _disk.All, _activate, _inPlace, .. OfInPlace];
+
+    private Option[] OfJob => _planning ? [] : [_wait, _requestId];
 
     private Option[] OfInPlace => [_powerOff, _noSafetyPoint, _start];
 
@@ -38,7 +47,7 @@ internal sealed class DiskToVm
     public void AddTo(Command command, params Option[] file)
     {
         command.Add(_vm);
-        foreach (var option in Others)
+        foreach (var option in Others.Concat(OfJob))
         {
             command.Add(option);
         }
@@ -46,7 +55,17 @@ internal sealed class DiskToVm
         command.Validators.Add(result =>
         {
             var (toFile, toVm) = (IsGiven(result, file[0]), IsGiven(result, _vm));
-            var strangers = toVm ? file : Others;
+            var strangers = toVm ? file : [.. Others, .. OfJob];
+            if (_orPlan is not null && IsGiven(result, _orPlan))
+            {
+                if (file.Append(_vm).Concat(Others).FirstOrDefault(option => IsGiven(result, option)) is { } more)
+                {
+                    result.AddError($"{more.Name} cannot be given with {_orPlan.Name}: a plan says all that is to be done.");
+                }
+
+                return;
+            }
+
             if (toFile == toVm)
             {
                 result.AddError(toFile ? $"{file[0].Name} and {_vm.Name} exclude each other." : $"Option '{file[0].Name}' or '{_vm.Name}' is required.");
@@ -64,27 +83,29 @@ internal sealed class DiskToVm
 
     public bool IsAsked(CommandContext context) => context.Text(_vm).Length > 0;
 
-    public async Task<ExitCode> ExecuteAsync(CommandContext context, string point, string disk, CancellationToken cancellationToken)
+    public RestoreDiskRequest From(CommandContext context, string point, string disk) => new()
+    {
+        Point = point,
+        Disk = disk,
+        Vm = context.Text(_vm),
+        Manager = context.Text(_manager),
+        StorageDomain = _disk.StorageDomain(context),
+        Format = _disk.Format(context),
+        Allocation = _disk.Allocation(context),
+        TransportMode = _disk.Mode(context),
+        Activate = context.Value(_activate),
+        InPlace = context.Value(_inPlace),
+        PowerOff = context.Value(_powerOff),
+        NoSafetyPoint = context.Value(_noSafetyPoint),
+        Start = context.Value(_start),
+        NoVerify = _disk.NoVerify(context),
+    };
+
+    /// <summary>Has the job made.</summary>
+    public async Task<ExitCode> ExecuteAsync(CommandContext context, RestoreDiskRequest request, CancellationToken cancellationToken)
     {
         var server = context.Server;
-        var request = new RestoreDiskRequest
-        {
-            Point = point,
-            Disk = disk,
-            Vm = context.Text(_vm),
-            Manager = context.Text(_manager),
-            StorageDomain = _disk.StorageDomain(context),
-            Format = _disk.Format(context),
-            Allocation = _disk.Allocation(context),
-            TransportMode = _disk.Mode(context),
-            Activate = context.Value(_activate),
-            InPlace = context.Value(_inPlace),
-            PowerOff = context.Value(_powerOff),
-            NoSafetyPoint = context.Value(_noSafetyPoint),
-            Start = context.Value(_start),
-            NoVerify = _disk.NoVerify(context),
-            RequestId = RequestId.From(context, _requestId),
-        };
+        request.RequestId = RequestId.From(context, _requestId);
         var response = await RepeatedCall.RunAsync(
             token => server.Jobs.RestoreDiskAsync(request, server.Call(token)).ResponseAsync, context.Time, cancellationToken);
         return await StartedJobs.FinishAsync(context, [response.Job], context.Value(_wait), cancellationToken);

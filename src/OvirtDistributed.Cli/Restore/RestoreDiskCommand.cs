@@ -15,7 +15,7 @@ internal sealed class RestoreDiskCommand : ServerCommand
     private static readonly TimeSpan ReconnectLimit = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan ReconnectLimitWithCopies = TimeSpan.FromSeconds(30);
 
-    private readonly Argument<string> _point = new("POINT") { HelpName = "POINT", Description = "Id of the restore point, or its first characters" };
+    private readonly Argument<string?> _point = new("POINT") { HelpName = "POINT", Description = "Id of the restore point, or its first characters", Arity = ArgumentArity.ZeroOrOne };
     private readonly Argument<string?> _disk = new("DISK") { Description = "Id or alias; may be left out when there is one disk", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string> _file = new("--to-file") { Description = "File to write: a raw image, sparse where the disk is zero", HelpName = "FILE" };
     private readonly Option<bool> _force = new("--force") { Description = "Replace the file if there is one" };
@@ -25,32 +25,52 @@ internal sealed class RestoreDiskCommand : ServerCommand
         HelpName = "URL",
     };
 
+    private readonly Option<string> _plan = new("--plan")
+    {
+        Description = "Digest of a plan (ovd plan restore-disk), or its first characters: do exactly that, or refuse when it would not be the same any more",
+        HelpName = "DIGEST",
+    };
+
     private readonly DiskToVm _toVm;
 
     public RestoreDiskCommand(CommandRunner runner)
         : base(runner, "disk", "Restore one disk as a new disk of a VM, or to a file on this machine")
     {
-        _toVm = new DiskToVm(runner);
+        _toVm = new DiskToVm(runner, planning: false, _plan);
         _point.CompletionSources.Add(runner.Suggestions.Points);
         Add(_point);
         Add(_disk);
         Add(_file);
         Add(_force);
         Add(_mover);
+        Add(_plan);
         _toVm.AddTo(this, _file, _force, _mover);
+        Validators.Add(result =>
+        {
+            if ((result.GetValue(_point) is null) == (result.GetResult(_plan) is null))
+            {
+                result.AddError(result.GetValue(_point) is null ? "Required argument missing: POINT." : $"POINT cannot be given with {_plan.Name}: a plan says all that is to be done.");
+            }
+        });
     }
 
     public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
     {
+        var (point, disk) = (context.Parse.GetValue(_point) ?? "", context.Parse.GetValue(_disk) ?? "");
+        if (context.Text(_plan) is { Length: > 0 } plan)
+        {
+            return await _toVm.ExecuteAsync(context, new RestoreDiskRequest { Plan = plan }, cancellationToken);
+        }
+
         if (_toVm.IsAsked(context))
         {
-            return await _toVm.ExecuteAsync(context, context.Value(_point), context.Parse.GetValue(_disk) ?? "", cancellationToken);
+            return await _toVm.ExecuteAsync(context, _toVm.From(context, point, disk), cancellationToken);
         }
 
         var target = ImageTarget.Check(context.Text(_file), context.Value(_force));
         var server = context.Server;
         var location = await server.Points.LocateDiskAsync(
-            new LocateDiskRequest { Point = context.Value(_point), Disk = context.Parse.GetValue(_disk) ?? "" }, server.Call(cancellationToken));
+            new LocateDiskRequest { Point = point, Disk = disk }, server.Call(cancellationToken));
 
         var started = context.Time.GetTimestamp();
         var result = await DownloadAsync(context, location, DiskPlace.From(location, context.Text(_mover)), target, cancellationToken);

@@ -46,6 +46,11 @@ internal sealed class RestoreOptions
         DefaultValueFactory = _ => [],
     };
 
+    private readonly Option<bool> _affinityGroups = new("--create-affinity-groups")
+    {
+        Description = "Create affinity groups of the restore point that the cluster lacks; without it the VM joins those that are there",
+    };
+
     private readonly Option<bool> _start = new("--start") { Description = "Start the VM when it is restored" };
 
     /// <param name="runner">The commands' runner.</param>
@@ -67,7 +72,7 @@ internal sealed class RestoreOptions
     private Option<string>? OrPlan { get; }
 
     private Option[] All =>
-        [_name, _overwrite, _powerOff, _noSafetyPoint, _manager, _cluster, .. _disks.All, _nics, _macs, _networks, _start];
+        [_name, _overwrite, _powerOff, _noSafetyPoint, _manager, _cluster, .. _disks.All, _nics, _macs, _networks, _affinityGroups, _start];
 
     public void AddTo(Command command)
     {
@@ -99,6 +104,7 @@ internal sealed class RestoreOptions
             Overwrite = context.Value(_overwrite),
             PowerOff = context.Value(_powerOff),
             NoSafetyPoint = context.Value(_noSafetyPoint),
+            CreateAffinityGroups = context.Value(_affinityGroups),
         };
         request.Networks.Add(NameValuePairs.Parse("--network", context.Value(_networks)));
         AddMacs(request, context.Value(_macs) ?? []);

@@ -100,22 +100,37 @@ internal sealed class JobAdminService(
         }
 
         var id = request.Plan.Length > 0
-            ? await restorePreview.ApplyAsync(request.Plan, request.RequestId, context.CancellationToken)
+            ? await restorePreview.ApplyAsync(request.Plan, ofOneDisk: false, request.RequestId, context.CancellationToken)
             : await restores.AdmitAsync(RestorePlanMessages.RequestOf(request), context.CancellationToken);
         return new Wire.RestoreVmResponse { Job = await queries.GetAsync(id, context.CancellationToken) };
     }
 
     public override async Task<Wire.PlanRestoreResponse> PlanRestore(Wire.PlanRestoreRequest request, ServerCallContext context)
     {
-        var restore = request.Restore ?? new Wire.RestoreVmRequest();
-        return restore.Plan.Length > 0
-            ? throw OperatorException.Invalid("plan", restore.Plan, "a plan is applied, not planned: leave it out here.")
-            : new Wire.PlanRestoreResponse { Plan = RestorePlanMessages.ToWire(await restorePreview.PlanAsync(RestorePlanMessages.RequestOf(restore), context.CancellationToken)) };
+        if (request is { Restore: not null, Disk: not null })
+        {
+            throw OperatorException.Invalid("disk", request.Disk.Disk, "plan the restore of a VM or that of a disk, one at a time.");
+        }
+
+        if ((request.Disk?.Plan ?? request.Restore?.Plan) is { Length: > 0 } digest)
+        {
+            throw OperatorException.Invalid("plan", digest, "a plan is applied, not planned: leave it out here.");
+        }
+
+        var restore = request.Disk is { } disk ? RestorePlanMessages.RequestOf(disk) : RestorePlanMessages.RequestOf(request.Restore ?? new Wire.RestoreVmRequest());
+        return new Wire.PlanRestoreResponse { Plan = RestorePlanMessages.ToWire(await restorePreview.PlanAsync(restore, context.CancellationToken)) };
     }
 
     public override async Task<Wire.RestoreDiskResponse> RestoreDisk(Wire.RestoreDiskRequest request, ServerCallContext context)
     {
-        var id = await restores.AdmitAsync(RestorePlanMessages.RequestOf(request), context.CancellationToken);
+        if (request.Plan.Length > 0)
+        {
+            RestorePlanMessages.RequireNothingElse(request);
+        }
+
+        var id = request.Plan.Length > 0
+            ? await restorePreview.ApplyAsync(request.Plan, ofOneDisk: true, request.RequestId, context.CancellationToken)
+            : await restores.AdmitAsync(RestorePlanMessages.RequestOf(request), context.CancellationToken);
         return new Wire.RestoreDiskResponse { Job = await queries.GetAsync(id, context.CancellationToken) };
     }
 

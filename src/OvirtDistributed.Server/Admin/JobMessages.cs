@@ -38,6 +38,7 @@ internal static class JobMessages
         };
         message.Notes.AddRange(job.Notes);
         message.Notes.AddRange(job.Warnings.Except(job.Notes));
+        message.Settings.AddRange((job.Restore is { } restore && (restore.SettingsDone || job.Outcome == JobOutcome.Running) ? restore.Settings : []).Select(RestorePlanMessages.ToWire));
         message.Tasks.AddRange(job.Tasks.OrderBy(task => task.DiskAlias, StringComparer.Ordinal).Select(task => ToTask(task, job, workers, now)));
         return message;
     }

@@ -11,9 +11,11 @@ using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Repositories;
 using OvirtDistributed.Server.Retention;
+using OvirtDistributed.Server.Settings;
 using Wire = OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Server.Admin;
@@ -54,6 +56,7 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
             var manifest = await reader.FindAsync(repository, point.Id, context.CancellationToken)
                 ?? throw new OperatorException(FailureKind.DataDamaged, $"Restore point {point.Id} is in the catalog but not in repository {repository.Name}.");
             message.SkippedDisks.AddRange(SkippedOf(manifest));
+            message.Settings.AddRange(SettingsOf(manifest));
             message.Ovf = await reader.ReadOvfAsync(repository, manifest, context.CancellationToken);
         }
         catch (MoverException failure) when (failure.IsPassing || failure.Failure == MoverFailure.KeyMissing)
@@ -229,6 +232,10 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
             })
             .OrderBy(disk => disk.Alias, StringComparer.Ordinal);
     }
+
+    private static IEnumerable<Wire.PointSetting> SettingsOf(VmManifest manifest) =>
+        SavedSettings.Describe(RestoreSettingsPlanner.MetadataOf(manifest) ?? new VmMetadata(), RestorePlanner.VmOf(manifest).Tags)
+            .Select(setting => new Wire.PointSetting { Name = setting.Name, Value = setting.Value });
 
     private static Wire.PointDisk ToWire(RestorePointDisk disk) => new()
     {

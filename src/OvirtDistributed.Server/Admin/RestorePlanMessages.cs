@@ -3,6 +3,7 @@
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Restore;
+using OvirtDistributed.Server.Settings;
 using Wire = OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Server.Admin;
@@ -10,6 +11,8 @@ namespace OvirtDistributed.Server.Admin;
 /// <summary>Restore requests and plans as the admin API has them.</summary>
 internal static class RestorePlanMessages
 {
+    private const string MoreThanAPlan = "a plan says all that is to be done; leave the point and every other option out, or plan anew with them.";
+
     /// <exception cref="OperatorException">The request contradicts itself.</exception>
     public static RestoreRequest RequestOf(Wire.RestoreVmRequest request) => new()
     {
@@ -29,6 +32,7 @@ internal static class RestorePlanMessages
         TransportMode = request.TransportMode,
         PowerOff = request.PowerOff,
         SafetyPoint = !request.NoSafetyPoint,
+        CreateAffinityGroups = request.CreateAffinityGroups,
         RequestId = request.RequestId,
     };
 
@@ -57,15 +61,29 @@ internal static class RestorePlanMessages
     {
         if (!request.Equals(new Wire.RestoreVmRequest { Plan = request.Plan, RequestId = request.RequestId }))
         {
-            throw OperatorException.Invalid("plan", request.Plan, "a plan says all that is to be done; leave the point and every other option out, or plan anew with them.");
+            throw OperatorException.Invalid("plan", request.Plan, MoreThanAPlan);
         }
     }
+
+    /// <inheritdoc cref="RequireNothingElse(Wire.RestoreVmRequest)"/>
+    public static void RequireNothingElse(Wire.RestoreDiskRequest request)
+    {
+        if (!request.Equals(new Wire.RestoreDiskRequest { Plan = request.Plan, RequestId = request.RequestId }))
+        {
+            throw OperatorException.Invalid("plan", request.Plan, MoreThanAPlan);
+        }
+    }
+
+    public static Wire.RestoredSetting ToWire(SettingOutcome setting) =>
+        new() { Name = setting.Name, Value = setting.Value, Restored = setting.Restored, Reason = setting.Reason };
 
     public static Wire.RestorePlan ToWire(PreviewedRestore preview)
     {
         var (subject, plan) = (preview.Subject, preview.Plan);
         var (mode, reason) = subject.Details.TransportMode switch
         {
+            TransportModes.DiskAttachment when subject.Details.Scope == RestoreScope.InPlace => (TransportModes.DiskAttachment, "the disk is attached to the VM of a worker, which writes what differs"),
+            TransportModes.Ssh when subject.Details.Scope == RestoreScope.InPlace => (TransportModes.Ssh, "a host opens the disk, the worker writes what differs over SSH"),
             TransportModes.DiskAttachment => (TransportModes.DiskAttachment, "as asked: the disks are attached to the VM of a worker"),
             TransportModes.Ssh => (TransportModes.Ssh, "as asked: a host writes the disks, the worker reaches it over SSH"),
             _ => (TransportModes.ImageTransfer, "the worker uploads through the manager's image transfers"),
@@ -84,10 +102,31 @@ internal static class RestorePlanMessages
         };
         message.Refusals.AddRange(plan.Problems);
         message.Notes.AddRange(plan.Notes);
+        message.Notes.AddRange(WarningsOf(subject.Details, plan));
         message.Disks.AddRange(plan.Disks.Select(ToWire));
         message.Nics.AddRange(plan.Nics.Select(nic => ToWire(nic, plan)));
+        message.Settings.AddRange(plan.Settings.Outcomes.Select(ToWire));
         message.Calls.AddRange(plan.Problems.Count == 0 ? PlannedRestoreCalls.Of(subject.Details, plan) : []);
         return message;
+    }
+
+    /// <summary>What an operator should know before, and what is no difference from the restore point.</summary>
+    private static IEnumerable<string> WarningsOf(RestoreDetails details, RestorePlan plan)
+    {
+        if (details.RewritesVm() && !details.SafetyPoint)
+        {
+            yield return "no safety point is made: what the VM's disks hold now cannot be brought back";
+        }
+
+        if (details.RewritesVm() && plan.Target is { Status: not "down" } running)
+        {
+            yield return $"VM {running.Name} is {running.Status} and is powered off, hard, as the first thing";
+        }
+
+        if (details.Scope == RestoreScope.InPlace)
+        {
+            yield return "the checkpoints of this installation are deleted from the VM: its next backup is a full one";
+        }
     }
 
     private static Wire.PlannedRestoreDisk ToWire(RestoredDisk disk) => new()

@@ -97,7 +97,7 @@ internal sealed class ManifestBuilder(InventoryCatalog inventory)
             .Where(item => item.ManagerId == job.ManagerId && item.Kind == InventoryKind.Cluster && item.ObjectId == vm.ClusterId)
             .Select(item => item.Name)
             .FirstOrDefaultAsync(cancellationToken);
-        return new Dictionary<string, string>
+        var facts = new Dictionary<string, string>
         {
             [PointFacts.ManagerName] = manager?.Name ?? "",
             [PointFacts.ManagerUrl] = manager?.Url ?? "",
@@ -111,6 +111,12 @@ internal sealed class ManifestBuilder(InventoryCatalog inventory)
             [PointFacts.Warnings] = JsonSerializer.Serialize(job.Warnings, JsonColumn.Options),
             [PointFacts.TraceParent] = job.TraceParent ?? "",
         };
+        if (await step.Database.FindDocumentAsync(job.Id, JobDocument.Metadata, cancellationToken) is { } metadata)
+        {
+            facts[PointFacts.Metadata] = metadata;
+        }
+
+        return facts;
     }
 
     private static Dictionary<string, long> StatisticsOf(IReadOnlyCollection<DiskTask> tasks) => new()

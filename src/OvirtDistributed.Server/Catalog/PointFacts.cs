@@ -15,6 +15,9 @@ internal static class PointFacts
     /// <summary>The VM as the manager described it: JSON of <c>EngineVm</c>.</summary>
     public const string Vm = "vm";
 
+    /// <summary>What the VM was set to beside that: JSON of <c>VmMetadata</c>. Missing in points of the first versions, and where the manager did not tell.</summary>
+    public const string Metadata = "vm.metadata";
+
     /// <summary>Of a disk: the name of its storage domain, by which another manager's is found.</summary>
     public const string StorageDomain = "storage_domain.name";
 

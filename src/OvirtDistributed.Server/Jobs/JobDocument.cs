@@ -11,6 +11,12 @@ internal sealed class JobDocument
     /// <summary>The VM's OVF, read when the backup was ready.</summary>
     public const string Ovf = "ovf";
 
+    /// <summary>Backup: what the VM is set to (JSON of <c>VmMetadata</c>).</summary>
+    public const string Metadata = "metadata";
+
+    /// <summary>Restore: what the new VM is to be set to (JSON of <c>SettingsPlan</c>).</summary>
+    public const string Settings = "settings";
+
     /// <summary>Manifest of the point that is restored.</summary>
     public const string Manifest = "manifest";
 

@@ -23,9 +23,12 @@ internal static class JobDocuments
 
     /// <exception cref="InvalidOperationException">An earlier step did not write it.</exception>
     public static async Task<string> DocumentAsync(this ServerDbContext context, Guid jobId, string name, CancellationToken cancellationToken) =>
-        await context.JobDocuments.AsNoTracking()
+        await context.FindDocumentAsync(jobId, name, cancellationToken) ?? throw new InvalidOperationException($"Job {jobId} has no document '{name}'.");
+
+    /// <summary>Null when no step wrote it.</summary>
+    public static Task<string?> FindDocumentAsync(this ServerDbContext context, Guid jobId, string name, CancellationToken cancellationToken) =>
+        context.JobDocuments.AsNoTracking()
             .Where(document => document.JobId == jobId && document.Name == name)
             .Select(document => document.Content)
-            .FirstOrDefaultAsync(cancellationToken)
-            ?? throw new InvalidOperationException($"Job {jobId} has no document '{name}'.");
+            .FirstOrDefaultAsync(cancellationToken);
 }

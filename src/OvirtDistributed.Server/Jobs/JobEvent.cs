@@ -54,6 +54,7 @@ internal enum JobEvent
     DisksSwitched,
     DisksPutBack,
     VmCompleted,
+    SettingsRestored,
     VmStarted,
 
     /// <summary>What a verification found is written down.</summary>

@@ -62,6 +62,9 @@ internal enum JobState
     /// <summary>Restore: NICs and disks join the VM.</summary>
     CompletingVm,
 
+    /// <summary>Restore of a new VM: it gets the settings that its OVF lacks or its import lost.</summary>
+    RestoringSettings,
+
     /// <summary>Restore: the VM is powered on where asked.</summary>
     StartingVm,
 

@@ -52,7 +52,7 @@ internal sealed class JobStateMachine
     });
 
     /// <summary>
-    /// prepare → copy → create VM → complete VM → start; nothing of a failed restore stays. Over the original: prepare → secure → prepare → copy →
+    /// prepare → copy → create VM → complete VM → settings → start; nothing of a failed restore stays. Over the original: prepare → secure → prepare → copy →
     /// switch disks → start, and a switch that fails is turned back. In place: prepare → secure → prepare → release → copy → switch disks → start.
     /// </summary>
     public static JobStateMachine Restore { get; } = Define(JobKind.Restore, machine =>
@@ -62,7 +62,10 @@ internal sealed class JobStateMachine
         machine.In(SecuringVm).On(VmSecured, Preparing).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
         machine.In(Copying).On(TasksDone, CreatingVm).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
         machine.In(CreatingVm).On(VmCreated, CompletingVm).On(VmKept, SwitchingDisks).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
-        machine.In(CompletingVm).On(VmCompleted, StartingVm).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+        machine.In(CompletingVm).On(VmCompleted, RestoringSettings).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
+
+        // The VM is complete: whatever becomes of its settings, it stays.
+        machine.In(RestoringSettings).On(SettingsRestored, StartingVm).On(StepFailed, StartingVm).IgnoreRest();
 
         // Half of a VM's disks is worse than either: the switch goes to its end, or back.
         machine.In(SwitchingDisks).On(DisksSwitched, StartingVm).On(StepFailed, PuttingBack).IgnoreRest();

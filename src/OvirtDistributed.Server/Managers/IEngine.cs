@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Settings;
+
 namespace OvirtDistributed.Server.Managers;
 
 /// <summary>
@@ -141,6 +143,29 @@ internal interface IEngine
 
     /// <summary>Deletes a VM with its images from an export domain. Idempotent.</summary>
     Task DeleteExportedAsync(Guid domainId, Guid vmId, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>What a VM is set to, without its affinity groups and without names of hosts and storage domains; null when it is gone.</summary>
+    Task<VmMetadata?> FindMetadataAsync(Guid vmId, CancellationToken cancellationToken);
+
+    /// <summary>Changes settings of a VM that is down. Idempotent. What the manager does not take is refused as a whole.</summary>
+    Task ChangeVmAsync(Guid vmId, EngineVmChange change, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>Groups of a cluster, with ids of their hosts but without names.</summary>
+    Task<IReadOnlyList<EngineAffinityGroup>> ListAffinityGroupsAsync(Guid clusterId, CancellationToken cancellationToken);
+
+    /// <summary>Makes a group without VMs and answers its id. Not idempotent: look by <see cref="ListAffinityGroupsAsync"/> first.</summary>
+    Task<Guid> CreateAffinityGroupAsync(Guid clusterId, VmAffinityGroup group, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>Not idempotent: look by <see cref="ListAffinityGroupsAsync"/> first.</summary>
+    Task JoinAffinityGroupAsync(Guid clusterId, Guid groupId, Guid vmId, Guid correlationId, CancellationToken cancellationToken);
+
+    Task<IReadOnlyList<EngineAffinityLabel>> ListAffinityLabelsAsync(CancellationToken cancellationToken);
+
+    /// <summary>Not idempotent: look by <see cref="FindMetadataAsync"/> first.</summary>
+    Task JoinAffinityLabelAsync(Guid labelId, Guid vmId, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>Gives a VM a tag that the manager knows. Not idempotent: look first.</summary>
+    Task AddTagAsync(Guid vmId, string tag, Guid correlationId, CancellationToken cancellationToken);
 
     Task StartVmAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken);
 

@@ -61,6 +61,24 @@ internal sealed class ManagerApi(SimulatorHost simulator)
             $"disk {diskId} has grown");
     }
 
+    /// <summary>Creates something, or changes it, and answers what the manager says it is now.</summary>
+    public Task<JsonElement> PostAsync(string path, object body) => SendAsync(HttpMethod.Post, path, body);
+
+    public Task<JsonElement> PutAsync(string path, object body) => SendAsync(HttpMethod.Put, path, body);
+
+    public Task<JsonElement> GetAsync(string path) => SendAsync(HttpMethod.Get, path, null);
+
+    private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body)
+    {
+        using var client = NewClient();
+        using var request = new HttpRequestMessage(method, $"{simulator.ApiUrl}/{path}") { Content = body is null ? null : JsonContent.Create(body) };
+        using var reply = await client.SendAsync(request);
+        var text = await reply.Content.ReadAsStringAsync();
+        return reply.IsSuccessStatusCode
+            ? JsonDocument.Parse(text).RootElement
+            : throw new InvalidOperationException($"The manager answered {(int)reply.StatusCode}: {text}");
+    }
+
     private HttpClient NewClient()
     {
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };

@@ -36,6 +36,8 @@ internal sealed class EngineState : IDisposable
 
     public OrderedDictionary<Guid, AffinityGroup> AffinityGroups { get; } = [];
 
+    public OrderedDictionary<Guid, AffinityLabel> AffinityLabels { get; } = [];
+
     public OrderedDictionary<Guid, Vm> Vms { get; } = [];
 
     public OrderedDictionary<Guid, Disk> Disks { get; } = [];

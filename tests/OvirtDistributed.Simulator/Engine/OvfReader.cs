@@ -49,6 +49,14 @@ internal sealed record OvfVm
 
     public string? BiosType { get; init; }
 
+    public bool DeleteProtected { get; init; }
+
+    public bool AutoStartup { get; init; }
+
+    public string? Priority { get; init; }
+
+    public bool BootMenu { get; init; }
+
     public required IReadOnlyList<OvfDisk> Disks { get; init; }
 
     public required IReadOnlyList<OvfNic> Nics { get; init; }
@@ -92,6 +100,10 @@ internal static class OvfReader
             Comment = Text(content, "Comment"),
             OsType = system is null ? null : Text(system, "Description"),
             BiosType = Text(content, "BiosType"),
+            DeleteProtected = Text(content, "DeleteProtected") == "true",
+            AutoStartup = Text(content, "AutoStartup") == "true",
+            Priority = Text(content, "Priority"),
+            BootMenu = Text(content, "IsBootMenuEnabled") == "true",
             Memory = memory is not null && long.TryParse(Text(memory, "VirtualQuantity"), NumberStyles.None, CultureInfo.InvariantCulture, out var mib)
                 ? mib << 20
                 : null,

@@ -129,6 +129,9 @@ internal static class OvfWriter
         writer.WriteElementString("ClusterName", state.Clusters[vm.ClusterId].Name);
         writer.WriteElementString("ClusterCompatibilityVersion", state.Clusters[vm.ClusterId].Version.ToString(2));
         writer.WriteElementString("DeleteProtected", Flag(vm.DeleteProtected));
+        writer.WriteElementString("AutoStartup", vm.Stored.GetValueOrDefault("high_availability")?.Value("enabled") ?? "false");
+        writer.WriteElementString("Priority", vm.Stored.GetValueOrDefault("high_availability")?.Value("priority") ?? "0");
+        writer.WriteElementString("IsBootMenuEnabled", vm.Stored.GetValueOrDefault("bios")?.Value("boot_menu/enabled") ?? "false");
         writer.WriteElementString("BiosType", vm.Stored.GetValueOrDefault("bios")?.Value("type") ?? "q35_sea_bios");
         writer.WriteElementString("VmType", vm.Stored.GetValueOrDefault("type")?.Text == "desktop" ? "0" : "1");
         StartSection(writer, "OperatingSystemSection_Type", "Guest Operating System", vm.Id);

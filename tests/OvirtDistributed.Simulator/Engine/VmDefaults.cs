@@ -20,6 +20,7 @@ internal static class VmDefaults
             .Add("type", "other_linux");
         vm.Stored["placement_policy"] = new WireNode("placement_policy").Add("affinity", "migratable");
         vm.Stored["tpm_enabled"] = new WireNode("tpm_enabled", WireKind.Text, "false");
+        vm.Consoles.Add("vnc");
         vm.Stored["type"] = new WireNode("type", WireKind.Text, "server");
     }
 

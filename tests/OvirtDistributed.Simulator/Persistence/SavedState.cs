@@ -34,6 +34,9 @@ internal sealed record SavedState
 
     public required IReadOnlyList<AffinityGroup> AffinityGroups { get; init; }
 
+    /// <summary>Missing in what earlier versions saved.</summary>
+    public IReadOnlyList<AffinityLabel> AffinityLabels { get; init; } = [];
+
     public required IReadOnlyList<Vm> Vms { get; init; }
 
     public required IReadOnlyList<Disk> Disks { get; init; }
@@ -58,6 +61,7 @@ internal sealed record SavedState
         Templates = [.. state.Templates.Values],
         Tags = [.. state.Tags.Values],
         AffinityGroups = [.. state.AffinityGroups.Values],
+        AffinityLabels = [.. state.AffinityLabels.Values],
         Vms = [.. state.Vms.Values],
         Disks = [.. state.Disks.Values],
         Events = [.. state.Events],
@@ -77,6 +81,7 @@ internal sealed record SavedState
         Fill(state.Templates, Templates);
         Fill(state.Tags, Tags);
         Fill(state.AffinityGroups, AffinityGroups);
+        Fill(state.AffinityLabels, AffinityLabels);
         Fill(state.Vms, Vms);
         Fill(state.Disks, Disks);
         state.Events.AddRange(Events);

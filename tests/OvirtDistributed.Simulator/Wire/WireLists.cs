@@ -15,6 +15,7 @@ internal static class WireLists
         ["affinity_groups"] = "affinity_group",
         ["affinity_labels"] = "affinity_label",
         ["authentication_methods"] = "authentication_method",
+        ["cdroms"] = "cdrom",
         ["checkpoints"] = "checkpoint",
         ["clusters"] = "cluster",
         ["custom_properties"] = "custom_property",
@@ -24,6 +25,8 @@ internal static class WireLists
         ["disk_profiles"] = "disk_profile",
         ["disk_snapshots"] = "disk_snapshot",
         ["disks"] = "disk",
+        ["graphics_consoles"] = "graphics_console",
+        ["host_devices"] = "host_device",
         ["hosts"] = "host",
         ["ips"] = "ip",
         ["nic_configurations"] = "nic_configuration",
@@ -39,6 +42,7 @@ internal static class WireLists
         ["vcpu_pins"] = "vcpu_pin",
         ["vms"] = "vm",
         ["vnic_profiles"] = "vnic_profile",
+        ["watchdogs"] = "watchdog",
     }.ToFrozenDictionary();
 
     public static bool IsList(string name) => Items.ContainsKey(name);

@@ -77,7 +77,7 @@ public sealed class JobTests
         var run = await CliRun.OvdAsync(
             server,
             "restore", "vm", "7b1d", "--name", "web01-copy", "--manager", "prod", "--cluster", "Edge", "--storage-domain", "data", "--format", "raw",
-            "--allocation", "preallocated", "--nics", "keep-mac", "--network", "ovirtmgmt=isolated", "--start", "--no-verify", "--request-id", "r-2");
+            "--allocation", "preallocated", "--nics", "keep-mac", "--network", "ovirtmgmt=isolated", "--create-affinity-groups", "--start", "--no-verify", "--request-id", "r-2");
 
         Assert.Equal((int)ExitCode.Ok, run.ExitCode);
         var expected = new RestoreVmRequest
@@ -91,6 +91,7 @@ public sealed class JobTests
             Allocation = "preallocated",
             Nics = NicMode.KeepMac,
             Networks = { ["ovirtmgmt"] = "isolated" },
+            CreateAffinityGroups = true,
             Start = true,
             NoVerify = true,
             RequestId = "r-2",

@@ -68,6 +68,19 @@ public sealed class RestoreDiskTests : IDisposable
     }
 
     [Fact]
+    public async Task PlanToAFile_SaysWhatWouldBeWrittenAndWritesNothing()
+    {
+        await using var site = await Site.StartAsync(20 * MiB, (0, MiB));
+
+        var run = await CliRun.OvdAsync(site.Server, "plan", "restore-disk", Samples.PointId, "--to-file", Target, "-o", "json");
+
+        var plan = JsonDocument.Parse(run.Out).RootElement;
+        Assert.Equal((Target, false), (plan.GetProperty("file").GetString(), plan.GetProperty("replaces").GetBoolean()));
+        Assert.Equal(site.Server.Installation.Location!.Disk.SizeBytes, plan.GetProperty("write_bytes_at_most").GetInt64());
+        Assert.False(File.Exists(Target));
+    }
+
+    [Fact]
     public async Task OnATerminal_DrawsABar()
     {
         await using var site = await Site.StartAsync(20 * MiB, (0, MiB));

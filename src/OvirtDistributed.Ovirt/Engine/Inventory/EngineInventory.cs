@@ -2,13 +2,12 @@
 
 using System.Text.Json.Nodes;
 using OvirtDistributed.Ovirt.Engine.Wire;
-using OvirtDistributed.Ovirt.Errors;
 using OvirtDistributed.Ovirt.Ids;
 
 namespace OvirtDistributed.Ovirt.Engine.Inventory;
 
 /// <summary>What the manager has, apart from VMs and disks.</summary>
-public sealed class EngineInventory
+public sealed partial class EngineInventory
 {
     private readonly EngineHttp _http;
     private readonly int _pageSize;
@@ -70,13 +69,4 @@ public sealed class EngineInventory
     /// <summary>Deletes a tag. Idempotent.</summary>
     public async Task DeleteTagAsync(TagId tag, CorrelationId correlation, CancellationToken cancellationToken) =>
         await _http.SendAsync(EngineRequest.Delete($"tags/{tag}", correlation), cancellationToken);
-
-    /// <summary>The affinity groups of a cluster.</summary>
-    /// <exception cref="OvirtException">The cluster is gone (<see cref="OvirtError.NotFound"/>), or the call failed.</exception>
-    public Task<IReadOnlyList<AffinityGroup>> ListAffinityGroupsAsync(ClusterId cluster, CancellationToken cancellationToken) =>
-        _http.ListAsync(
-            EngineQuery.With($"clusters/{cluster}/affinitygroups", ("follow", "vms,hosts")),
-            EngineJson.Default.WireListAffinityGroupDto,
-            InventoryMapping.ToAffinityGroup,
-            cancellationToken);
 }

@@ -159,6 +159,8 @@ internal sealed class AffinityGroupDto
 
     public string? Description { get; init; }
 
+    public string? Priority { get; init; }
+
     public bool? Positive { get; init; }
 
     public bool? Enforcing { get; init; }
@@ -170,6 +172,13 @@ internal sealed class AffinityGroupDto
     public WireList<RefDto>? Vms { get; init; }
 
     public WireList<RefDto>? Hosts { get; init; }
+}
+
+internal sealed class AffinityLabelDto
+{
+    public string? Id { get; init; }
+
+    public string? Name { get; init; }
 }
 
 internal sealed class AffinityRuleDto

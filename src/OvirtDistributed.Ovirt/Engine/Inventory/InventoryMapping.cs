@@ -97,8 +97,12 @@ internal static class InventoryMapping
             ToRule(dto.VmsRule) ?? older,
             ToRule(dto.HostsRule),
             WireValue.Ids<VmId>(dto.Vms, "affinity_group.vms.id"),
-            WireValue.Ids<HostId>(dto.Hosts, "affinity_group.hosts.id"));
+            WireValue.Ids<HostId>(dto.Hosts, "affinity_group.hosts.id"))
+        { Priority = dto.Priority };
     }
+
+    public static AffinityLabel ToAffinityLabel(AffinityLabelDto dto) =>
+        new(WireValue.Id<AffinityLabelId>(dto.Id, "affinity_label.id"), dto.Name ?? string.Empty);
 
     /// <summary>Null where major or minor is missing. Numbers beyond 32 bits are a broken answer.</summary>
     public static Version? ToVersion(VersionDto? dto)

@@ -7,12 +7,13 @@ using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Outbox;
 using OvirtDistributed.Server.Repositories;
+using OvirtDistributed.Server.Settings;
 
 namespace OvirtDistributed.Server.Jobs.Backup;
 
 /// <summary>Reads the VM, chooses disks and decides between full and incremental.</summary>
 internal sealed class PrepareBackupStep(
-    IEngineDirectory engines, BackupPlanner planner, RepositoryKeys keys, IClusterQueues queues, InventoryCatalog inventory) : IJobStep
+    IEngineDirectory engines, BackupPlanner planner, RepositoryKeys keys, IClusterQueues queues, InventoryCatalog inventory, MetadataReader metadata) : IJobStep
 {
     public JobKind Kind => JobKind.Backup;
 
@@ -77,7 +78,32 @@ internal sealed class PrepareBackupStep(
 
         await queues.DeclareAsync(vm.ClusterId, cancellationToken);
         await WriteAsync(context, vm, plan, cancellationToken);
+        await WriteMetadataAsync(context, vm, engine, cancellationToken);
         return StepResult.Next(job.Backup.Commands is null ? JobEvent.Prepared : JobEvent.PreparedWithCommands);
+    }
+
+    /// <summary>Disks are worth more than settings: a manager that does not tell them costs a warning.</summary>
+    private async Task WriteMetadataAsync(StepContext context, EngineVm vm, IEngine engine, CancellationToken cancellationToken)
+    {
+        string missing;
+        try
+        {
+            (var found, missing) = await metadata.FindAsync(context.Job.ManagerId, vm, engine, cancellationToken);
+            if (found is not null)
+            {
+                await context.Database.PutDocumentAsync(context.Job.Id, JobDocument.Metadata, JsonSerializer.Serialize(found, JsonColumn.Options), cancellationToken);
+            }
+        }
+        catch (EngineException failure) when (!failure.IsPassing)
+        {
+            missing = $"the VM's settings beyond its OVF, NICs and tags are not in the restore point: {failure.Message}";
+        }
+
+        if (missing.Length > 0)
+        {
+            context.Job.Warn(missing);
+            context.Warning(missing);
+        }
     }
 
     private static async Task WriteAsync(StepContext context, EngineVm vm, BackupPlan plan, CancellationToken cancellationToken)

@@ -21,6 +21,9 @@ internal static class OvfConfiguration
         using var reader = XmlReader.Create(text, new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null });
         var document = XDocument.Load(reader);
         document.Descendants().Where(IsLeftOut).ToList().ForEach(element => element.Remove());
+
+        // A protected VM could not be taken back; the restore protects it when all is done.
+        document.Descendants().Where(element => element.Name.LocalName == "DeleteProtected").ToList().ForEach(element => element.Value = "false");
         return document.Declaration + document.ToString(SaveOptions.DisableFormatting);
     }
 

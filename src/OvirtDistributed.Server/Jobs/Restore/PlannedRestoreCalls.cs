@@ -9,7 +9,19 @@ namespace OvirtDistributed.Server.Jobs.Restore;
 internal static class PlannedRestoreCalls
 {
     public static IReadOnlyList<string> Of(RestoreDetails details, RestorePlan plan) =>
-        [.. Before(details, plan), .. plan.Disks.SelectMany(disk => Upload(details, disk)), .. details.RewritesVm() ? Switch(plan) : NewVm(details, plan), .. After(details, plan)];
+
+    [
+        .. Before(details, plan),
+        .. plan.Disks.SelectMany(disk => Upload(details, disk)),
+        .. details.Scope switch
+        {
+            RestoreScope.NewVm => NewVm(details, plan),
+            RestoreScope.Disk => Join(plan),
+            RestoreScope.InPlace => PutBack(plan),
+            _ => Switch(plan),
+        },
+        .. After(details, plan),
+    ];
 
     private static IEnumerable<string> Before(RestoreDetails details, RestorePlan plan)
     {
@@ -22,6 +34,12 @@ internal static class PlannedRestoreCalls
         {
             yield return $"(the calls of a backup of {plan.Target!.Name}: ovd plan backup {plan.Target.Name})";
         }
+
+        foreach (var disk in details.Scope == RestoreScope.InPlace ? plan.Disks : [])
+        {
+            yield return $"DELETE vms/{plan.Target!.Id}/checkpoints/ID (each that this installation made)";
+            yield return $"DELETE vms/{plan.Target!.Id}/diskattachments/{disk.Plan.InPlaceDiskId} (detach only {disk.Replaces?.Alias})";
+        }
     }
 
     private static IEnumerable<string> Upload(RestoreDetails details, RestoredDisk disk)
@@ -33,7 +51,11 @@ internal static class PlannedRestoreCalls
             yield break;
         }
 
-        yield return $"POST disks ({alias}, {disk.Disk.Root.DiskSize} bytes, {plan.Format} {(plan.Sparse ? "sparse" : "preallocated")} on {disk.Domain.Name})";
+        if (plan.InPlaceDiskId is null)
+        {
+            yield return $"POST disks ({alias}, {disk.Disk.Root.DiskSize} bytes, {plan.Format} {(plan.Sparse ? "sparse" : "preallocated")} on {disk.Domain.Name})";
+        }
+
         if (details.TransportMode == TransportModes.DiskAttachment)
         {
             yield return $"POST vms/WORKER/diskattachments ({alias})";
@@ -73,8 +95,26 @@ internal static class PlannedRestoreCalls
             yield return $"POST vms/ID/diskattachments ({disk.Disk.Alias})";
         }
 
+        foreach (var setting in plan.Settings.Outcomes.Where(setting => setting.Restored))
+        {
+            yield return $"PUT or POST vms/ID ({setting.Name}, where the VM has not got it from its OVF)";
+        }
+
         yield return "PUT vms/ID, disks/ID (descriptions without our mark)";
     }
+
+    private static IEnumerable<string> Join(RestorePlan plan)
+    {
+        foreach (var disk in plan.Disks)
+        {
+            yield return $"POST vms/{plan.Target!.Id}/diskattachments ({disk.Disk.Alias}{(disk.Plan.Active ? "" : ", unplugged")})";
+        }
+
+        yield return "PUT disks/ID (description without our mark)";
+    }
+
+    private static IEnumerable<string> PutBack(RestorePlan plan) =>
+        plan.Disks.Select(disk => $"POST vms/{plan.Target!.Id}/diskattachments ({disk.Replaces?.Alias}, as it was)");
 
     private static IEnumerable<string> Switch(RestorePlan plan)
     {

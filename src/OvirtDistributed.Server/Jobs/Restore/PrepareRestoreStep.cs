@@ -57,6 +57,7 @@ internal sealed class PrepareRestoreStep(
         Offer(context, plan);
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Vm, JsonSerializer.Serialize(plan.Vm, JsonColumn.Options), cancellationToken);
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Ovf, ovf, cancellationToken);
+        await context.Database.PutDocumentAsync(job.Id, JobDocument.Settings, JsonSerializer.Serialize(plan.Settings, JsonColumn.Options), cancellationToken);
         job.PointId = manifest.PointId;
         return StepResult.Next(details.Scope == RestoreScope.InPlace ? JobEvent.DiskToRelease : JobEvent.Prepared);
     }
@@ -112,7 +113,7 @@ internal sealed class PrepareRestoreStep(
     private void Offer(StepContext context, RestorePlan plan)
     {
         var job = context.Job;
-        job.Restore = job.Restore! with { NicPlan = plan.Nics, Replaced = [.. plan.Disks.Select(disk => disk.Replaces).OfType<ReplacedDisk>()] };
+        job.Restore = job.Restore! with { NicPlan = plan.Nics, Settings = plan.Settings.Outcomes, Replaced = [.. plan.Disks.Select(disk => disk.Replaces).OfType<ReplacedDisk>()] };
         foreach (var note in plan.Notes)
         {
             job.Note(note);

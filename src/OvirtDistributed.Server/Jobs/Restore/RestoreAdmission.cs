@@ -84,6 +84,7 @@ internal sealed class RestoreAdmission(
             SafetyPoint = request.Scope is RestoreScope.Overwrite or RestoreScope.InPlace && request.SafetyPoint,
             Verify = request.Verify,
             TransportMode = mode,
+            CreateAffinityGroups = request.CreateAffinityGroups,
             Export = export,
         };
         return new RestoreSubject(point, manager, cluster, details, manifest);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Server.Exports;
+using OvirtDistributed.Server.Settings;
 
 namespace OvirtDistributed.Server.Jobs.Restore;
 
@@ -71,6 +72,18 @@ internal sealed record RestoreDetails
     public IReadOnlyList<ReplacedDisk> Replaced { get; init; } = [];
 
     public IReadOnlyList<RestoreNicPlan> NicPlan { get; init; } = [];
+
+    /// <summary>Affinity groups that the cluster lacks are made.</summary>
+    public bool CreateAffinityGroups { get; init; }
+
+    /// <summary>Of a new VM: what becomes of the point's settings, first as planned, then as done.</summary>
+    public IReadOnlyList<SettingOutcome> Settings { get; init; } = [];
+
+    /// <summary>The settings were gone through.</summary>
+    public bool SettingsDone { get; init; }
+
+    /// <summary>The point's VM was protected from deletion, and the new one is when all else is done.</summary>
+    public bool ProtectFromDeletion { get; init; }
 
     /// <summary>Transport mode export-domain: where the disks go on their way.</summary>
     public RestoreExport? Export { get; init; }

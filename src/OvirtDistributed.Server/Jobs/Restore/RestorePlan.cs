@@ -5,6 +5,7 @@ using System.Text.Json;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Settings;
 
 namespace OvirtDistributed.Server.Jobs.Restore;
 
@@ -25,6 +26,9 @@ internal sealed record RestorePlan
 
     /// <summary>Names of the target's networks and profiles, by profile.</summary>
     public IReadOnlyDictionary<Guid, string> Networks { get; init; } = new Dictionary<Guid, string>();
+
+    /// <summary>Of a new VM: its settings.</summary>
+    public SettingsPlan Settings { get; init; } = SettingsPlan.None;
 
     /// <summary>What differs from the point or from what was asked.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
@@ -71,6 +75,8 @@ internal static class PlanFacts
             facts.Add(new PlanFact($"NIC {nic.Name}: MAC address", nic.Mac ?? "new"));
         }
 
+        facts.AddRange(plan.Settings.Outcomes.Select(setting =>
+            new PlanFact($"setting {setting.Name}", $"{setting.Value}, {(setting.Restored ? "restored" : "not restored")} {setting.Reason}".TrimEnd())));
         facts.AddRange(plan.Notes.Select((note, number) => new PlanFact($"note {number + 1}", note)));
         return facts;
     }

@@ -12,7 +12,7 @@ using OvirtDistributed.Server.Managers;
 namespace OvirtDistributed.Server.Jobs.Restore;
 
 /// <summary>Decides what a restore comes to on its target. Asks inventory and manager, changes nothing.</summary>
-internal sealed class RestorePlanner(InventoryCatalog inventory, Installation installation)
+internal sealed class RestorePlanner(InventoryCatalog inventory, RestoreSettingsPlanner settings, Installation installation)
 {
     /// <exception cref="EngineException">The manager cannot be asked.</exception>
     /// <exception cref="JobFailureException">The inventory lacks the cluster that was chosen.</exception>
@@ -39,7 +39,13 @@ internal sealed class RestorePlanner(InventoryCatalog inventory, Installation in
             plan = plan with { Problems = [.. plan.Problems, .. problems] };
         }
 
-        return details.Scope == RestoreScope.NewVm ? await PlanNicsAsync(plan, managerId, details, cluster, engine, cancellationToken) : plan;
+        if (details.Scope != RestoreScope.NewVm)
+        {
+            return plan;
+        }
+
+        plan = plan with { Settings = await settings.PlanAsync(managerId, manifest, plan.Vm, details, cluster, engine, cancellationToken) };
+        return await PlanNicsAsync(plan, managerId, details, cluster, engine, cancellationToken);
     }
 
     public static EngineVm VmOf(VmManifest manifest) =>

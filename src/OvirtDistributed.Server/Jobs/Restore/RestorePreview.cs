@@ -40,10 +40,11 @@ internal sealed class RestorePreview(
 
     /// <summary>One job that does what the plan says.</summary>
     /// <param name="digest">The plan's, or its first characters.</param>
+    /// <param name="ofOneDisk">The plan has to be one of a disk; else one of a whole VM.</param>
     /// <param name="requestId">The same twice is answered with the first job.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="OperatorException">There is no such plan, or it would not be the same any more: with what has changed.</exception>
-    public async Task<Guid> ApplyAsync(string digest, string requestId, CancellationToken cancellationToken)
+    public async Task<Guid> ApplyAsync(string digest, bool ofOneDisk, string requestId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         if (await JobAdmission.FindHandledAsync(context, requestId, cancellationToken) is { } handled)
@@ -52,6 +53,11 @@ internal sealed class RestorePreview(
         }
 
         var planned = await FindAsync(context, digest, cancellationToken);
+        if ((planned.Request.Scope is RestoreScope.Disk or RestoreScope.InPlace) != ofOneDisk)
+        {
+            throw OperatorException.Invalid("plan", digest, ofOneDisk ? "it is the plan of a whole VM: apply it with ovd restore vm --plan." : "it is the plan of one disk: apply it with ovd restore disk --plan.");
+        }
+
         RestoreSubject subject;
         RestorePlan plan;
         try

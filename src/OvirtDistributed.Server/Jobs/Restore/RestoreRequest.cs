@@ -51,5 +51,8 @@ internal sealed record RestoreRequest
     /// <summary>Over the original, in place: back it up first.</summary>
     public bool SafetyPoint { get; init; } = true;
 
+    /// <summary>Of a new VM: make affinity groups that the cluster lacks.</summary>
+    public bool CreateAffinityGroups { get; init; }
+
     public string RequestId { get; init; } = "";
 }

@@ -49,6 +49,8 @@ internal static class RestoreRequestCheck
                     request.PowerOff ? "power_off" : "no_safety_point", "true", "it belongs to a restore over the original VM: add overwrite (--overwrite), or leave it out.");
             case RestoreScope.Overwrite when request.Name.Length > 0:
                 throw OperatorException.Invalid("name", request.Name, "a restore over the original keeps the VM and its name: leave one of overwrite and name out.");
+            case not RestoreScope.NewVm when request.CreateAffinityGroups:
+                throw OperatorException.Invalid("create_affinity_groups", "true", "only a new VM gets the settings of the restore point: leave it out.");
             case RestoreScope.Overwrite when request.Cluster.Length > 0:
                 throw OperatorException.Invalid("cluster", request.Cluster, "a restore over the original keeps the VM where it is: leave it out.");
             case RestoreScope.Overwrite when request.Nics != NicChoice.NewMac || request.NicMacs.Count > 0 || request.Networks.Count > 0:

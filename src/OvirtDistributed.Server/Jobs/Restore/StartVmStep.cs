@@ -2,6 +2,7 @@
 
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Settings;
 
 namespace OvirtDistributed.Server.Jobs.Restore;
 
@@ -17,7 +18,6 @@ internal sealed class StartVmStep(IEngineDirectory engines, EngineLedger ledger,
     public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
     {
         var job = context.Job;
-        var details = job.Restore!;
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
 
         // First of all: nothing that was restored may be taken for a left-over any more. What still lies in an export domain is one.
@@ -26,12 +26,15 @@ internal sealed class StartVmStep(IEngineDirectory engines, EngineLedger ledger,
             await ledger.CloseAsync(entry, "kept", cancellationToken);
         }
 
+        WarnOfSettings(context);
         await UnmarkAsync(context, engine, cancellationToken);
+        await ProtectAsync(context, engine, cancellationToken);
         if (!await ReplacedDisks.RemoveAsync(context, engine, cancellationToken))
         {
             return StepResult.WaitFor(options.PollInterval);
         }
 
+        var details = job.Restore!;
         if (!details.Start)
         {
             return StepResult.Next(JobEvent.VmStarted);
@@ -57,6 +60,38 @@ internal sealed class StartVmStep(IEngineDirectory engines, EngineLedger ledger,
             default:
                 // Without a guest agent a VM may count as powering up for long; it runs all the same.
                 return StepResult.Next(JobEvent.VmStarted);
+        }
+    }
+
+    /// <summary>The step before ended in a way that nobody foresaw.</summary>
+    private static void WarnOfSettings(StepContext context)
+    {
+        if (context.Job.Restore is { Scope: RestoreScope.NewVm, SettingsDone: false })
+        {
+            context.Job.Warn($"the settings of the VM were not all restored, compare them with the restore point (ovd point show): {context.Job.Message}".TrimEnd(' ', ':'));
+        }
+    }
+
+    /// <summary>Last of all settings: until here the VM could be deleted by us.</summary>
+    private static async Task ProtectAsync(StepContext context, IEngine engine, CancellationToken cancellationToken)
+    {
+        if (context.Job.Restore is not { ProtectFromDeletion: true } details)
+        {
+            return;
+        }
+
+        try
+        {
+            await engine.ChangeVmAsync(details.NewVmId!.Value, new EngineVmChange { DeleteProtected = true }, context.Job.Id, cancellationToken);
+        }
+        catch (EngineException failure) when (!failure.IsPassing)
+        {
+            var reason = $"the manager does not take it: {failure.Message}";
+            context.Job.Warn($"{SettingTable.DeleteProtection}: {reason}");
+            context.Job.Restore = details with
+            {
+                Settings = [.. details.Settings.Select(setting => setting.Name == SettingTable.DeleteProtection ? setting with { Restored = false, Reason = reason } : setting)],
+            };
         }
     }
 

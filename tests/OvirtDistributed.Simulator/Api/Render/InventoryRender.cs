@@ -165,9 +165,18 @@ internal static class InventoryRender
         Start("affinity_group", $"clusters/{group.ClusterId}/affinitygroups", group)
             .AddAll(group.Rules.Children)
             .AddReference("cluster", group.ClusterId, "clusters")
-            .Add(new WireNode("vms", WireKind.List).AddAll(group.Vms.Select(v =>
-                new WireNode("vm").Attr("href", $"{ApiPaths.Root}/vms/{v}").Attr("id", v.ToString()))))
+            .Add(References("vms", "vm", "vms", group.Vms))
+            .Add(References("hosts", "host", "hosts", group.Hosts))
             .Links("vms", "hosts");
+
+    public static WireNode AffinityLabel(AffinityLabel label, string path) =>
+        Start("affinity_label", path, label)
+            .Add("has_implicit_affinity_group", false)
+            .Add(References("vms", "vm", "vms", label.Vms))
+            .Links("vms", "hosts");
+
+    private static WireNode References(string list, string item, string collection, IEnumerable<Guid> ids) =>
+        new WireNode(list, WireKind.List).AddAll(ids.Select(id => new WireNode(item).Attr("href", $"{ApiPaths.Root}/{collection}/{id}").Attr("id", id.ToString())));
 
     public static WireNode Version(string name, Version version) =>
         new WireNode(name).Add("major", version.Major).Add("minor", version.Minor);

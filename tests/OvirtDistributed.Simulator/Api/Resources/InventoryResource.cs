@@ -19,6 +19,7 @@ internal sealed class InventoryResource(EngineCommands commands, SearchSchemas s
         MapHosts(router);
         MapNetworks(router);
         MapTags(router);
+        MapAffinityLabels(router);
     }
 
     private void MapDataCenters(ApiRouter router) => router
@@ -54,7 +55,20 @@ internal sealed class InventoryResource(EngineCommands commands, SearchSchemas s
         })
         .Map("GET", "/clusters/*/affinitygroups/*/vms", r => Listing.All(
             r, "vms", Lookup.Get(State.AffinityGroups, r.Id(1)).Vms.Where(State.Vms.ContainsKey), v => VmRender.Vm(State, State.Vms[v], false)))
-        .Map("POST", "/clusters/*/affinitygroups/*/vms", AddToAffinityGroup);
+        .Map("POST", "/clusters/*/affinitygroups/*/vms", AddToAffinityGroup)
+        .Map("GET", "/clusters/*/affinitygroups/*/hosts", r => Listing.All(
+            r, "hosts", Lookup.Get(State.AffinityGroups, r.Id(1)).Hosts.Where(State.Hosts.ContainsKey), h => InventoryRender.Host(State, State.Hosts[h])));
+
+    private void MapAffinityLabels(ApiRouter router) => router
+        .Map("GET", "/affinitylabels", r => Listing.All(r, "affinity_labels", State.AffinityLabels.Values, l => InventoryRender.AffinityLabel(l, "affinitylabels")))
+        .Map("POST", "/affinitylabels", AddAffinityLabel)
+        .Map("GET", "/affinitylabels/*", r => ApiReply.Ok(InventoryRender.AffinityLabel(Lookup.Get(State.AffinityLabels, r.Id(0)), "affinitylabels")))
+        .Map("DELETE", "/affinitylabels/*", r =>
+        {
+            State.AffinityLabels.Remove(Lookup.Get(State.AffinityLabels, r.Id(0)).Id);
+            return ApiReply.Action();
+        })
+        .Map("POST", "/affinitylabels/*/vms", AddToAffinityLabel);
 
     private void MapHosts(ApiRouter router) => router
         .Map("GET", "/hosts", r => Listing.Search(r, "hosts", State.Hosts.Values, search.Hosts, h => InventoryRender.Host(State, h)))
@@ -147,6 +161,14 @@ internal sealed class InventoryResource(EngineCommands commands, SearchSchemas s
             Rules = new WireNode("rules").Add(r.Body.Child("vms_rule")).Add(r.Body.Child("hosts_rule"))
                 .Add("enforcing", r.Body.Value("enforcing")).Add("positive", r.Body.Value("positive")).Add("priority", r.Body.Value("priority")),
         };
+        foreach (var node in r.Body.Items("hosts") ?? [])
+        {
+            var host = Lookup.Host(State, node, "AffinityGroup", "add");
+            group.Hosts.Add(host.ClusterId == group.ClusterId
+                ? host.Id
+                : throw ApiFault.Conflict("Cannot add Affinity Group: One or more of the hosts do not belong to the cluster."));
+        }
+
         State.AffinityGroups.Add(group.Id, group);
         return ApiReply.Created(InventoryRender.AffinityGroup(group));
     }
@@ -155,8 +177,32 @@ internal sealed class InventoryResource(EngineCommands commands, SearchSchemas s
     {
         var group = Lookup.Get(State.AffinityGroups, r.Id(1));
         var vm = Lookup.Find(State.Vms, r.Body) ?? throw ApiFault.Incomplete("Vm", "id|name", "add");
-        group.Vms.Add(vm.Id);
+        if (vm.ClusterId != group.ClusterId)
+        {
+            throw ApiFault.Conflict("Cannot edit Affinity Group: One or more of the VMs do not belong to the cluster of the affinity group.");
+        }
+
+        if (!group.Vms.Add(vm.Id))
+        {
+            throw ApiFault.Conflict("Cannot edit Affinity Group: The affinity group contains the VM already.");
+        }
+
         return ApiReply.Created(VmRender.Vm(State, vm, false));
+    }
+
+    private ApiReply AddAffinityLabel(ApiRequest r)
+    {
+        var label = new AffinityLabel { Id = Guid.NewGuid(), Name = UniqueName(r, State.AffinityLabels.Values, "AffinityLabel") };
+        State.AffinityLabels.Add(label.Id, label);
+        return ApiReply.Created(InventoryRender.AffinityLabel(label, "affinitylabels"));
+    }
+
+    private ApiReply AddToAffinityLabel(ApiRequest r)
+    {
+        var label = Lookup.Get(State.AffinityLabels, r.Id(0));
+        var vm = Lookup.Find(State.Vms, r.Body) ?? throw ApiFault.Incomplete("Vm", "id", "add");
+        label.Vms.Add(vm.Id);
+        return ApiReply.Created(new WireNode("vm").Attr("href", $"{ApiPaths.Root}/vms/{vm.Id}").Attr("id", vm.Id.ToString()));
     }
 
     private ApiReply AddNetwork(ApiRequest r)

@@ -38,8 +38,7 @@ internal static class RootResource
             .Map("GET", "/users/*", _ => ApiReply.Ok(User(commands.Engine.Options.User)))
             .Map("GET", "/roles", r => Listing.All(r, "roles", [SuperUserRole], Role))
             .Map("GET", "/roles/*", _ => ApiReply.Ok(Role(SuperUserRole)))
-            .Map("GET", "/permissions", r => Permissions(r, null))
-            .Map("GET", "/affinitylabels", r => Listing.All<int>(r, "affinity_labels", [], _ => new WireNode("affinity_label")));
+            .Map("GET", "/permissions", r => Permissions(r, null));
         foreach (var owner in new[] { "vms", "clusters", "datacenters", "storagedomains", "disks", "networks", "templates", "vnicprofiles" })
         {
             router.Map("GET", $"/{owner}/*/permissions", r => Permissions(r, $"{owner}/{r.Captures[0]}"));

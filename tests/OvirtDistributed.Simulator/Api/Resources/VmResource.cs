@@ -13,9 +13,8 @@ internal sealed class VmResource(EngineCommands commands, SearchSchemas search)
     // Sub-collections that exist on an engine and are always empty here.
     private static readonly (string Path, string List)[] Empty =
     [
-        ("affinitylabels", "affinity_labels"), ("applications", "applications"), ("cdroms", "cdroms"), ("graphicsconsoles", "graphics_consoles"),
-        ("hostdevices", "host_devices"), ("mediateddevices", "vm_mediated_devices"), ("numanodes", "vm_numa_nodes"),
-        ("reporteddevices", "reported_devices"), ("sessions", "sessions"), ("statistics", "statistics"), ("watchdogs", "watchdogs"),
+        ("applications", "applications"), ("mediateddevices", "vm_mediated_devices"), ("numanodes", "vm_numa_nodes"),
+        ("reporteddevices", "reported_devices"), ("sessions", "sessions"), ("statistics", "statistics"),
     ];
 
     private EngineState State => commands.State;

@@ -86,6 +86,8 @@ internal sealed partial class VmCommands
         vm.Description = ovf.Description;
         vm.Comment = ovf.Comment;
         vm.Memory = ovf.Memory ?? vm.Memory;
+        vm.DeleteProtected = ovf.DeleteProtected;
+        vm.Stored["high_availability"] = new WireNode("high_availability").Add("enabled", ovf.AutoStartup).Add("priority", ovf.Priority ?? "0");
         if (ovf.OsType is { } os)
         {
             vm.Stored["os"] = new WireNode("os").Add("type", os);
@@ -93,7 +95,7 @@ internal sealed partial class VmCommands
 
         if (ovf.BiosType is { } bios)
         {
-            vm.Stored["bios"] = new WireNode("bios").Add("type", bios);
+            vm.Stored["bios"] = new WireNode("bios").Add(new WireNode("boot_menu").Add("enabled", ovf.BootMenu)).Add("type", bios);
         }
 
         if (ovf.Topology is { } t)

@@ -68,6 +68,7 @@ internal sealed partial class VmCommands(EngineContext engine, DiskCommands disk
             vm.Name = CheckName(name, State.Clusters[vm.ClusterId]);
         }
 
+        CheckSettings(vm, body);
         Apply(vm, body);
         if (Lookup.Find(State.Clusters, body.Child("cluster")) is { } cluster)
         {
@@ -120,6 +121,8 @@ internal sealed partial class VmCommands(EngineContext engine, DiskCommands disk
                 await op.ApplyAsync(() =>
                 {
                     State.Vms.Remove(vm.Id);
+                    State.AffinityGroups.Values.ToList().ForEach(g => g.Vms.Remove(vm.Id));
+                    State.AffinityLabels.Values.ToList().ForEach(l => l.Vms.Remove(vm.Id));
                     op.Event(113, "normal", $"VM {vm.Name} was successfully removed.", new EventSubject { ClusterId = vm.ClusterId });
                 });
             },
@@ -244,11 +247,18 @@ internal sealed partial class VmCommands(EngineContext engine, DiskCommands disk
                 continue;
             }
 
-            vm.Stored[field] = node;
+            var merged = Merge(vm.Stored.GetValueOrDefault(field), node);
             if (field == "initialization")
             {
-                node.Remove("configuration");
+                merged.Remove("configuration");
+                if (merged.Child("root_password") is not null)
+                {
+                    // The engine tells a password to nobody.
+                    merged.Set(new WireNode("root_password", WireKind.Text, "******"));
+                }
             }
+
+            vm.Stored[field] = merged;
         }
     }
 

@@ -146,4 +146,11 @@ internal sealed class AffinityGroup : Entity
     public required WireNode Rules { get; set; }
 
     public HashSet<Guid> Vms { get; } = [];
+
+    public HashSet<Guid> Hosts { get; } = [];
+}
+
+internal sealed class AffinityLabel : Entity
+{
+    public HashSet<Guid> Vms { get; } = [];
 }

@@ -47,6 +47,18 @@ internal sealed class Vm : Entity
 
     public HashSet<Guid> Tags { get; } = [];
 
+    /// <summary>Id of the disc image in the drive; null while none is.</summary>
+    public string? Cdrom { get; set; }
+
+    /// <summary>The only one; null when there is none.</summary>
+    public WireNode? Watchdog { get; set; }
+
+    /// <summary>vnc, spice.</summary>
+    public HashSet<string> Consoles { get; } = [];
+
+    /// <summary>Names of devices of its host that the VM is given.</summary>
+    public List<string> HostDevices { get; } = [];
+
     /// <summary>Name of the command that holds the VM exclusively, in the words of the refusal; null when free.</summary>
     public string? LockedBy { get; set; }
 

@@ -139,6 +139,7 @@ internal static class Samples
         ReadBytes = 7L << 30,
         Warnings = { "disk lun was left out: direct LUN" },
         Ovf = "<ovf:Envelope/>",
+        Settings = { new PointSetting { Name = "high availability", Value = "on, priority 50" }, new PointSetting { Name = "affinity group web-apart", Value = "VMs apart, enforced" } },
         SkippedDisks = { new SkippedPointDisk { Id = "d2", Alias = "web01_lun", Reason = "a disk of type lun cannot be read through the manager" } },
         Disks = { new PointDisk { Id = "d1", Alias = "web01_Disk1", SizeBytes = 20L << 30, Format = "cow", Sparse = true, Interface = "virtio_scsi", Bootable = true, RootDigest = new string('c', 64), Mode = "full" } },
     };
@@ -182,6 +183,18 @@ internal static class Samples
         Calls = { "POST vms/ID/backups (web_root from checkpoint 1)", "POST imagetransfers (download web_root of the backup)", "POST imagetransfers/ID/finalize" },
     };
 
+    public static IEnumerable<RestoredSetting> RestoredSettings() =>
+    [
+        new RestoredSetting { Name = "boot order", Value = "network, hd", Restored = true },
+        new RestoredSetting { Name = "lease", Value = "on san1", Restored = true, Reason = "on san2 instead, as asked for the disks" },
+        new RestoredSetting
+        {
+            Name = "affinity group web-apart",
+            Value = "VMs apart, enforced",
+            Reason = "not in cluster Edge; create it or restore with --create-affinity-groups",
+        },
+    ];
+
     public static RestorePlan RestorePlan() => new()
     {
         Digest = "9f86d081884c7d659a2feaa0c55ad015",
@@ -206,6 +219,7 @@ internal static class Samples
             new PlannedRestoreNic { Name = "nic2", OriginalNetwork = "backup-net" },
         },
         WriteBytesAtMost = 40L << 30,
+        Settings = { RestoredSettings() },
         Calls = { "POST disks (web_root, 42949672960 bytes, raw preallocated on san1)", "POST imagetransfers (upload web_root)", "POST imagetransfers/ID/finalize" },
     };
 }

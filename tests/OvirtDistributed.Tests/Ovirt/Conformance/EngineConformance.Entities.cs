@@ -258,6 +258,51 @@ public abstract partial class EngineConformance
     }
 
     [Fact]
+    public async Task SettingsOfAVm_AreChangedAndReadBack()
+    {
+        await using var site = await StartAsync();
+        await using var client = Connect(site);
+        var vm = await FindVmAsync(client, "db");
+        var before = (await client.Vms.FindSettingsAsync(vm.Id, None).WithinDeadline())!;
+
+        await client.Vms.UpdateSettingsAsync(
+            vm.Id,
+            new UpdateVmSettings
+            {
+                BootDevices = ["network", "hd"],
+                BootMenu = true,
+                HighAvailability = new HighAvailability(true, 50),
+                Initialization = new GuestInitialization(new Dictionary<string, string> { ["host_name"] = "db-1" }, [new GuestNic { Name = "eth0", BootProtocol = "dhcp" }], false, false),
+            },
+            CorrelationId.New(),
+            None).WithinDeadline();
+        await client.Vms.SetWatchdogAsync(vm.Id, new Watchdog("i6300esb", "reset"), CorrelationId.New(), None).WithinDeadline();
+        await client.Vms.SetWatchdogAsync(vm.Id, new Watchdog("i6300esb", "dump"), CorrelationId.New(), None).WithinDeadline();
+
+        var now = (await client.Vms.FindSettingsAsync(vm.Id, None).WithinDeadline())!;
+        Assert.Equal(["network", "hd"], now.BootDevices);
+        Assert.Equal((true, new HighAvailability(true, 50), new Watchdog("i6300esb", "dump")), (now.BootMenu, now.HighAvailability, now.Watchdog));
+        Assert.Equal("db-1", now.Initialization!.Values["host_name"]);
+        Assert.Equal("dhcp", Assert.Single(now.Initialization.Nics).BootProtocol);
+        Assert.Equal((before.BiosType, before.Type, before.Placement!.Affinity), (now.BiosType, now.Type, now.Placement!.Affinity)); // what is not named stays
+    }
+
+    [Fact]
+    public async Task AffinityGroup_IsMadeInItsClusterAndJoined()
+    {
+        await using var site = await StartAsync();
+        await using var client = Connect(site);
+        var vm = await FindVmAsync(client, "db");
+        var made = await client.Inventory.CreateAffinityGroupAsync(
+            vm.Cluster!.Value, new CreateAffinityGroup { Name = $"ovd-{Guid.NewGuid():N}", VmsRule = new AffinityRule(true, false, false) }, CorrelationId.New(), None).WithinDeadline();
+
+        await client.Inventory.AddToAffinityGroupAsync(vm.Cluster.Value, made.Id, vm.Id, CorrelationId.New(), None).WithinDeadline();
+
+        var group = Assert.Single(await client.Inventory.ListAffinityGroupsAsync(vm.Cluster.Value, None).WithinDeadline(), candidate => candidate.Id == made.Id);
+        Assert.Equal((new AffinityRule(true, false, false), vm.Id), (group.VmsRule, Assert.Single(group.Vms)));
+    }
+
+    [Fact]
     public async Task VmIsRestoredFromItsOvf_WithANewDisk()
     {
         await using var site = await StartAsync();

@@ -31,6 +31,14 @@ public sealed class ParsingFuzzTests
         "tags":{"tag":[{"id":"123e4567-e89b-12d3-a456-426614174004","parent":{"id":""}}]},"link":[{"rel":"x","href":"/y"}]}]}
         """;
 
+    private const string SettingsSeed = """
+        {"comment":"c","type":"server","delete_protected":"true","tpm_enabled":false,"time_zone":{"name":"Etc/GMT"},"bios":{"type":"q35","boot_menu":{"enabled":"true"}},
+        "os":{"boot":{"devices":{"device":["hd","network"]}}},"high_availability":{"enabled":"true","priority":"50"},"lease":{"storage_domain":{"id":"123e4567-e89b-12d3-a456-426614174001"}},
+        "placement_policy":{"affinity":"pinned","hosts":{"host":[{"id":"123e4567-e89b-12d3-a456-426614174002"}]}},"custom_properties":{"custom_property":[{"name":"a","value":"b"}]},
+        "initialization":{"host_name":"web","root_password":"******","nic_configurations":{"nic_configuration":[{"name":"eth0","on_boot":"true","ip":{"address":"192.0.2.1"}}]}},
+        "rng_device":{"source":"urandom","rate":{"bytes":"10","period":1}}}
+        """;
+
     private const string DiskSeed = """
         {"disk":[{"id":"123e4567-e89b-12d3-a456-426614174000","alias":"d","status":"ok","image_id":"123e4567-e89b-12d3-a456-426614174001","provisioned_size":"10","actual_size":3,
         "format":"cow","sparse":"true","backup":"incremental","backup_mode":"full","content_type":"data","storage_type":"image","storage_domains":{"storage_domain":[{"id":"123e4567-e89b-12d3-a456-426614174002"}]}}]}
@@ -50,6 +58,9 @@ public sealed class ParsingFuzzTests
 
     [Fact]
     public void VmLists_NeverThrowAnythingElse() => Fuzz(VmSeed, Engine(EngineJson.Default.WireListVmDto, list => WireValue.Map(list, VmMapping.ToVm)));
+
+    [Fact]
+    public void VmSettings_NeverThrowAnythingElse() => Fuzz(SettingsSeed, Engine(EngineJson.Default.VmSettingsDto, VmSettingsMapping.ToSettings));
 
     [Fact]
     public void DiskLists_NeverThrowAnythingElse() => Fuzz(DiskSeed, Engine(EngineJson.Default.WireListDiskDto, list => WireValue.Map(list, DiskMapping.ToDisk)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Managers;
@@ -34,7 +35,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
 
         // Planned twice it is the same plan; its first characters are enough.
         Assert.Equal(planned.Digest, (await PlanAsync(site, Request(point) with { StorageDomain = "iscsi1" })).Digest);
-        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], "", TestSite.Token)).WithinDeadline();
+        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], ofOneDisk: false, "", TestSite.Token)).WithinDeadline();
         Assert.Equal(("restored", JobOutcome.Succeeded), (job.Restore!.NewName, job.Outcome));
         Assert.False(Assert.Single(site.Engine.Disks.Values).Sparse);
     }
@@ -63,7 +64,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
         Assert.Contains("green", refused.Message, StringComparison.Ordinal);
 
         site.Engine.Inventory = inventory;
-        Assert.NotEqual(Guid.Empty, await site.Get<RestorePreview>().ApplyAsync(planned.Digest, "", TestSite.Token));
+        Assert.NotEqual(Guid.Empty, await site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: false, "", TestSite.Token));
     }
 
     [Fact]
@@ -135,12 +136,64 @@ public sealed class RestorePlanTests(PostgresServer postgres)
         Assert.Null(Assert.Single(site.Engine.Vms[job.Restore!.NewVmId!.Value].Nics).VnicProfileId);
     }
 
+    [Fact]
+    public async Task PlanOfOneDisk_NamesItsVmAndCallsAndIsAppliedOnlyAsThat()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        var target = site.AddVm("target");
+        await site.ReadInventoryAsync();
+        site.Engine.Calls.Clear();
+        var request = new RestoreRequest { Point = point[..8], Scope = RestoreScope.Disk, Vm = "target", StorageDomain = "iscsi1" };
+
+        var planned = await PlanAsync(site, request);
+
+        Assert.Empty(planned.Plan.Problems);
+        Assert.All(site.Engine.Calls, call => Assert.Matches("^(Find|List|Read)", call));
+        Assert.Equal(
+            ["POST disks", "POST imagetransfers", "POST imagetransfers/ID/finalize", $"POST vms/{target.Id}/diskattachments", "PUT disks/ID"],
+            PlannedRestoreCalls.Of(planned.Subject.Details, planned.Plan).Select(call => call.Split(" (")[0]));
+
+        var refused = await ApplyRefusedAsync(site, planned.Digest);
+        Assert.Contains("ovd restore disk --plan", refused.Message, StringComparison.Ordinal);
+        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], ofOneDisk: true, "", TestSite.Token)).WithinDeadline();
+        Assert.Equal((JobOutcome.Succeeded, ""), (job.Outcome, job.Message));
+        Assert.Equal(2, site.Engine.Vms[target.Id].Disks.Count);
+    }
+
+    [Fact]
+    public async Task PlanInPlace_SaysWhatIsWrittenAndLostAndIsRefusedAfterTheVmWasStarted()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        await site.AddWorkerVmAsync();
+        await site.ReadInventoryAsync();
+        var vm = site.Engine.Vms.Values.Single(candidate => candidate.Name == "vm");
+        var request = new RestoreRequest { Point = point[..8], Scope = RestoreScope.InPlace, Vm = "vm", SafetyPoint = false };
+
+        var planned = await PlanAsync(site, request);
+
+        Assert.Empty(planned.Plan.Problems);
+        var wire = RestorePlanMessages.ToWire(planned);
+        Assert.Equal((vm.Disks[0].SizeBytes, "disk-attachment"), (wire.WriteBytesAtMost, wire.TransportMode));
+        Assert.Contains(wire.Notes, note => note.StartsWith("no safety point is made", StringComparison.Ordinal));
+        Assert.Contains(wire.Notes, note => note.Contains("next backup is a full one", StringComparison.Ordinal));
+        Assert.Contains($"DELETE vms/{vm.Id}/diskattachments/{vm.Disks[0].Id} (detach only vm_disk1)", wire.Calls);
+        Assert.Equal($"POST vms/{vm.Id}/diskattachments (vm_disk1, as it was)", wire.Calls[^1]);
+        Assert.DoesNotContain(wire.Calls, call => call.StartsWith("POST disks", StringComparison.Ordinal) || call.StartsWith("DELETE disks", StringComparison.Ordinal));
+
+        site.Engine.Vms[vm.Id] = vm with { Status = "up" };
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: true, "", TestSite.Token));
+        Assert.Equal(FailureKind.Conflict, refused.Kind);
+        Assert.Contains("VM vm is up", refused.Message, StringComparison.Ordinal);
+    }
+
     private static RestoreRequest Request(string point) => new() { Point = point[..8], Name = "restored" };
 
     private static Task<PreviewedRestore> PlanAsync(TestSite site, RestoreRequest request) => site.Get<RestorePreview>().PlanAsync(request, TestSite.Token);
 
     private static Task<OperatorException> ApplyRefusedAsync(TestSite site, string digest) =>
-        Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(digest, "", TestSite.Token));
+        Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(digest, ofOneDisk: false, "", TestSite.Token));
 
     /// <summary>Each with one vNIC profile of its name.</summary>
     private static void AddNetworks(TestSite site, params string[] names)

@@ -110,7 +110,7 @@ internal sealed partial class FakeEngine
             throw new EngineException(EngineFailure.Refused, "The VM name is in use.");
         }
 
-        var created = start.Like with { Id = Guid.NewGuid(), Name = start.Name, ClusterId = start.ClusterId, Description = start.Description, Status = "down", Disks = [], Nics = [] };
+        var created = start.Like with { Id = Guid.NewGuid(), Name = start.Name, ClusterId = start.ClusterId, Description = start.Description, Status = "down", Disks = [], Nics = [], Tags = [] };
         Vms.Add(created.Id, created);
         return created.Id;
     });

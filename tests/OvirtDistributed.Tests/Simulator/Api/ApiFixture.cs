@@ -126,6 +126,27 @@ internal sealed class ApiFixture : IAsyncDisposable
         return reply!;
     }
 
+    /// <summary>Changes and expects success.</summary>
+    public async Task<JsonNode> PutOkAsync(string path, object body)
+    {
+        var (status, reply) = await SendAsync(HttpMethod.Put, path, body);
+        Assert.True(status == HttpStatusCode.OK, $"PUT {path}: {status} {reply}");
+        return reply!;
+    }
+
+    /// <summary>Id of the entity of that name in a collection.</summary>
+    public async Task<string> IdAsync(string collection, string name) =>
+        (await ListAsync(collection)).Single(item => item["name"]!.GetValue<string>() == name)["id"]!.GetValue<string>();
+
+    /// <summary>Id of a host of the cluster.</summary>
+    public async Task<string> HostOfAsync(string cluster)
+    {
+        var id = await IdAsync("clusters", cluster);
+        return (await ListAsync("hosts")).First(host => host["cluster"]!["id"]!.GetValue<string>() == id)["id"]!.GetValue<string>();
+    }
+
+    private async Task<IEnumerable<JsonNode>> ListAsync(string collection) => (await GetAsync(collection)).AsObject().Single().Value!.AsArray().OfType<JsonNode>();
+
     /// <summary>Sends and expects a fault whose detail contains <paramref name="text"/>.</summary>
     public async Task AssertFaultAsync(HttpMethod method, string path, object? body, HttpStatusCode expected, string text)
     {
