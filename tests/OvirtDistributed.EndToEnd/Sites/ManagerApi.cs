@@ -61,6 +61,22 @@ internal sealed class ManagerApi(SimulatorHost simulator)
             $"disk {diskId} has grown");
     }
 
+    /// <summary>Takes a snapshot of a VM, as its owner does, and waits until it is there.</summary>
+    public async Task TakeSnapshotAsync(SimulatedVm vm, string description)
+    {
+        using var client = NewClient();
+        using var reply = await client.PostAsJsonAsync($"{simulator.ApiUrl}/vms/{vm.Id}/snapshots", new { description, persist_memorystate = "false" });
+        var text = await reply.Content.ReadAsStringAsync();
+        if (!reply.IsSuccessStatusCode)
+        {
+            throw new InvalidOperationException($"The manager answered {(int)reply.StatusCode}: {text}");
+        }
+
+        var id = JsonDocument.Parse(text).RootElement.GetProperty("id").GetString();
+        await Deadline.UntilAsync(
+            async () => (await client.GetStringAsync($"{simulator.ApiUrl}/vms/{vm.Id}/snapshots/{id}")).Contains("\"snapshot_status\":\"ok\"", StringComparison.Ordinal), $"snapshot {description} is ok");
+    }
+
     private HttpClient NewClient()
     {
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
