@@ -133,6 +133,7 @@ public static class ServerHost
         services.AddSingleton<PreparationLocks>();
         services.AddSingleton<TaskLeases>();
         services.AddSingleton<WorkerAttachments>();
+        services.AddSingleton<VolumePreparation>();
         services.AddSingleton<SshPreparation>();
         services.AddSingleton<ExportPreparation>();
         services.AddSingleton<ExportLeases>();

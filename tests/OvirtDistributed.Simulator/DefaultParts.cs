@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Net;
+using OvirtDistributed.Simulator.Engine;
 using OvirtDistributed.Simulator.ImageIo;
 using OvirtDistributed.Simulator.Storage;
 
@@ -28,6 +29,7 @@ internal static class DefaultParts
                 UpstreamCaPem = request.IsProxy ? request.CaPem : null,
                 Faults = request.Faults,
                 TimeProvider = request.Options.TimeProvider,
+                IsVersion1 = !new EngineLevel(request.Options.EngineVersion).ImageIo2,
             },
             cancellationToken);
 }

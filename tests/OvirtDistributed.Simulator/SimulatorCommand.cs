@@ -21,6 +21,8 @@ internal static class SimulatorCommand
     private static readonly Option<int> ImageIoPort = new("--imageio-port") { Description = "Port on which that daemon serves images.", DefaultValueFactory = _ => 54322 };
     private static readonly Option<bool> Realistic = new("--realistic") { Description = "Take as long as an engine does: steps of 1 to 10 seconds." };
     private static readonly Option<string> Hybrid = new("--hybrid-from") { Description = "Cluster level from which backups take a snapshot, or 'never'.", DefaultValueFactory = _ => "4.7" };
+    private static readonly Option<string?> EngineVersion = new("--engine-version") { Description = "Version the manager reports, such as 4.3.10: before 4.4.7 it lacks what such a manager lacks." };
+    private static readonly Option<bool> ProxyOnly = new("--proxy-only") { Description = "Transfer URLs name an address of the hosts that nobody reaches, so that clients have to use the proxy." };
     private static readonly Option<bool> PrintEnv = new("--print-env") { Description = "Print the connection as shell variables, and nothing else, when ready." };
     private static readonly Option<string?> CaFile = new("--ca-file") { Description = "Also write the CA certificate to this file." };
 
@@ -30,7 +32,7 @@ internal static class SimulatorCommand
     {
         var root = new RootCommand("A simulated oVirt manager with hosts and storage, for tests and demonstrations.")
         {
-            Port, Listen, Name, Preset, Seed, Data, Users, HostAddresses, ControlSocket, ImageIoPort, Realistic, Hybrid, PrintEnv, CaFile, Verbose,
+            Port, Listen, Name, Preset, Seed, Data, Users, HostAddresses, ControlSocket, ImageIoPort, Realistic, Hybrid, EngineVersion, ProxyOnly, PrintEnv, CaFile, Verbose,
         };
         root.SetAction(RunAsync);
         return root;
@@ -85,7 +87,9 @@ internal static class SimulatorCommand
             ImageIoPort = parsed.GetValue(ImageIoPort),
             Pace = parsed.GetValue(Realistic) ? Pace.Realistic : Pace.Fast,
             HybridBackupFrom = ParseLevel(parsed.GetValue(Hybrid)!),
+            ProxyOnly = parsed.GetValue(ProxyOnly),
         };
+        options = parsed.GetValue(EngineVersion) is { } version ? options with { EngineVersion = version } : options;
         return users.Count == 0 ? options : options with { User = users[0].Key, Password = users[0].Value, MoreUsers = users[1..] };
     }
 

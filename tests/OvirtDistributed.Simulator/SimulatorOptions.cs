@@ -48,7 +48,10 @@ public sealed record SimulatorOptions
     /// <summary>Idle limit of a bearer token and of a persistent session.</summary>
     public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromMinutes(30);
 
-    /// <summary>Version the engine reports.</summary>
+    /// <summary>All hosts have an address that clients cannot reach, as in <see cref="HostAddresses"/>.</summary>
+    public bool ProxyOnly { get; init; }
+
+    /// <summary>Version the engine reports. Of an old one it lacks single layers (4.4.3), backups and ImageIO 2 (4.4), the format of transfers (4.3.5).</summary>
     public string EngineVersion { get; init; } = "4.5.7-1.el9";
 
     /// <summary>Backups take a snapshot of their own from this cluster level on; 4.7 is the engines' default. Null: never.</summary>
@@ -64,6 +67,9 @@ public sealed record SimulatorOptions
 
     /// <summary>Where the simulator's messages go; nowhere by default. The caller disposes it.</summary>
     public ILoggerFactory Loggers { get; init; } = NullLoggerFactory.Instance;
+
+    /// <summary>What transfer URLs call a host. A name that cannot exist is tried and found missing at once, unlike an address that swallows what is sent.</summary>
+    internal string AddressOf(string host) => HostAddresses.GetValueOrDefault(host, ProxyOnly ? $"{host}.invalid" : ListenAddress);
 }
 
 /// <summary>The rhythm of the engine's background work.</summary>

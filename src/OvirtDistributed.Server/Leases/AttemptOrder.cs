@@ -14,6 +14,11 @@ internal sealed record CopyOrigin(MoverAddress Mover, RepositoryKey? Key, Restor
     public override string ToString() => $"CopyOrigin {Mover}";
 }
 
+/// <summary>A layer whose file is open.</summary>
+/// <param name="File">Which.</param>
+/// <param name="ExpectedParentId">Incremental: what it must stand on.</param>
+internal sealed record VolumeOrder(EngineVolumeFile File, Guid? ExpectedParentId);
+
 /// <summary>Everything a worker needs for one attempt. Holds URLs that are credentials.</summary>
 internal sealed record AttemptOrder(Jobs.Job Job, Jobs.DiskTask Task, Guid DiskId, MoverAddress Mover, EngineTransfer? Transfer, EngineAccess? Access)
 {
@@ -25,6 +30,9 @@ internal sealed record AttemptOrder(Jobs.Job Job, Jobs.DiskTask Task, Guid DiskI
 
     /// <summary>Transport mode export-domain: the image there.</summary>
     public ExportOrder? Export { get; init; }
+
+    /// <summary>The transfer gives the file of this layer.</summary>
+    public VolumeOrder? Volume { get; init; }
 
     /// <summary>Backup: the disk in the base point. Restore: the disk in the restore point. As the authenticated manifest says.</summary>
     public RestorePointDisk? Source { get; init; }

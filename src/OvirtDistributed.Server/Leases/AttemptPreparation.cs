@@ -17,14 +17,22 @@ namespace OvirtDistributed.Server.Leases;
 /// what an earlier call made is found through the ledger.
 /// </summary>
 internal sealed class AttemptPreparation(
-    IDbContextFactory<ServerDbContext> contexts, TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, WorkerAttachments attachments, SshPreparation ssh, ExportPreparation exports, IEngineDirectory engines, RepositoryKeys keys,
+    IDbContextFactory<ServerDbContext> contexts, TaskLeases leases, EngineLedger ledger, EngineCleanup cleanup, WorkerAttachments attachments, VolumePreparation volumes, SshPreparation ssh, ExportPreparation exports, IEngineDirectory engines, RepositoryKeys keys,
     PreparationLocks locks, Installation installation, TimeProvider time, ServerOptions options)
 {
     private static readonly TimeSpan PreallocationPatience = TimeSpan.FromMinutes(30);
 
     /// <returns>Null when the lease is not (any more) the caller's.</returns>
     /// <exception cref="EngineException">The engine refused; the attempt cannot go on.</exception>
-    public async Task<AttemptOrder?> PrepareAsync(LeaseClaim claim, CancellationToken cancellationToken)
+    public Task<AttemptOrder?> PrepareAsync(LeaseClaim claim, CancellationToken cancellationToken) => PrepareAsync(claim, volumeId: null, cancellationToken);
+
+    /// <summary>The same, with another layer open.</summary>
+    /// <param name="claim">Whose attempt it is.</param>
+    /// <param name="volumeId">Of a disk whose layers are read as files: another layer than the one that is open; null for the first call.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Null when the lease is not (any more) the caller's.</returns>
+    /// <exception cref="EngineException">The engine refused; the attempt cannot go on.</exception>
+    public async Task<AttemptOrder?> PrepareAsync(LeaseClaim claim, Guid? volumeId, CancellationToken cancellationToken)
     {
         await using var turn = await locks.EnterAsync(claim.TaskId, cancellationToken);
         if (!await leases.IsHeldAsync(claim, cancellationToken))
@@ -58,6 +66,7 @@ internal sealed class AttemptPreparation(
         var transfer = default(EngineTransfer);
         var host = default(SshOrder);
         var export = default(ExportOrder);
+        var volume = default(VolumeOrder);
         if (mode == TransportModes.Ssh)
         {
             host = await ssh.PrepareAsync(access, job, task, diskId, cancellationToken);
@@ -71,9 +80,19 @@ internal sealed class AttemptPreparation(
             var snapshotId = job.Kind == JobKind.Backup ? job.Backup!.EngineBackupId : null;
             await attachments.AttachAsync(access.Engine, owner, claim.WorkerId, diskId, snapshotId, cancellationToken);
         }
+        else if (job.Backup?.ReadsFiles() == true)
+        {
+            volume = await volumes.FindAsync(access.Engine, job, task, volumeId, cancellationToken);
+            if (volumeId is not null)
+            {
+                await volumes.EndOpenAsync(owner, cancellationToken);
+            }
+
+            transfer = await PrepareTransferAsync(access.Engine, job, task, volume.File.DiskId, volume.File, owner, cancellationToken);
+        }
         else
         {
-            transfer = await PrepareTransferAsync(access.Engine, job, task, diskId, owner, cancellationToken);
+            transfer = await PrepareTransferAsync(access.Engine, job, task, diskId, file: null, owner, cancellationToken);
         }
 
         // A lease lost meanwhile is being settled by the job, which closes what the ledger names.
@@ -83,6 +102,7 @@ internal sealed class AttemptPreparation(
                 Key = key,
                 Ssh = host,
                 Export = export,
+                Volume = volume,
                 Source = source,
                 Copies = job.Kind == JobKind.Restore ? await FindCopiesAsync(context, job, task, cancellationToken) : [],
             }
@@ -169,13 +189,13 @@ internal sealed class AttemptPreparation(
     }
 
     private async Task<EngineTransfer> PrepareTransferAsync(
-        IEngine engine, Job job, DiskTask task, Guid diskId, LedgerOwner owner, CancellationToken cancellationToken)
+        IEngine engine, Job job, DiskTask task, Guid diskId, EngineVolumeFile? file, LedgerOwner owner, CancellationToken cancellationToken)
     {
         var existing = await ledger.FindOpenAsync(LedgerKind.ImageTransfer, owner, cancellationToken);
         var entry = existing ?? await ledger.OpenAsync(LedgerKind.ImageTransfer, owner, diskId, cancellationToken);
         if (entry.EngineId is null && (existing is null || !await cleanup.AdoptTransferAsync(engine, entry, cancellationToken)))
         {
-            await CreateTransferAsync(engine, StartOf(job, task, diskId, entry), entry, cancellationToken);
+            await CreateTransferAsync(engine, StartOf(job, task, diskId, file, entry), entry, cancellationToken);
         }
 
         EngineTransfer? ready = null;
@@ -196,12 +216,13 @@ internal sealed class AttemptPreparation(
         return ready!;
     }
 
-    private EngineTransferStart StartOf(Job job, DiskTask task, Guid diskId, LedgerEntry entry)
+    private EngineTransferStart StartOf(Job job, DiskTask task, Guid diskId, EngineVolumeFile? file, LedgerEntry entry)
     {
         var start = new EngineTransferStart(diskId, null, entry.Id, options.TransferInactivity);
         return job switch
         {
             { Kind: not JobKind.Backup } => start,
+            _ when file is not null => start with { File = file },
             { Backup: { } details } when TransportModes.UsesSnapshot(details.TransportMode) =>
                 start with { Layer = new EngineLayer(details.Layers[task.DiskId], Alone: task.Incremental) },
             _ => start with { BackupId = job.Backup!.EngineBackupId },

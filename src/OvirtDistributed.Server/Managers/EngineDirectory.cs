@@ -3,6 +3,7 @@
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Ovirt.Auth;
 using OvirtDistributed.Ovirt.Engine;
+using OvirtDistributed.Ovirt.Engine.Inventory;
 using OvirtDistributed.Ovirt.Errors;
 using OvirtDistributed.Ovirt.Trust;
 using OvirtDistributed.Server.Database;
@@ -40,7 +41,7 @@ internal sealed class EngineDirectory(
 
             var client = Connect(factory, manager, seal.Open(manager.Id, manager.SealedPassword));
             var access = new EngineAccess(
-                manager.Id, manager.Name, new OvirtEngine(client), manager.EngineCaPem, manager.CaPem, manager.HostAddresses);
+                manager.Id, manager.Name, new OvirtEngine(client, EngineCapabilities.OfText(manager.ProductVersion)), manager.EngineCaPem, manager.CaPem, manager.HostAddresses);
             _open[managerId] = (fingerprint, client, access);
             return access;
         }
@@ -87,6 +88,6 @@ internal sealed class EngineDirectory(
 
     /// <summary>Changes with what a client is made of; the row's own version also changes with every inventory round.</summary>
     private static uint FingerprintOf(StoredManager manager) => unchecked((uint)HashCode.Combine(
-        manager.Url, manager.UserName, manager.CaPem, manager.EngineCaPem, Convert.ToHexString(manager.SealedPassword),
+        manager.Url, manager.UserName, manager.CaPem, manager.EngineCaPem, manager.ProductVersion, Convert.ToHexString(manager.SealedPassword),
         string.Join('|', manager.HostAddresses.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key}={pair.Value}"))));
 }

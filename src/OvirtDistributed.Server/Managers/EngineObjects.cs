@@ -170,15 +170,22 @@ internal sealed record EngineBackup(
 /// <remarks>Usable: False when the engine lists it as invalid.</remarks>
 internal sealed record EngineCheckpoint(Guid Id, string Description, DateTimeOffset? Created, bool Usable);
 
-/// <remarks>Without a backup and a layer it is an upload.</remarks>
+/// <remarks>Without a backup, a layer and a file it is an upload.</remarks>
 internal sealed record EngineTransferStart(Guid DiskId, Guid? BackupId, Guid CorrelationId, TimeSpan InactivityTimeout)
 {
     /// <summary>Instead of a backup: a layer of a snapshot.</summary>
     public EngineLayer? Layer { get; init; }
+
+    /// <summary>Instead of both: the file of this volume of the disk.</summary>
+    public EngineVolumeFile? File { get; init; }
 }
 
 /// <remarks>Alone: what this layer holds and nothing below it, instead of the whole image as it was when the snapshot was taken.</remarks>
 internal sealed record EngineLayer(Guid Id, bool Alone);
+
+/// <summary>A volume whose file can be downloaded.</summary>
+/// <remarks>OnTemplate: it is the only layer of a template's disk, which <paramref name="DiskId"/> is.</remarks>
+internal sealed record EngineVolumeFile(Guid Id, Guid DiskId, string Format, bool OnTemplate);
 
 /// <summary>A layer of a disk as storage has it. The parent is the layer below; none for the last.</summary>
 internal sealed record EngineVolume(Guid Id, Guid DiskId, Guid? ParentId, string Format, Guid StorageDomainId);

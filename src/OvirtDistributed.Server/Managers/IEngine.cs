@@ -59,6 +59,12 @@ internal interface IEngine
     /// <summary>Disk id → the layer that holds the disk as it was when the snapshot was taken.</summary>
     Task<IReadOnlyDictionary<Guid, Guid>> ListSnapshotLayersAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// The volumes under a disk of a VM that do not change: one for each snapshot of the VM that has the disk, and the volumes of its template's disks. For managers
+    /// that do not list a disk's layers; which stands on which is in the files.
+    /// </summary>
+    Task<IReadOnlyList<EngineVolumeFile>> ListVolumeFilesAsync(Guid vmId, Guid diskId, CancellationToken cancellationToken);
+
     /// <summary>The OVF at the time of the snapshot.</summary>
     Task<string> ReadSnapshotOvfAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken);
 

@@ -32,6 +32,28 @@ internal sealed partial class OvirtEngine
                 .Where(disk => disk.Image is not null)
                 .ToDictionary(disk => disk.Id.Value, disk => disk.Image!.Value.Value));
 
+    public Task<IReadOnlyList<EngineVolumeFile>> ListVolumeFilesAsync(Guid vmId, Guid diskId, CancellationToken cancellationToken) =>
+        CallAsync<IReadOnlyList<EngineVolumeFile>>(async () =>
+        {
+            var vm = new VmId(vmId);
+            var files = new List<EngineVolumeFile>();
+            foreach (var snapshot in (await client.Snapshots.ListAsync(vm, cancellationToken)).Where(found => found.Type == SnapshotType.Regular))
+            {
+                var disks = await client.Snapshots.ListDisksAsync(vm, snapshot.Id, cancellationToken);
+                files.AddRange(disks.Where(disk => disk.Id.Value == diskId && disk.Image is not null).Select(disk => FileOf(disk, onTemplate: false)));
+            }
+
+            if (await client.Vms.FindAsync(vm, cancellationToken) is { Template: { } template })
+            {
+                var attached = await client.Vms.ListAttachmentsAsync(template, cancellationToken);
+                files.AddRange(attached.Select(attachment => attachment.Disk).OfType<Disk>().Where(disk => disk.Image is not null).Select(disk => FileOf(disk, onTemplate: true)));
+            }
+
+            return files;
+        });
+
+    private static EngineVolumeFile FileOf(Disk disk, bool onTemplate) => new(disk.Image!.Value.Value, disk.Id.Value, FormatOf(disk.Format), onTemplate);
+
     public Task<string> ReadSnapshotOvfAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken) =>
         CallAsync(() => client.Snapshots.GetOvfAsync(new VmId(vmId), new SnapshotId(snapshotId), cancellationToken));
 

@@ -3,6 +3,7 @@
 using OvirtDistributed.Ovirt.Engine;
 using OvirtDistributed.Ovirt.Engine.Backups;
 using OvirtDistributed.Ovirt.Engine.Disks;
+using OvirtDistributed.Ovirt.Engine.Inventory;
 using OvirtDistributed.Ovirt.Engine.Transfers;
 using OvirtDistributed.Ovirt.Engine.Vms;
 using OvirtDistributed.Ovirt.Errors;
@@ -11,7 +12,7 @@ using OvirtDistributed.Ovirt.Ids;
 namespace OvirtDistributed.Server.Managers;
 
 /// <summary>An engine over its REST API: the client's words in the server's, and its errors in what jobs decide by.</summary>
-internal sealed partial class OvirtEngine(OvirtEngineClient client) : IEngine
+internal sealed partial class OvirtEngine(OvirtEngineClient client, EngineCapabilities? capabilities = null) : IEngine
 {
     public Task<EngineProductInfo> ReadProductAsync(CancellationToken cancellationToken) => CallAsync(async () =>
     {
@@ -97,11 +98,13 @@ internal sealed partial class OvirtEngine(OvirtEngineClient client) : IEngine
         var request = start switch
         {
             { BackupId: { } backup } => CreateImageTransfer.DownloadFromBackup(new DiskId(start.DiskId), new BackupId(backup)),
+            { File: { OnTemplate: true } } => CreateImageTransfer.DownloadFile(new DiskId(start.DiskId)),
+            { File: { } file } => CreateImageTransfer.DownloadFile(new ImageId(file.Id)),
             { Layer: { } layer } => CreateImageTransfer.DownloadSnapshot(new ImageId(layer.Id), layer.Alone),
             _ => CreateImageTransfer.UploadToDisk(new DiskId(start.DiskId)),
         };
         var transfer = await client.Transfers.CreateAsync(
-            request with { InactivityTimeout = start.InactivityTimeout }, new CorrelationId(start.CorrelationId), cancellationToken);
+            request with { InactivityTimeout = start.InactivityTimeout, Capabilities = capabilities ?? EngineCapabilities.Newest }, new CorrelationId(start.CorrelationId), cancellationToken);
         return ToTransfer(transfer);
     });
 

@@ -166,6 +166,12 @@ internal static class OrderMessages
             AttachedDisk = AttachedOf(order),
             SshDisk = SshOf(order.Ssh),
             ExportDisk = ExportOf(order.Export),
+            Volume = order.Volume is not { } volume ? null : new VolumeFile
+            {
+                VolumeId = volume.File.Id.ToString("D"),
+                Format = volume.File.Format == "raw" ? "raw" : "qcow2",
+                ExpectedParentId = volume.ExpectedParentId is { } parent ? parent.ToString("D") : "",
+            },
             BaseRoot = RootOf(order.Source),
             Compression = details.Compression switch
             {

@@ -92,7 +92,7 @@ internal sealed partial class WorkerCalls(
                 return new PrepareTaskResponse { Order = await commands.FindAsync(claim, cancellationToken) ?? throw NotHeld(request) };
             }
 
-            var order = await preparation.PrepareAsync(claim, cancellationToken)
+            var order = await preparation.PrepareAsync(claim, request.VolumeId.Length > 0 ? Parse("volume_id", request.VolumeId) : null, cancellationToken)
                 ?? throw NotHeld(request);
             return new PrepareTaskResponse { Order = OrderMessages.ToWire(order, claim, options) };
         }

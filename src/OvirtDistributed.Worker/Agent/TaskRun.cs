@@ -126,7 +126,8 @@ internal sealed partial class TaskRun : IDisposable
         var kind = "unknown";
         try
         {
-            var order = await PrepareAsync(_stop.Token);
+            _control.OpenLayer = (layer, token) => PrepareAsync(layer.ToString("D"), token);
+            var order = await PrepareAsync("", _stop.Token);
             kind = order.WorkCase.ToString().ToLowerInvariant();
             activity?.SetTag("ovd.job.id", order.JobId).SetTag("ovd.vm.name", order.VmName).SetTag("ovd.disk.id", order.DiskId).SetTag("ovd.kind", kind);
             Log.TaskStarted(_logger, kind, order.DiskId, order.VmName, TaskId, Attempt, JobId);
@@ -142,7 +143,7 @@ internal sealed partial class TaskRun : IDisposable
         return kind;
     }
 
-    private async Task<TaskOrder> PrepareAsync(CancellationToken cancellationToken)
+    private async Task<TaskOrder> PrepareAsync(string layer, CancellationToken cancellationToken)
     {
         var request = new PrepareTaskRequest
         {
@@ -150,6 +151,7 @@ internal sealed partial class TaskRun : IDisposable
             TaskId = TaskId,
             Attempt = Attempt,
             FencingToken = FencingToken,
+            VolumeId = layer,
         };
         var backOff = new BackOff(_time);
         var since = _time.GetTimestamp();

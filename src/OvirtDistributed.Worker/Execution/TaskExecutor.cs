@@ -9,6 +9,7 @@ using OvirtDistributed.Worker.Transports.DiskAttachment;
 using OvirtDistributed.Worker.Transports.ExportDomain;
 using OvirtDistributed.Worker.Transports.ImageIo;
 using OvirtDistributed.Worker.Transports.Ssh;
+using OvirtDistributed.Worker.Transports.Volumes;
 
 namespace OvirtDistributed.Worker.Execution;
 
@@ -22,6 +23,8 @@ internal sealed class TaskExecutor(
     private const string DiskAttachmentMode = "disk-attachment";
     private const string SshMode = "ssh";
     private const string ExportDomainMode = "export-domain";
+
+    private readonly VolumeDisks _volumes = new(images);
 
     public IReadOnlyCollection<string> TransportModes { get; } = [CbtMode, ImageTransferMode, DiskAttachmentMode, SshMode, ExportDomainMode];
 
@@ -65,12 +68,12 @@ internal sealed class TaskExecutor(
                 FailureCode.BadOrder, $"Transport mode '{order.Backup.TransportMode}' is not one of this worker's: {string.Join(", ", TransportModes)}.");
         }
 
-        await using var source = await OpenSourceAsync(order, cancellationToken);
+        await using var source = await OpenSourceAsync(order, control, cancellationToken);
         control.Meter.Route = source.Route;
         return await backup.RunAsync(order, workerId, source, control, cancellationToken);
     }
 
-    private async Task<IDiskSource> OpenSourceAsync(TaskOrder order, CancellationToken cancellationToken)
+    private async Task<IDiskSource> OpenSourceAsync(TaskOrder order, TransferControl control, CancellationToken cancellationToken)
     {
         if (order.Backup.TransportMode == DiskAttachmentMode)
         {
@@ -85,6 +88,11 @@ internal sealed class TaskExecutor(
         if (order.Backup.TransportMode == ExportDomainMode)
         {
             return await exports.OpenAsync(order, order.Backup.ExportDisk, cancellationToken);
+        }
+
+        if (order.Backup.Volume is not null)
+        {
+            return await _volumes.OpenAsync(order, control, cancellationToken);
         }
 
         var client = await images.ConnectAsync(TransferOf(order.Backup.ImageTransfer), ImageAccess.Read, FailureCode.SourceFailed, cancellationToken);

@@ -9,6 +9,9 @@ internal sealed class TransferControl(TimeProvider time)
 
     public RateLimit Rate { get; } = new(time);
 
+    /// <summary>Has the server give the same order with another layer of the disk open; null where nobody can be asked.</summary>
+    public Func<Guid, CancellationToken, Task<Contracts.Control.V1.TaskOrder>>? OpenLayer { get; set; }
+
     /// <summary>The order's own limit in bytes a second, 0 = none. What a heartbeat says later can only be lower.</summary>
     public long OrderedRate
     {

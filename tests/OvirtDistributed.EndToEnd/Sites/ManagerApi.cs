@@ -61,6 +61,15 @@ internal sealed class ManagerApi(SimulatorHost simulator)
             $"disk {diskId} has grown");
     }
 
+    /// <summary>Takes a snapshot of a VM, as its owner does, and waits until it is there.</summary>
+    public async Task TakeSnapshotAsync(SimulatedVm vm, string description)
+    {
+        var made = await PostAsync($"vms/{vm.Id}/snapshots", new { description, persist_memorystate = "false" });
+        var id = made.GetProperty("id").GetString();
+        await Deadline.UntilAsync(
+            async () => (await GetAsync($"vms/{vm.Id}/snapshots/{id}")).GetProperty("snapshot_status").GetString() == "ok", $"snapshot {description} is ok");
+    }
+
     /// <summary>Creates something, or changes it, and answers what the manager says it is now.</summary>
     public Task<JsonElement> PostAsync(string path, object body) => SendAsync(HttpMethod.Post, path, body);
 

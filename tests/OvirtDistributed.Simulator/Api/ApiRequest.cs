@@ -22,6 +22,9 @@ internal sealed class ApiRequest
     /// <summary>The body; an empty element when there is none.</summary>
     public WireNode Body { get; init; } = new("empty");
 
+    /// <summary>The body came as JSON, whose reader knows no mercy for fields it does not know.</summary>
+    public bool BodyIsJson { get; init; }
+
     public required CommandScope Scope { get; init; }
 
     /// <summary>Header form of <c>all_content</c>.</summary>

@@ -85,6 +85,7 @@ internal static partial class ApiRequestReader
             Path = path,
             Query = Parameters(request),
             Body = await BodyAsync(context),
+            BodyIsJson = MediaTypeHeaderValue.TryParse(request.ContentType, out var type) && type.SubType.Equals("json", StringComparison.OrdinalIgnoreCase),
             Scope = scope,
             AllContentHeader = WireValues.ParseFlag(request.Headers["All-Content"].ToString()) ?? false,
         };

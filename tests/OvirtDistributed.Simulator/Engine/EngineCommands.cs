@@ -50,7 +50,7 @@ internal sealed class EngineCommands
         var pace = Engine.Options.Pace;
         foreach (var transfer in State.Transfers.Values.Where(t => t.Finished).ToList())
         {
-            var keep = transfer.Phase == Entities.TransferPhase.FinishedSuccess ? pace.KeepSucceeded : pace.KeepFailed;
+            var keep = !Engine.Level.KeepsEnded ? TimeSpan.Zero : transfer.Phase == Entities.TransferPhase.FinishedSuccess ? pace.KeepSucceeded : pace.KeepFailed;
             if (transfer.EndedAt + keep < now)
             {
                 State.Transfers.Remove(transfer.Id);

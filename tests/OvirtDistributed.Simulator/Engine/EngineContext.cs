@@ -22,6 +22,7 @@ internal sealed class EngineContext : IAsyncDisposable
     public EngineContext(SimulatorOptions options, IDiskStorage storage)
     {
         Options = options;
+        Level = new EngineLevel(options.EngineVersion);
         Storage = storage;
         Logger = options.Loggers.CreateLogger<EngineContext>();
         Devices = new GuestDevices(this);
@@ -30,6 +31,9 @@ internal sealed class EngineContext : IAsyncDisposable
     public ILogger Logger { get; }
 
     public SimulatorOptions Options { get; }
+
+    /// <summary>What an engine of this version knows.</summary>
+    public EngineLevel Level { get; }
 
     public EngineState State { get; } = new();
 

@@ -32,6 +32,9 @@ public sealed record ImageIoOptions
     /// <summary>After this a connection without a valid ticket is closed.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>A daemon of oVirt 4.2 and 4.3: ranges only, no extents, no checksums, and it does not say how many may connect.</summary>
+    public bool IsVersion1 { get; init; }
+
     public FaultSet? Faults { get; init; }
 
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;

@@ -16,6 +16,7 @@ namespace OvirtDistributed.Simulator.ImageIo;
 internal sealed partial class ImageRequestHandler(ImageIoOptions options, ImageConnections connections, Func<string, LiveTicket> findTicket)
 {
     private const string ServerName = "imageio/2.5.3";
+    private static readonly string[] Version1Features = ["zero", "flush"];
     private static readonly string[] BaseFeatures = ["checksum", "extents"];
     private static readonly string[] AllFeatures = ["checksum", "extents", "flush", "zero"];
 
@@ -71,6 +72,8 @@ internal sealed partial class ImageRequestHandler(ImageIoOptions options, ImageC
         var method = context.Request.Method;
         return parts switch
         {
+            // The old daemon takes all that follows for the ticket's name.
+            ["images", var ticket, _, ..] when options.IsVersion1 => throw new ImageIoRefusal(403, $"You are not allowed to access this resource: No such ticket {ticket}/...", close: true),
             ["images", var ticket] => method switch
             {
                 "OPTIONS" => OptionsAsync(context, ticket),
@@ -93,7 +96,7 @@ internal sealed partial class ImageRequestHandler(ImageIoOptions options, ImageC
         if (ticketId == "*")
         {
             context.Response.Headers.Allow = "OPTIONS,GET,PUT,PATCH";
-            await JsonAsync(context, new { features = AllFeatures });
+            await JsonAsync(context, new { features = options.IsVersion1 ? Version1Features : AllFeatures });
             return;
         }
 
@@ -101,6 +104,12 @@ internal sealed partial class ImageRequestHandler(ImageIoOptions options, ImageC
         ticket.Touch();
         var writes = ticket.May("write");
         context.Response.Headers.Allow = writes ? "OPTIONS,GET,PUT,PATCH" : "OPTIONS,GET";
+        if (options.IsVersion1)
+        {
+            await JsonAsync(context, new { features = writes ? Version1Features : [] });
+            return;
+        }
+
         await JsonAsync(context, new
         {
             features = writes ? AllFeatures : BaseFeatures,

@@ -122,7 +122,7 @@ internal sealed class ModelBuilder(EngineContext engine, SimulatorModel model)
                 Id = _ids.Id("host", name),
                 Name = name,
                 ClusterId = cluster.Id,
-                Address = engine.Options.HostAddresses.GetValueOrDefault(name, engine.Options.ListenAddress),
+                Address = engine.Options.AddressOf(name),
                 HardwareId = _ids.Id("hardware", name),
                 IsSpm = !State.Hosts.Values.Any(h => State.Clusters[h.ClusterId].DataCenterId == dc.Id),
             };

@@ -22,7 +22,7 @@ internal sealed partial class StateRestorer(EngineContext engine, SavedState sav
         engine.ContinueEvents();
         foreach (var host in State.Hosts.Values)
         {
-            host.Address = engine.Options.HostAddresses.GetValueOrDefault(host.Name, engine.Options.ListenAddress);
+            host.Address = engine.Options.AddressOf(host.Name);
         }
 
         foreach (var disk in State.Disks.Values.ToList())

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Globalization;
+
 namespace OvirtDistributed.Ovirt.Engine.Inventory;
 
 /// <summary>What an engine of some version can do (versions from the API's own model documents).</summary>
@@ -7,6 +9,9 @@ public sealed record EngineCapabilities
 {
     /// <summary>Image transfers that give a URL on the host itself. 4.2.</summary>
     public required bool DirectTransfers { get; init; }
+
+    /// <summary>A transfer says whether it moves the disk's content or the bytes of its volume file; before, it is always the file. 4.3.5.</summary>
+    public required bool TransferFormat { get; init; }
 
     /// <summary>Backups with checkpoints. 4.4, where libvirt and qemu can do it.</summary>
     public required bool Backups { get; init; }
@@ -26,12 +31,34 @@ public sealed record EngineCapabilities
     /// <summary>Disks can be converted between raw and cow. 4.5.</summary>
     public required bool DiskConversion { get; init; }
 
+    /// <summary>Of an engine whose version is not known: it refuses what it cannot do, and says why.</summary>
+    public static EngineCapabilities Newest { get; } = Of(new Version(int.MaxValue, 0));
+
+    /// <summary>From a version as the engine writes it, such as <c>4.3.10.4-1.el7</c>; one that cannot be read is taken for a new one.</summary>
+    public static EngineCapabilities OfText(string fullVersion)
+    {
+        ArgumentNullException.ThrowIfNull(fullVersion);
+        var numbers = new List<int>();
+        foreach (var part in fullVersion.Split('.', '-', '_').Take(3))
+        {
+            if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+            {
+                break;
+            }
+
+            numbers.Add(number);
+        }
+
+        return numbers.Count < 2 ? Newest : Of(new Version(numbers[0], numbers[1], numbers.ElementAtOrDefault(2)));
+    }
+
     public static EngineCapabilities Of(Version version)
     {
         ArgumentNullException.ThrowIfNull(version);
         return new EngineCapabilities
         {
             DirectTransfers = version >= new Version(4, 2),
+            TransferFormat = version >= new Version(4, 3, 5),
             Backups = version >= new Version(4, 4),
             ShallowTransfers = version >= new Version(4, 4, 3),
             RequireConsistency = version >= new Version(4, 4, 4),

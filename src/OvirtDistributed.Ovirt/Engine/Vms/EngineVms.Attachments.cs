@@ -9,9 +9,16 @@ namespace OvirtDistributed.Ovirt.Engine.Vms;
 public sealed partial class EngineVms
 {
     /// <summary>The VM's disks, each with the disk itself.</summary>
-    public async Task<IReadOnlyList<DiskAttachment>> ListAttachmentsAsync(VmId vm, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<DiskAttachment>> ListAttachmentsAsync(VmId vm, CancellationToken cancellationToken) =>
+        ListAttachmentsAsync($"vms/{vm}/diskattachments", cancellationToken);
+
+    /// <summary>The template's disks, each with the disk itself.</summary>
+    public Task<IReadOnlyList<DiskAttachment>> ListAttachmentsAsync(TemplateId template, CancellationToken cancellationToken) =>
+        ListAttachmentsAsync($"templates/{template}/diskattachments", cancellationToken);
+
+    private async Task<IReadOnlyList<DiskAttachment>> ListAttachmentsAsync(string collection, CancellationToken cancellationToken)
     {
-        var path = EngineQuery.With($"vms/{vm}/diskattachments", ("follow", "disk"));
+        var path = EngineQuery.With(collection, ("follow", "disk"));
         var listed = await _http.ListAsync(path, EngineJson.Default.WireListDiskAttachmentDto, VmMapping.ToAttachment, cancellationToken);
         var result = new List<DiskAttachment>(listed.Count);
         foreach (var attachment in listed)

@@ -93,7 +93,10 @@ internal sealed record BackupDetails
     public JobEvent WhenReleased(JobEvent otherwise) => Export is null ? otherwise : JobEvent.SnapshotReady;
 
     /// <summary>Whether the snapshot stays on the manager for the next incremental.</summary>
-    public bool KeepsSnapshot() => !DropSnapshot && GivesLayers && TransportModes.KeepsSnapshot(TransportMode);
+    public bool KeepsSnapshot() => !DropSnapshot && (GivesLayers || ReadsFiles()) && TransportModes.KeepsSnapshot(TransportMode);
+
+    /// <summary>Image transfers of a manager that cannot give one layer of a disk give the layers' files.</summary>
+    public bool ReadsFiles() => TransportMode == TransportModes.ImageTransfer && !GivesLayers;
 }
 
 internal sealed record SkippedDisk(Guid DiskId, string Alias, string Reason, bool Expected);

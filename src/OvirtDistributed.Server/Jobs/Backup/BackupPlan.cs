@@ -94,7 +94,7 @@ internal sealed record BackupPlan
             return (false, "the manager exports whole disks only", false);
         }
 
-        if (TransportModes.UsesSnapshot(request.TransportMode) && !request.GivesLayers)
+        if (TransportModes.UsesSnapshot(request.TransportMode) && !request.GivesLayers && !request.ReadsFiles())
         {
             return (false, "the manager is older than 4.4.3 and cannot give what a single snapshot holds", false);
         }

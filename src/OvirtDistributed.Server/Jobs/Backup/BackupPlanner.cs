@@ -23,6 +23,11 @@ internal sealed class BackupPlanner(IDataMover mover)
         var version = manager.ProductVersion;
         var choice = TransportChoice.Decide(request.RequestedMode, version, cluster, vm, request.ExcludedDisks, manager.Ssh is not null);
         var details = request with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version) };
+        if (details.ReadsFiles())
+        {
+            details = details with { TransportReason = $"{choice.Reason}; the manager ({version}) is older than 4.4.3, so the layers of disks are read as the files they are" };
+        }
+
         var inconsistent = ConsistencyRules.Refuse(request.ConsistencyRule, vm.Status, choice.Mode);
         switch (choice)
         {

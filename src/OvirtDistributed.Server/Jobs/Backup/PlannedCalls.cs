@@ -69,7 +69,14 @@ internal static class PlannedCalls
             }
             else
             {
-                yield return $"POST imagetransfers (download {disk.Alias} of the snapshot{(plan.Incremental ? ", its newest layer alone" : "")})";
+                var part = (details.ReadsFiles(), plan.Incremental) switch
+                {
+                    (true, true) => ", the file of its newest layer",
+                    (true, false) => ", the files of its layers one after the other",
+                    (false, true) => ", its newest layer alone",
+                    _ => "",
+                };
+                yield return $"POST imagetransfers (download {disk.Alias} of the snapshot{part})";
                 yield return "POST imagetransfers/ID/finalize";
             }
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Text.Json;
+using OvirtDistributed.Ovirt.Engine.Inventory;
 using OvirtDistributed.Repository.Points;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Database;
@@ -32,7 +33,8 @@ internal sealed class RestorePlanner(InventoryCatalog inventory, RestoreSettings
             plan = plan with { Target = target, Problems = await TargetProblemsAsync(details, target, engine, cancellationToken) };
         }
 
-        plan = await PlanDisksAsync(plan, managerId, manifest, details, cluster, cancellationToken);
+        var can = EngineCapabilities.OfText((await engine.ReadProductAsync(cancellationToken)).Version);
+        plan = await PlanDisksAsync(plan, managerId, manifest, details, cluster, can, cancellationToken);
         if (details.Export is { } export)
         {
             var problems = await ExportReach.ExplainRestoreAsync(engine, cluster, export, [.. plan.Disks.Select(disk => disk.Domain)], cancellationToken);
@@ -79,7 +81,7 @@ internal sealed class RestorePlanner(InventoryCatalog inventory, RestoreSettings
     }
 
     private async Task<RestorePlan> PlanDisksAsync(
-        RestorePlan plan, Guid managerId, VmManifest manifest, RestoreDetails details, EngineCluster cluster, CancellationToken cancellationToken)
+        RestorePlan plan, Guid managerId, VmManifest manifest, RestoreDetails details, EngineCluster cluster, EngineCapabilities can, CancellationToken cancellationToken)
     {
         var domains = (await inventory.ListAsync<EngineStorageDomain>(managerId, InventoryKind.StorageDomain, cancellationToken))
             .Where(domain => domain.Type == "data" && (domain.DataCenterIds.Count == 0 || domain.DataCenterIds.Contains(cluster.DataCenterId)))
@@ -106,7 +108,7 @@ internal sealed class RestorePlanner(InventoryCatalog inventory, RestoreSettings
                 continue;
             }
 
-            var (made, changes) = RestoreDiskPlanner.Plan(disk, original, domain, details);
+            var (made, changes) = RestoreDiskPlanner.Plan(disk, original, domain, details, can);
             notes.AddRange(changes);
             var write = made.ReadsAsZero && original is { ActualBytes: > 0 } ? Math.Min(original.ActualBytes, disk.Root.DiskSize) : disk.Root.DiskSize;
             disks.Add(new RestoredDisk(disk, Join(made, details, plan.Target, replaced, disk.Alias, notes), domain, write, replaced));

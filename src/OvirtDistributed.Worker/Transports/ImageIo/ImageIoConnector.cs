@@ -11,6 +11,8 @@ namespace OvirtDistributed.Worker.Transports.ImageIo;
 /// <summary>Opens the image transfer named in an order.</summary>
 internal sealed class ImageIoConnector(PipelineOptions options, TimeProvider time, ILogger<ImageIoClient> logger)
 {
+    public PipelineOptions Pipeline => options;
+
     /// <exception cref="TaskFailureException">No route works, the ticket is gone, or the order's URLs cannot be used.</exception>
     public async Task<ImageIoClient> ConnectAsync(
         ImageTransferSource transfer, ImageAccess access, FailureCode side, CancellationToken cancellationToken)

@@ -25,12 +25,14 @@ internal sealed class DiskResource(EngineCommands commands, SearchSchemas search
 
     private ApiReply Create(ApiRequest r)
     {
+        commands.Engine.Level.Check(r, ("backup", commands.Engine.Level.Backups));
         var (disk, job) = commands.Disks.Create(r.Body, r.Scope);
         return ApiReply.Created(DiskRender.Disk(State, disk), job);
     }
 
     private ApiReply Update(ApiRequest r)
     {
+        commands.Engine.Level.Check(r, ("backup", commands.Engine.Level.Backups));
         var disk = Disk(r);
         commands.Disks.Update(disk, r.Body, r.Scope);
         return ApiReply.Ok(DiskRender.Disk(State, disk));
@@ -38,6 +40,7 @@ internal sealed class DiskResource(EngineCommands commands, SearchSchemas search
 
     private ApiReply Layers(ApiRequest r)
     {
+        RequireLayers(r);
         var disk = Disk(r);
         // The active layer is listed only on request.
         var layers = disk.Volumes.Where(v => r.Flag("include_active") || !ReferenceEquals(v, disk.Active));
@@ -46,10 +49,20 @@ internal sealed class DiskResource(EngineCommands commands, SearchSchemas search
 
     private ApiReply Layer(ApiRequest r)
     {
+        RequireLayers(r);
         var disk = Disk(r);
         var id = r.Id(1);
         var volume = disk.Volumes.Find(v => v.ImageId == id) ?? throw ApiFault.Gone("DiskSnapshot", id);
         return ApiReply.Ok(DiskRender.DiskSnapshot(State, disk, volume, $"disks/{disk.Id}/disksnapshots"));
+    }
+
+    // Older engines list layers under their storage domain only.
+    private void RequireLayers(ApiRequest r)
+    {
+        if (!commands.Engine.Level.Layers)
+        {
+            throw ApiFault.Gone("resource", r.Path);
+        }
     }
 
     private Disk Disk(ApiRequest r) => Lookup.Get(State.Disks, r.Id(0));

@@ -12,10 +12,16 @@ internal sealed class ProtectionResource(EngineCommands commands)
 {
     private EngineState State => commands.State;
 
+    private EngineLevel Level => commands.Engine.Level;
+
     public void Map(ApiRouter router)
     {
         MapSnapshots(router);
-        MapBackups(router);
+        if (Level.Backups)
+        {
+            MapBackups(router);
+        }
+
         MapTransfers(router);
     }
 
@@ -58,6 +64,7 @@ internal sealed class ProtectionResource(EngineCommands commands)
             .Map("GET", "/imagetransfers", r => Listing.All(r, "image_transfers", State.Transfers.Values, ActivityRender.Transfer))
             .Map("POST", "/imagetransfers", r =>
             {
+                Level.Check(r, ("shallow", Level.Layers), ("timeout_policy", Level.TimeoutPolicy), ("format", Level.TransferFormat), ("backup", Level.Backups));
                 var (transfer, _) = commands.Transfers.Create(r.Body, r.Scope);
                 return new ApiReply(201, ActivityRender.Transfer(transfer)) { CreatedPath = $"/imagetransfers/{transfer.Id}" };
             })

@@ -172,7 +172,7 @@ public sealed class SnapshotBackupTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task ManagerWithoutSingleLayers_EveryBackupIsFullAndNoSnapshotStays()
+    public async Task ManagerWithoutSingleLayers_FilesOfLayersAreReadAndTheSnapshotStays()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
         site.Engine.ProductVersion = "4.3.10";
@@ -182,8 +182,11 @@ public sealed class SnapshotBackupTests(PostgresServer postgres)
         var second = await site.RunToEndAsync(await site.BackUpAsync(vm.Name)).WithinDeadline();
 
         Assert.Equal(TransportModes.ImageTransfer, second.Backup!.TransportMode);
-        Assert.Contains("older than 4.4.3", second.Backup.ModeReason, StringComparison.Ordinal);
-        Assert.Empty(site.Engine.Snapshots[vm.Id]);
+        Assert.Contains("older than 4.4.3", second.Backup.TransportReason, StringComparison.Ordinal);
+        Assert.True(second.Backup.Incremental);
+        Assert.Single(site.Engine.Snapshots[vm.Id]);
+        Assert.Empty(site.Engine.LayersAsked);
+        Assert.Equal(2 * vm.Disks.Count, site.Engine.FilesAsked.Count);
         await NothingIsLeftAsync(site);
         var refused = await Assert.ThrowsAsync<OperatorException>(() => site.BackUpAsync(vm.Name, mode: TransportModes.Cbt));
         Assert.Contains("cbt needs a manager of version 4.4", refused.Message, StringComparison.Ordinal);

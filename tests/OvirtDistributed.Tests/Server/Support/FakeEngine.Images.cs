@@ -21,6 +21,11 @@ internal sealed partial class FakeEngine
             throw new EngineException(EngineFailure.Refused, "The VM backup is not in READY phase.");
         }
 
+        if (start.File is { } file)
+        {
+            FilesAsked.Add(file);
+        }
+
         if (start.Layer is { } layer)
         {
             if (!_layers.Values.Any(layers => layers.GetValueOrDefault(start.DiskId) == layer.Id))
@@ -32,7 +37,7 @@ internal sealed partial class FakeEngine
         }
 
         var transfer = new EngineTransfer(
-            Guid.NewGuid(), start.DiskId, EngineTransferPhase.Initializing, start.BackupId is null && start.Layer is null, "https://host:54322/images/secret", "https://engine:54323/images/secret");
+            Guid.NewGuid(), start.DiskId, EngineTransferPhase.Initializing, start is { BackupId: null, Layer: null, File: null }, "https://host:54322/images/secret", "https://engine:54323/images/secret");
         Transfers.Add(transfer.Id, transfer);
         return transfer;
     });

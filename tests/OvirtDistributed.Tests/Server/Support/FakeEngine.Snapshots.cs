@@ -51,6 +51,19 @@ internal sealed partial class FakeEngine
     public Task<IReadOnlyDictionary<Guid, Guid>> ListSnapshotLayersAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken) =>
         CallAsync<IReadOnlyDictionary<Guid, Guid>>(nameof(ListSnapshotLayersAsync), () => _layers[snapshotId]);
 
+    /// <summary>Files that were asked for, in this order.</summary>
+    public List<EngineVolumeFile> FilesAsked { get; } = [];
+
+    /// <summary>By VM: disks of its template.</summary>
+    public Dictionary<Guid, EngineVolumeFile> TemplateFiles { get; } = [];
+
+    public Task<IReadOnlyList<EngineVolumeFile>> ListVolumeFilesAsync(Guid vmId, Guid diskId, CancellationToken cancellationToken) =>
+        CallAsync<IReadOnlyList<EngineVolumeFile>>(nameof(ListVolumeFilesAsync), () =>
+            [
+                .. Snapshots.GetValueOrDefault(vmId, []).Select(snapshot => new EngineVolumeFile(_layers[snapshot.Id][diskId], diskId, "cow", OnTemplate: false)),
+                .. TemplateFiles.Where(pair => pair.Key == vmId).Select(pair => pair.Value),
+            ]);
+
     /// <summary>Disk id → its layers.</summary>
     public Dictionary<Guid, IReadOnlyList<EngineVolume>> Volumes { get; } = [];
 
