@@ -99,6 +99,7 @@ public sealed class ThawGuardDutyTests
             HostAddresses = new Dictionary<string, string>(),
             Timeout = TimeSpan.FromMinutes(1),
             Lifetime = TimeSpan.FromMinutes(4),
+            Pause = TimeSpan.FromSeconds(1),
             Patience = TimeSpan.FromMinutes(10),
         };
         Assert.DoesNotContain("secret", order.ToString(), StringComparison.Ordinal);

@@ -16,10 +16,10 @@ internal static class FreezeLimits
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
-    /// <summary>The pause after a try: 1 s, then doubling, up to <paramref name="longest"/> (30 s when null).</summary>
-    public static TimeSpan PauseAfter(int tries, TimeSpan? longest = null)
+    /// <summary>The pause after a try: it doubles, up to <paramref name="longest"/> (30 s when null).</summary>
+    public static TimeSpan PauseAfter(int tries, TimeSpan first, TimeSpan? longest = null)
     {
-        var pause = TimeSpan.FromSeconds(1 << Math.Clamp(tries - 1, 0, 20));
+        var pause = first * (1 << Math.Clamp(tries - 1, 0, 20));
         var most = longest ?? LongestPause;
         return pause < most ? pause : most;
     }

@@ -197,7 +197,7 @@ internal sealed partial class GuestFreeze(
                 return;
             }
 
-            await PauseAsync(FreezeLimits.PauseAfter(tries));
+            await PauseAsync(FreezeLimits.PauseAfter(tries, options.PollInterval));
         }
     }
 

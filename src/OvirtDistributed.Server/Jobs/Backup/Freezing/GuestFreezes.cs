@@ -111,7 +111,7 @@ internal sealed partial class GuestFreezes(
                 {
                     // Nothing is left in most rounds; then the next begins with short pauses again.
                     tries = await TryAsync(term.Token) > 0 ? tries : 0;
-                    await Task.Delay(tries == 0 ? options.ReconcileInterval : FreezeLimits.PauseAfter(tries, options.ReconcileInterval), time, term.Token);
+                    await Task.Delay(tries == 0 ? options.ReconcileInterval : FreezeLimits.PauseAfter(tries, options.PollInterval, options.ReconcileInterval), time, term.Token);
                 }
             }
             catch (OperationCanceledException) when (term.Token.IsCancellationRequested)

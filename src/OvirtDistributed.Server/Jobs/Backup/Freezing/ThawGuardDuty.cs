@@ -37,7 +37,7 @@ internal sealed class ThawGuardDuty(ThawGuardOrder order, Func<CancellationToken
                 return thawed ? 0 : 1;
             }
 
-            if (await WaitAsync(Elapsed + FreezeLimits.PauseAfter(tries)))
+            if (await WaitAsync(Elapsed + FreezeLimits.PauseAfter(tries, order.Pause)))
             {
                 return 0;
             }

@@ -35,6 +35,9 @@ internal sealed record ThawGuardOrder
 
     public required TimeSpan Lifetime { get; init; }
 
+    /// <summary>The first pause after a thaw that failed.</summary>
+    public required TimeSpan Pause { get; init; }
+
     /// <summary>How long it tries to thaw.</summary>
     public required TimeSpan Patience { get; init; }
 

@@ -81,6 +81,7 @@ internal sealed partial class ThawGuardProcesses(
             HostAddresses = manager.HostAddresses,
             Timeout = guest.Timeout,
             Lifetime = guest.Lifetime,
+            Pause = options.PollInterval,
             Patience = options.ThawPatience,
         };
     }
