@@ -43,6 +43,9 @@ public sealed class ServerOptions
     /// <summary>How long the server that froze a guest tries to thaw it, every 30 s at least. Default 10 minutes; then the ledger's loop goes on, every 5 minutes at least.</summary>
     public TimeSpan ThawPatience { get; set; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>Guests that are frozen at the same time, each with a process that guards it; further ones wait, unfrozen. Default 8.</summary>
+    public int MaxFrozenGuests { get; set; } = 8;
+
     /// <summary>How long the engine may take to make a backup ready. Default 30 minutes: scratch disks or a snapshot may have to be made.</summary>
     public TimeSpan BackupReadyPatience { get; set; } = TimeSpan.FromMinutes(30);
 
@@ -142,6 +145,11 @@ public sealed class ServerOptions
         if (MaxAttachedDisks is < 2 or > 1000)
         {
             yield return $"{Section}:MaxAttachedDisks '{MaxAttachedDisks}' is out of range: use 2 to 1000.";
+        }
+
+        if (MaxFrozenGuests is < 1 or > 100)
+        {
+            yield return $"{Section}:MaxFrozenGuests '{MaxFrozenGuests}' is out of range: use 1 to 100.";
         }
 
         if (VerifyPointsAfter < TimeSpan.Zero)

@@ -90,6 +90,20 @@ public sealed class FreezeTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task GuardIsKilledBeforeTheGuestIsAsked_NothingIsFrozen()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var vm = site.AddVm("vm", status: "up");
+        site.Guards.KillBeforeAsking = true;
+
+        var job = await RunAsync(site, await StartAsync(site, vm));
+
+        Assert.Equal(JobOutcome.Warning, job.Outcome);
+        Assert.DoesNotContain("freeze", site.Engine.GuestCalls);
+        Assert.Equal(PointConsistency.CrashConsistent, site.Mover.Read(site.Mover.PointsByJob[job.Id]).Consistency);
+    }
+
+    [Fact]
     public async Task FreezeHangs_EndsWithTheTimeOutAndThawsUntilItCanNoLongerTakeEffect()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
@@ -117,10 +131,13 @@ public sealed class FreezeTests(PostgresServer postgres)
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
         var vm = site.AddVm("vm", status: "up");
         site.Engine.HoldSnapshots = true;
-        var id = await StartAsync(site, vm, timeout: Short);
+        var id = await StartAsync(site, vm);
+        await DriveAsync(site, id, job => job.State == JobState.AwaitingBackup);
+        Assert.True(site.Engine.IsFrozen(vm.Id));
 
-        await DriveAsync(site, id, job => job.State == JobState.AwaitingBackup && site.Engine.GuestCalls.Count == 2);
-        Assert.False(site.Engine.IsFrozen(vm.Id));
+        site.Time.Advance(FreezeLimits.Default + TimeSpan.FromSeconds(1));
+
+        await DriveAsync(site, id, _ => !site.Engine.IsFrozen(vm.Id));
         site.Engine.HoldSnapshots = false;
         var job = await RunAsync(site, id);
 
@@ -282,6 +299,26 @@ public sealed class FreezeTests(PostgresServer postgres)
         Assert.Equal(0, await site.Get<GuestFreezes>().ThawLeftAsync(TestSite.Token));
 
         await NothingIsLeftAsync(site, vm);
+    }
+
+    [Fact]
+    public async Task AsManyAreFrozenAsMayBe_NextWaitsUnfrozen()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var (first, second) = (site.AddVm("first", status: "up"), site.AddVm("second", status: "up"));
+        site.Options.MaxFrozenGuests = 1;
+        site.Engine.HoldSnapshots = true;
+        var (one, two) = (await StartAsync(site, first), await StartAsync(site, second));
+        await DriveAsync(site, one, job => job.State == JobState.AwaitingBackup);
+        await DriveAsync(site, two, _ => site.Get<GuestFreezes>().Find(two) is not null);
+
+        Assert.Equal((true, false), (site.Engine.IsFrozen(first.Id), site.Engine.IsFrozen(second.Id)));
+        Assert.Single(site.Guards.Started);
+        site.Engine.HoldSnapshots = false;
+        Assert.Equal(JobOutcome.Succeeded, (await RunAsync(site, one)).Outcome);
+        Assert.Equal(JobOutcome.Succeeded, (await RunAsync(site, two)).Outcome);
+        Assert.Equal([true, true], site.Engine.FrozenAtSnapshot);
+        await NothingIsLeftAsync(site, second);
     }
 
     [Fact]

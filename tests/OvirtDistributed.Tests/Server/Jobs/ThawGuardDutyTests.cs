@@ -28,6 +28,16 @@ public sealed class ThawGuardDutyTests
     }
 
     [Fact]
+    public async Task ServerIsGoneBeforeTheGuestIsAsked_NothingIsCalled()
+    {
+        _words.Say(null);
+        var duty = Start();
+
+        Assert.Equal(0, await duty.WithinDeadline());
+        Assert.Equal(0, _thawed.CurrentCount);
+    }
+
+    [Fact]
     public async Task FreezeWasNotAnswered_ThawsAgainUntilItCanNoLongerTakeEffect()
     {
         var duty = Start();
@@ -103,6 +113,7 @@ public sealed class ThawGuardDutyTests
             Patience = TimeSpan.FromMinutes(10),
         };
         Assert.DoesNotContain("secret", order.ToString(), StringComparison.Ordinal);
+        _words.Say(ThawGuardOrder.Asked);
         return new ThawGuardDuty(order, ThawAsync, _words, _time).RunAsync();
     }
 

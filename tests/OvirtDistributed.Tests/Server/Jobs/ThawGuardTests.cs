@@ -118,7 +118,9 @@ public sealed partial class ThawGuardTests(PostgresServer postgres) : IAsyncLife
         var guards = new ThawGuardProcesses(
             _site.Get<IDbContextFactory<ServerDbContext>>(), _site.Get<PasswordSeal>(), TimeProvider.System, _site.Options, NullLogger<ThawGuardProcesses>.Instance);
         var guest = new GuardedGuest(_site.ManagerId, _vmId, Guid.NewGuid(), timeout ?? TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(4));
-        return (ThawGuardProcess)await guards.StartAsync(guest, CancellationToken.None).WithinDeadline();
+        var guard = (ThawGuardProcess)await guards.StartAsync(guest, CancellationToken.None).WithinDeadline();
+        await guard.AskedAsync().WithinDeadline();
+        return guard;
     }
 
     private async Task FreezeAsync()

@@ -12,6 +12,9 @@ internal sealed class FakeThawGuards : IThawGuards
 
     public bool FailStart { get; set; }
 
+    /// <summary>Guards are killed as soon as they watch.</summary>
+    public bool KillBeforeAsking { get; set; }
+
     public Task<IThawGuard> StartAsync(GuardedGuest guest, CancellationToken cancellationToken)
     {
         if (FailStart)
@@ -19,7 +22,7 @@ internal sealed class FakeThawGuards : IThawGuards
             throw new InvalidOperationException("no process can be started");
         }
 
-        var guard = new FakeGuard(guest);
+        var guard = new FakeGuard(guest) { GoneBeforeAsking = KillBeforeAsking };
         Started.Enqueue(guard);
         return Task.FromResult<IThawGuard>(guard);
     }
@@ -28,12 +31,16 @@ internal sealed class FakeThawGuards : IThawGuards
     {
         public GuardedGuest Guest => guest;
 
+        public required bool GoneBeforeAsking { get; init; }
+
         public bool IsAnswered { get; private set; }
 
         public bool IsEnded { get; private set; }
 
         /// <summary>Let go of without a word: a real one thaws then.</summary>
         public bool WouldThaw { get; private set; }
+
+        public Task AskedAsync() => GoneBeforeAsking ? throw new IOException("the pipe is broken") : Task.CompletedTask;
 
         public Task FrozenAsync()
         {

@@ -5,7 +5,7 @@ namespace OvirtDistributed.Server.Jobs.Backup.Freezing;
 /// <summary>How far a freeze has come. It only goes forward.</summary>
 internal enum FreezeState
 {
-    /// <summary>The guard is being started, or the guest asked.</summary>
+    /// <summary>It is not this guest's turn yet, the guard is being started, or the guest asked.</summary>
     Freezing,
 
     /// <summary>The manager said that the guest is frozen, and nobody here has asked for the thaw.</summary>

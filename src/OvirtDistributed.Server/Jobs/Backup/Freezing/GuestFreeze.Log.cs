@@ -24,7 +24,7 @@ internal sealed partial class GuestFreeze
         [LoggerMessage(LogLevel.Error, "Guest of VM {VmName} may still be frozen for job {JobId}; the ledger keeps it and it is tried again: {Problem}")]
         public static partial void StillFrozen(ILogger logger, string vmName, Guid jobId, string problem);
 
-        [LoggerMessage(LogLevel.Error, "Freeze of VM {VmName} for job {JobId} broke; its guard thaws, and the ledger keeps it")]
+        [LoggerMessage(LogLevel.Error, "Freeze of VM {VmName} for job {JobId} broke: the guest is thawed, by its guard at the latest, and the ledger keeps it")]
         public static partial void Broke(ILogger logger, string vmName, Guid jobId, Exception exception);
     }
 }

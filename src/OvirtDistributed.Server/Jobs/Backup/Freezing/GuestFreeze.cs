@@ -9,12 +9,12 @@ namespace OvirtDistributed.Server.Jobs.Backup.Freezing;
 internal sealed record FreezeSubject(Guid JobId, Guid ManagerId, Guid VmId, string VmName, TimeSpan Timeout);
 
 /// <summary>
-/// One freeze of one guest, from the ledger entry to the last thaw: entry, guard, freeze, wait for the word or the time-out, thaw until the manager says yes.
+/// One freeze of one guest, from its turn to the last thaw: ledger entry, guard, freeze, wait for the word or the time-out, thaw until the manager says yes.
 /// The task behind it is owned by <see cref="GuestFreezes"/> and never throws.
 /// </summary>
 internal sealed partial class GuestFreeze(
-    FreezeSubject subject, EngineLedger ledger, IEngineDirectory engines, IThawGuards guards, Action<GuestFreeze> changed, TimeProvider time, ServerOptions options,
-    ILogger logger) : IDisposable
+    FreezeSubject subject, SemaphoreSlim slots, EngineLedger ledger, IEngineDirectory engines, IThawGuards guards, Action<GuestFreeze> changed, TimeProvider time,
+    ServerOptions options, ILogger logger) : IDisposable
 {
     // A refused freeze that is thawed in vain this often froze nothing: there is no agent to ask.
     private const int ThawsAfterRefusal = 3;
@@ -22,6 +22,7 @@ internal sealed partial class GuestFreeze(
     private readonly CancellationTokenSource _end = new();
     private readonly CancellationTokenSource _leave = new();
     private readonly TaskCompletionSource _firstThaw = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private IEngine? _engine;
     private int _state;
     private long _started;
     private volatile bool _unknown;
@@ -52,11 +53,7 @@ internal sealed partial class GuestFreeze(
 
     public Task Completion { get; private set; } = Task.CompletedTask;
 
-    public void Start()
-    {
-        _started = time.GetTimestamp();
-        Completion = RunAsync();
-    }
+    public void Start() => Completion = RunAsync();
 
     public void Drop() => IsDropped = true;
 
@@ -85,14 +82,10 @@ internal sealed partial class GuestFreeze(
         await Task.Yield();
         try
         {
-            // Counted from here, before the guard counts: we never believe to hold a guest that it has thawed.
-            using var deadline = new CancellationTokenSource(subject.Timeout, time);
-            using var hold = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, _end.Token, _leave.Token);
-            var entry = await ledger.OpenAsync(LedgerKind.GuestFreeze, LedgerOwner.OfJob(subject.ManagerId, subject.JobId), subject.VmId, hold.Token);
-            await using var guard = await StartGuardAsync(entry, hold.Token);
-            if (guard is not null)
+            using var wanted = CancellationTokenSource.CreateLinkedTokenSource(_end.Token, _leave.Token);
+            if (await TakeSlotAsync(wanted.Token))
             {
-                await FreezeAndThawAsync(entry, guard, deadline.Token, hold.Token);
+                await RunInSlotAsync(wanted.Token);
             }
         }
         catch (Exception failure)
@@ -108,6 +101,42 @@ internal sealed partial class GuestFreeze(
         }
     }
 
+    private async Task<bool> TakeSlotAsync(CancellationToken wanted)
+    {
+        try
+        {
+            await slots.WaitAsync(wanted);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            EndedCleanly = true;
+            Refuse("the backup was ended meanwhile");
+            return false;
+        }
+    }
+
+    private async Task RunInSlotAsync(CancellationToken wanted)
+    {
+        try
+        {
+            var entry = await ledger.OpenAsync(LedgerKind.GuestFreeze, LedgerOwner.OfJob(subject.ManagerId, subject.JobId), subject.VmId, CancellationToken.None);
+            await using var guard = await StartGuardAsync(entry, wanted);
+            if (guard is not null)
+            {
+                // Counted from here, before the guard counts: we never believe to hold a guest that it has thawed.
+                _started = time.GetTimestamp();
+                using var deadline = new CancellationTokenSource(subject.Timeout, time);
+                using var hold = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, wanted);
+                await FreezeAndThawAsync(entry, guard, deadline.Token, hold.Token);
+            }
+        }
+        finally
+        {
+            slots.Release();
+        }
+    }
+
     private async Task<IThawGuard?> StartGuardAsync(LedgerEntry entry, CancellationToken cancellationToken)
     {
         try
@@ -120,7 +149,7 @@ internal sealed partial class GuestFreeze(
             await CloseAsync(entry, "not asked for: no guard");
             EndedCleanly = true;
             Refuse(failure is OperationCanceledException
-                ? "the thaw guard was not ready in time"
+                ? cancellationToken.IsCancellationRequested ? "the backup was ended meanwhile" : "the thaw guard was not ready in time"
                 : $"the thaw guard, without which no guest is frozen, could not be started: {failure.Message}");
             return null;
         }
@@ -151,7 +180,8 @@ internal sealed partial class GuestFreeze(
     {
         try
         {
-            var engine = (await engines.OpenAsync(subject.ManagerId, hold)).Engine;
+            var engine = await EngineAsync(hold);
+            await guard.AskedAsync();
             await engine.FreezeGuestAsync(subject.VmId, entry.Id, hold);
             await ledger.ConfirmAsync(entry, subject.VmId, CancellationToken.None);
             await guard.FrozenAsync();
@@ -165,6 +195,25 @@ internal sealed partial class GuestFreeze(
         {
             var certain = failure.Failure is EngineFailure.Refused or EngineFailure.NotFound or EngineFailure.Unauthorized or EngineFailure.Locked;
             return (false, certain, failure.Message);
+        }
+        catch (Exception failure)
+        {
+            // The guard is gone, or the database, perhaps after the guest was frozen.
+            Log.Broke(logger, subject.VmName, subject.JobId, failure);
+            return (false, false, $"unexpected {failure.GetType().Name}; the server's log has the details");
+        }
+    }
+
+    /// <summary>The manager as it is known now; while the database is away, as it was known before: a guest does not wait for a database.</summary>
+    private async Task<IEngine> EngineAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return _engine = (await engines.OpenAsync(subject.ManagerId, cancellationToken)).Engine;
+        }
+        catch (Exception) when (_engine is not null && !cancellationToken.IsCancellationRequested)
+        {
+            return _engine;
         }
     }
 
@@ -219,7 +268,7 @@ internal sealed partial class GuestFreeze(
         using var limit = new CancellationTokenSource(FreezeLimits.OneThaw, time);
         try
         {
-            var engine = (await engines.OpenAsync(subject.ManagerId, limit.Token)).Engine;
+            var engine = await EngineAsync(limit.Token);
             await engine.ThawGuestAsync(subject.VmId, entry.Id, limit.Token);
             _thawProblem = "";
             return true;

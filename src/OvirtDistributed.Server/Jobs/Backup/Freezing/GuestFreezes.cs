@@ -21,11 +21,12 @@ internal sealed partial class GuestFreezes(
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
 
     private readonly ConcurrentDictionary<Guid, GuestFreeze> _freezes = new();
+    private readonly SemaphoreSlim _slots = new(options.MaxFrozenGuests);
 
-    /// <summary>Begins to freeze; the job is woken when that is done or was refused. One that ended cleanly gives way.</summary>
+    /// <summary>Begins to freeze when it is this guest's turn; the job is woken when that is done or was refused. One that ended cleanly gives way.</summary>
     public void Begin(FreezeSubject subject)
     {
-        var freeze = new GuestFreeze(subject, ledger, engines, guards, OnChanged, time, options, logger);
+        var freeze = new GuestFreeze(subject, _slots, ledger, engines, guards, OnChanged, time, options, logger);
         _freezes[subject.JobId] = freeze;
         freeze.Start();
     }
@@ -98,6 +99,12 @@ internal sealed partial class GuestFreezes(
         }
 
         _freezes.Clear();
+    }
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _slots.Dispose();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

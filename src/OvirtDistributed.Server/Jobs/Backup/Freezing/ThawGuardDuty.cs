@@ -3,12 +3,12 @@
 namespace OvirtDistributed.Server.Jobs.Backup.Freezing;
 
 /// <summary>
-/// What a guard does: waits for words, and thaws when they end, because whoever spoke is gone, or when the time-out is over. A thaw that fails is repeated with growing
+/// What a guard does: waits until the guest is asked, and from then on for more words; thaws when they end, because whoever spoke is gone, or when the time-out is over. A thaw that fails is repeated with growing
 /// pauses, and so is one of a freeze whose answer was never seen, which may take effect later.
 /// </summary>
 internal sealed class ThawGuardDuty(ThawGuardOrder order, Func<CancellationToken, Task> thaw, TextReader words, TimeProvider time)
 {
-    private readonly long _started = time.GetTimestamp();
+    private long _started;
     private Task<string?>? _word;
     private bool _answered;
 
@@ -17,6 +17,12 @@ internal sealed class ThawGuardDuty(ThawGuardOrder order, Func<CancellationToken
     /// <summary>Returns 0 when the guest is thawed, or when it was said to be; 1 when it may be frozen still.</summary>
     public async Task<int> RunAsync()
     {
+        if (await words.ReadLineAsync(CancellationToken.None) != ThawGuardOrder.Asked)
+        {
+            return 0; // Whoever started us is gone, or thought better of it: the guest was never asked.
+        }
+
+        _started = time.GetTimestamp();
         _word = words.ReadLineAsync(CancellationToken.None).AsTask();
         if (await WaitAsync(order.Timeout))
         {

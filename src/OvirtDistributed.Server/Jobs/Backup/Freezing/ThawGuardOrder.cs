@@ -10,6 +10,9 @@ internal sealed record ThawGuardOrder
     /// <summary>The guard's answer when it watches.</summary>
     public const string Ready = "ready";
 
+    /// <summary>Word to the guard: the guest is about to be asked, and its time runs from here.</summary>
+    public const string Asked = "asked";
+
     /// <summary>Word to the guard: the manager has answered the freeze.</summary>
     public const string Frozen = "frozen";
 

@@ -14,6 +14,13 @@ internal sealed class ThawGuardProcess(Process process, TimeProvider time) : ITh
     /// <summary>For tests.</summary>
     internal int Id { get; } = process.Id;
 
+    public async Task AskedAsync()
+    {
+        using var limit = new CancellationTokenSource(EndLimit, time);
+        await process.StandardInput.WriteLineAsync(ThawGuardOrder.Asked.AsMemory(), limit.Token);
+        await process.StandardInput.FlushAsync(limit.Token);
+    }
+
     public Task FrozenAsync() => SayAsync(ThawGuardOrder.Frozen);
 
     public async Task EndAsync()
