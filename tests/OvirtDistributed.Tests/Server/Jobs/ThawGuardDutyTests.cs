@@ -8,12 +8,18 @@ using Xunit;
 namespace OvirtDistributed.Tests.Server.Jobs;
 
 /// <summary>When a guard thaws and how often, by a clock of the test's.</summary>
-public sealed class ThawGuardDutyTests
+public sealed class ThawGuardDutyTests : IDisposable
 {
     private readonly ManualTimeProvider _time = new();
     private readonly Words _words = new();
     private readonly SemaphoreSlim _thawed = new(0);
     private int _failures;
+
+    public void Dispose()
+    {
+        _words.Dispose();
+        _thawed.Dispose();
+    }
 
     [Fact]
     public async Task FreezeWasAnswered_OneThawIsEnough()

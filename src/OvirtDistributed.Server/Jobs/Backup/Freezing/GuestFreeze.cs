@@ -57,7 +57,7 @@ internal sealed partial class GuestFreeze(
 
     public void Drop() => IsDropped = true;
 
-    /// <summary>Ends the freeze, or the attempt at it, and returns when the manager has answered a thaw, whatever it said.</summary>
+    /// <summary>Ends the freeze, or the attempt at it. Returns when nothing of it is left, or when the manager has answered a thaw that was not the last.</summary>
     public async Task ReleaseAsync(CancellationToken cancellationToken)
     {
         if (!Completion.IsCompleted)
@@ -228,13 +228,14 @@ internal sealed partial class GuestFreeze(
                 Refuse(problem);
             }
 
-            _firstThaw.TrySetResult();
-            changed(this);
             if (IsDone(entry, frozen, certain, thawed, tries))
             {
                 await EndAsync(entry, guard, frozen, tries);
                 return;
             }
+
+            _firstThaw.TrySetResult();
+            changed(this);
 
             if (time.GetElapsedTime(started) > options.ThawPatience || _leave.IsCancellationRequested)
             {

@@ -30,8 +30,10 @@ internal sealed class SnapshotFreeze(GuestFreezes freezes, EngineLedger ledger, 
                 return null;
             case FreezeState.Refused:
                 return GiveUp(context, freeze.Problem);
+            case FreezeState.Thawing when freeze.ThawProblem.Length > 0:
+                return GiveUp(context, $"it was frozen before, and could not be thawed yet: {freeze.ThawProblem}");
             case FreezeState.Frozen or FreezeState.Thawing:
-                return GiveUp(context, $"it was frozen, but not long enough: {details.FreezeTimeout.TotalSeconds:F0} s were over before the snapshot was asked for");
+                return StepResult.WaitFor(options.PollInterval); // Its time was over before the snapshot was asked for.
         }
 
         // From here on it is not frozen: never, or not any more.
