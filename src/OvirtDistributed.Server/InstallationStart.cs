@@ -4,13 +4,14 @@ using System.Globalization;
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Backup.Freezing;
 using OvirtDistributed.Server.Leases;
 
 namespace OvirtDistributed.Server;
 
 /// <summary>What comes before everything else: the schema, the installation's id, and time given back to leases when nobody was there.</summary>
 internal sealed partial class InstallationStart(
-    DatabaseMigrator migrator, IDbContextFactory<ServerDbContext> contexts, Installation installation, Leadership leadership, TaskLeases leases,
+    DatabaseMigrator migrator, IDbContextFactory<ServerDbContext> contexts, Installation installation, Leadership leadership, TaskLeases leases, GuestFreezes freezes,
     TimeProvider time, ServerOptions options, ILogger<InstallationStart> logger) : IHostedService
 {
     private const string InstanceFileName = "instance-id";
@@ -19,12 +20,19 @@ internal sealed partial class InstallationStart(
     {
         await migrator.MigrateAsync(cancellationToken);
         installation.InstanceId = await ReadInstanceIdAsync(cancellationToken);
-        leadership.OnElected = ExtendLeasesAsync;
+        leadership.OnElected = PrepareTermAsync;
         leadership.OnAlive = NoteAliveAsync;
         Log.Started(logger, installation.InstanceId);
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Once per election: first of all guests that somebody left frozen, because they cannot wait.</summary>
+    internal async Task PrepareTermAsync(CancellationToken cancellationToken)
+    {
+        await freezes.ThawFirstAsync(cancellationToken);
+        await ExtendLeasesAsync(cancellationToken);
+    }
 
     /// <summary>Extends all leases by the time since a server last led. Called once per election, before any lease can expire.</summary>
     internal async Task ExtendLeasesAsync(CancellationToken cancellationToken)

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Server;
+using OvirtDistributed.Server.Jobs.Backup.Freezing;
+
+if (args is [ThawGuardProgram.Verb])
+{
+    return await ThawGuardProgram.RunAsync(Console.OpenStandardInput(), Console.OpenStandardOutput());
+}
 
 WebApplication server;
 try

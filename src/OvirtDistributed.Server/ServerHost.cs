@@ -17,6 +17,7 @@ using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Backup.Commands;
+using OvirtDistributed.Server.Jobs.Backup.Freezing;
 using OvirtDistributed.Server.Jobs.Backup.Snapshots;
 using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Jobs.Restore;
@@ -97,6 +98,7 @@ public static class ServerHost
         services.AddSingleton<ManagerRegistry>();
         services.AddSingleton<SshRegistry>();
         services.AddSingleton<InventoryMessages>();
+        services.AddSingleton<IThawGuards, ThawGuardProcesses>();
     }
 
     private static void AddRepositories(IServiceCollection services, TlsIdentity? tls)
@@ -161,6 +163,8 @@ public static class ServerHost
         services.AddSingleton<BackupPlanner>();
         services.AddSingleton<BackupPreview>();
         services.AddSingleton<CbtSwitch>();
+        services.AddSingleton<GuestFreezes>();
+        services.AddSingleton<SnapshotFreeze>();
         services.AddSingleton<SnapshotBackup>();
         services.AddSingleton<IJobStep, PrepareBackupStep>();
         services.AddSingleton<CommandRuns>();
@@ -213,6 +217,9 @@ public static class ServerHost
     private static void AddLoops(IServiceCollection services)
     {
         services.AddHostedService(provider => provider.GetRequiredService<Leadership>());
+
+        // Stops after the runner: no step begins a freeze when all are ended.
+        services.AddHostedService(provider => provider.GetRequiredService<GuestFreezes>());
         services.AddHostedService(provider => provider.GetRequiredService<OutboxPump>());
         services.AddHostedService<JobRunner>();
         services.AddHostedService(provider => provider.GetRequiredService<Reconciler>());

@@ -40,6 +40,12 @@ public sealed class ServerOptions
     /// <summary>How long a command of a backup may wait for a worker. Default 30 minutes. A pre-command then counts as failed; a post-command is given up with a warning.</summary>
     public TimeSpan CommandPatience { get; set; } = TimeSpan.FromMinutes(30);
 
+    /// <summary>How long the server that froze a guest tries to thaw it, every 30 s at least. Default 10 minutes; then the ledger's loop goes on, every 5 minutes at least.</summary>
+    public TimeSpan ThawPatience { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Guests that are frozen at the same time, each with a process that guards it; further ones wait, unfrozen. Default 8.</summary>
+    public int MaxFrozenGuests { get; set; } = 8;
+
     /// <summary>How long the engine may take to make a backup ready. Default 30 minutes: scratch disks or a snapshot may have to be made.</summary>
     public TimeSpan BackupReadyPatience { get; set; } = TimeSpan.FromMinutes(30);
 
@@ -141,6 +147,11 @@ public sealed class ServerOptions
             yield return $"{Section}:MaxAttachedDisks '{MaxAttachedDisks}' is out of range: use 2 to 1000.";
         }
 
+        if (MaxFrozenGuests is < 1 or > 100)
+        {
+            yield return $"{Section}:MaxFrozenGuests '{MaxFrozenGuests}' is out of range: use 1 to 100.";
+        }
+
         if (VerifyPointsAfter < TimeSpan.Zero)
         {
             yield return $"{Section}:VerifyPointsAfter '{VerifyPointsAfter}' is below zero: write 00:00:00 for never.";
@@ -176,7 +187,7 @@ public sealed class ServerOptions
     [
         (nameof(HeartbeatInterval), HeartbeatInterval), (nameof(LeaseDuration), LeaseDuration), (nameof(OfferAgainAfter), OfferAgainAfter),
         (nameof(PollInterval), PollInterval), (nameof(RetryDelay), RetryDelay), (nameof(StepPatience), StepPatience),
-        (nameof(CommandPatience), CommandPatience), (nameof(BackupReadyPatience), BackupReadyPatience), (nameof(FinalizePatience), FinalizePatience), (nameof(UndoPatience), UndoPatience),
+        (nameof(CommandPatience), CommandPatience), (nameof(ThawPatience), ThawPatience), (nameof(BackupReadyPatience), BackupReadyPatience), (nameof(FinalizePatience), FinalizePatience), (nameof(UndoPatience), UndoPatience),
         (nameof(TransferReadyPatience), TransferReadyPatience), (nameof(ExportPatience), ExportPatience),
         (nameof(TransferEndPatience), TransferEndPatience), (nameof(TransferInactivity), TransferInactivity),
         (nameof(ReconcileInterval), ReconcileInterval), (nameof(RequestLifetime), RequestLifetime), (nameof(InventoryInterval), InventoryInterval),

@@ -10,7 +10,20 @@ using OvirtDistributed.Simulator.Storage;
 namespace OvirtDistributed.Simulator;
 
 /// <summary>A VM as tests see it behind the API.</summary>
-public sealed record SimulatedVm(Guid Id, string Name, string Status, Guid ClusterId, IReadOnlyList<Guid> DiskIds);
+public sealed record SimulatedVm(Guid Id, string Name, string Status, Guid ClusterId, IReadOnlyList<Guid> DiskIds)
+{
+    /// <summary>Since when its guest's file systems are frozen; null while they are not.</summary>
+    public DateTimeOffset? FrozenSince { get; init; }
+
+    /// <summary>Who ended the last freeze; null while there was none.</summary>
+    public FreezeActor? ThawedBy { get; init; }
+
+    /// <summary>Calls of the API that froze.</summary>
+    public int Freezes { get; init; }
+
+    /// <summary>Calls of the API that thawed, those included that had nothing to thaw.</summary>
+    public int Thaws { get; init; }
+}
 
 /// <summary>A cluster as tests see it behind the API.</summary>
 public sealed record SimulatedCluster(Guid Id, string Name);
@@ -43,6 +56,9 @@ public sealed record LeftoverReport
 
     public required IReadOnlyList<string> LockedVms { get; init; }
 
+    /// <summary>Running VMs whose guest's file systems are frozen.</summary>
+    public required IReadOnlyList<string> FrozenVms { get; init; }
+
     /// <summary>Exports, scratch files and processes the storage still holds.</summary>
     public required IReadOnlyList<string> Storage { get; init; }
 
@@ -60,6 +76,7 @@ public sealed record LeftoverReport
         .. LockedDisks.Select(s => $"locked disk: {s}"),
         .. IllegalDisks.Select(s => $"illegal disk: {s}"),
         .. LockedVms.Select(s => $"locked VM: {s}"),
+        .. FrozenVms.Select(s => $"frozen guest: {s}"),
         .. Storage.Select(s => $"storage: {s}"),
     ];
 }
@@ -81,7 +98,13 @@ public sealed class SimulatorEngine
 
     public Task<IReadOnlyList<SimulatedVm>> VmsAsync(CancellationToken cancellationToken) => ReadAsync<IReadOnlyList<SimulatedVm>>(
         state => [.. state.Vms.Values.Select(v => new SimulatedVm(
-            v.Id, v.Name, v.Status, v.ClusterId, [.. v.Attachments.Where(a => a.SnapshotId is null).Select(a => a.DiskId)]))],
+            v.Id, v.Name, v.Status, v.ClusterId, [.. v.Attachments.Where(a => a.SnapshotId is null).Select(a => a.DiskId)])
+        {
+            FrozenSince = v.Filesystems.FrozenSince,
+            ThawedBy = v.Filesystems.ThawedBy,
+            Freezes = v.Filesystems.Freezes,
+            Thaws = v.Filesystems.Thaws,
+        })],
         cancellationToken);
 
     public Task<IReadOnlyList<SimulatedDisk>> DisksAsync(CancellationToken cancellationToken) => ReadAsync<IReadOnlyList<SimulatedDisk>>(
@@ -94,13 +117,19 @@ public sealed class SimulatorEngine
 
     public Task<LeftoverReport> LeftoversAsync(CancellationToken cancellationToken) => ReadAsync(state => Report(state, _engine), cancellationToken);
 
-    /// <summary>A write by the guest, or to the disk of a stopped VM.</summary>
-    public Task GuestWriteAsync(Guid diskId, long offsetBytes, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) =>
-        _engine.Storage.GuestWriteAsync(diskId, offsetBytes, data, cancellationToken);
+    /// <summary>A write by the guest, or to the disk of a stopped VM. Waits while the guest's file systems are frozen.</summary>
+    public async Task GuestWriteAsync(Guid diskId, long offsetBytes, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    {
+        await WritableAsync(diskId, cancellationToken);
+        await _engine.Storage.GuestWriteAsync(diskId, offsetBytes, data, cancellationToken);
+    }
 
-    /// <summary>A discard by the guest.</summary>
-    public Task GuestTrimAsync(Guid diskId, long offsetBytes, long lengthBytes, CancellationToken cancellationToken) =>
-        _engine.Storage.GuestTrimAsync(diskId, offsetBytes, lengthBytes, cancellationToken);
+    /// <summary>A discard by the guest. Waits as a write does.</summary>
+    public async Task GuestTrimAsync(Guid diskId, long offsetBytes, long lengthBytes, CancellationToken cancellationToken)
+    {
+        await WritableAsync(diskId, cancellationToken);
+        await _engine.Storage.GuestTrimAsync(diskId, offsetBytes, lengthBytes, cancellationToken);
+    }
 
     public Task GuestReadAsync(Guid diskId, long offsetBytes, Memory<byte> destination, CancellationToken cancellationToken) =>
         _engine.Storage.GuestReadAsync(diskId, offsetBytes, destination, cancellationToken);
@@ -213,6 +242,15 @@ public sealed class SimulatorEngine
         await _engine.Storage.LoseBitmapAsync(checkpoint.Id, diskId, cancellationToken);
     }
 
+    private async Task WritableAsync(Guid diskId, CancellationToken cancellationToken)
+    {
+        var owner = await ReadAsync(state => state.Vms.Values.FirstOrDefault(v => v.Attachments.Exists(a => a.DiskId == diskId && a.SnapshotId is null)), cancellationToken);
+        if (owner is not null)
+        {
+            await owner.Filesystems.Writable.WaitAsync(cancellationToken);
+        }
+    }
+
     private static StorageDomain ExportDomain(EngineState state, string name) =>
         state.StorageDomains.Values.FirstOrDefault(d => d.Name == name && d.Type == "export") ?? throw new InvalidOperationException($"There is no export domain {name}.");
 
@@ -226,6 +264,7 @@ public sealed class SimulatorEngine
         LockedDisks = [.. state.Disks.Values.Where(d => d.Status == DiskStatus.Locked).Select(d => $"{d.Name} {d.Id}")],
         IllegalDisks = [.. state.Disks.Values.Where(d => d.Status == DiskStatus.Illegal).Select(d => $"{d.Name} {d.Id}")],
         LockedVms = [.. state.Vms.Values.Where(v => v.LockedBy is not null).Select(v => v.Name)],
+        FrozenVms = [.. state.Vms.Values.Where(v => v.Filesystems.FrozenSince is not null).Select(v => v.Name)],
         Storage = [.. engine.Storage.Leftovers(), .. engine.Devices.Stray()],
         Checkpoints = state.Vms.Values.Where(v => v.Checkpoints.Count > 0)
             .GroupBy(v => v.Name).ToDictionary(g => g.Key, g => (IReadOnlyList<Guid>)[.. g.SelectMany(v => v.Checkpoints).Select(c => c.Id)]),

@@ -3,6 +3,7 @@
 using System.CommandLine;
 using OvirtDistributed.Cli.Invocation;
 using OvirtDistributed.Contracts.Admin.V1;
+using Duration = Google.Protobuf.WellKnownTypes.Duration;
 
 namespace OvirtDistributed.Cli.Backups;
 
@@ -41,8 +42,14 @@ internal sealed class BackupOptions
 
     private readonly Option<string> _consistency = new("--consistency")
     {
-        Description = "File systems of a running guest: auto (frozen where possible), required (or no restore point) or crash (not asked for; default: auto)",
+        Description = "File systems of a running guest: auto (frozen where possible), required (or no restore point), crash (not asked for) or freeze (held around a snapshot; default: auto)",
         HelpName = "RULE",
+    };
+
+    private readonly Option<int?> _freezeTimeout = new("--freeze-timeout")
+    {
+        Description = "With --consistency freeze: the longest the guest stays frozen, 5 to 600 (default: 60)",
+        HelpName = "SECONDS",
     };
 
     private readonly CommandOptions _commands = new();
@@ -51,7 +58,7 @@ internal sealed class BackupOptions
     {
         _compression.AcceptOnlyFromAmong("fast", "default", "dense", "none");
         _mode.AcceptOnlyFromAmong("auto", "cbt", "image-transfer", "disk-attachment", "ssh", "export-domain");
-        _consistency.AcceptOnlyFromAmong("auto", "required", "crash");
+        _consistency.AcceptOnlyFromAmong("auto", "required", "crash", "freeze");
         _vms.CompletionSources.Add(runner.Suggestions.Vms);
         _manager.CompletionSources.Add(runner.Suggestions.Managers);
         _repository.CompletionSources.Add(runner.Suggestions.Repositories);
@@ -64,7 +71,7 @@ internal sealed class BackupOptions
     public void AddTo(Command command)
     {
         command.Add(_vms);
-        foreach (var option in new Option[] { _full, _manager, _repository, _compression, _mode, _consistency, _dropSnapshot, _match, _tags, _clusters, _excludeVms, _excludeTags, _excludeDisks })
+        foreach (var option in new Option[] { _full, _manager, _repository, _compression, _mode, _consistency, _freezeTimeout, _dropSnapshot, _match, _tags, _clusters, _excludeVms, _excludeTags, _excludeDisks })
         {
             command.Add(option);
         }
@@ -75,6 +82,11 @@ internal sealed class BackupOptions
             if (result.GetResult(_vms) is not { Tokens.Count: > 0 } && !new[] { _match, _tags, _clusters }.Any(option => result.GetResult(option) is { Implicit: false }))
             {
                 result.AddError("Name VMs, or select them with --match, --tag or --cluster.");
+            }
+
+            if (result.GetResult(_freezeTimeout) is { Implicit: false } && result.GetValue(_consistency) != "freeze")
+            {
+                result.AddError($"{_freezeTimeout.Name} needs {_consistency.Name} freeze.");
             }
         });
     }
@@ -91,6 +103,7 @@ internal sealed class BackupOptions
             DropSnapshot = context.Value(_dropSnapshot),
             Commands = _commands.From(context),
             Consistency = context.Text(_consistency),
+            FreezeTimeout = context.Value(_freezeTimeout) is { } seconds ? Duration.FromTimeSpan(TimeSpan.FromSeconds(seconds)) : null,
         };
         request.Vms.Add(context.Value(_vms).Distinct());
         request.Patterns.Add(Texts(context, _match));

@@ -62,6 +62,7 @@ internal sealed class JobAdminService(
             DropSnapshot = request.DropSnapshot,
             Commands = CommandsOf(request.Commands),
             Consistency = request.Consistency.Length == 0 ? ConsistencyRules.Auto : request.Consistency,
+            FreezeTimeout = request.FreezeTimeout?.ToTimeSpan(),
         };
 
     private static BackupCommands? CommandsOf(Wire.BackupCommands? commands) => commands is null or { Pre: null, Post: null }

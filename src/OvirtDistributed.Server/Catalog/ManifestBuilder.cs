@@ -45,6 +45,7 @@ internal sealed class ManifestBuilder(InventoryCatalog inventory)
             FromCheckpointId = details.FromCheckpointId?.ToString("D"),
             FallbackReason = details.CheckpointLost ? details.ModeReason : null,
             Consistency = ConsistencyOf(details.Consistency),
+            ConsistencyDetail = details.ConsistencyDetail.Length == 0 ? null : details.ConsistencyDetail,
             Disks = [.. job.Tasks.OrderBy(task => task.DiskAlias, StringComparer.Ordinal).Select(task => DiskOf(job, task, vm, domains))],
             Blobs = ovf is null ? [] : [ovf.Blob],
             SkippedDisks = details.Skipped.ToDictionary(disk => disk.DiskId.ToString("D"), disk => disk.Reason),

@@ -11,6 +11,7 @@ using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Backup.Commands;
+using OvirtDistributed.Server.Jobs.Backup.Freezing;
 using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Server.Repositories;
 
@@ -26,6 +27,9 @@ internal sealed record BackupRequest(VmSelection Selection, string Manager, stri
     public BackupCommands? Commands { get; init; }
 
     public string Consistency { get; init; } = ConsistencyRules.Auto;
+
+    /// <summary>With <see cref="ConsistencyRules.Freeze"/> only: the longest the guest may stay frozen; null for the usual.</summary>
+    public TimeSpan? FreezeTimeout { get; init; }
 }
 
 /// <summary>The jobs of a request, and what its rules left out; a request that is repeated does not say the latter again.</summary>
@@ -81,6 +85,7 @@ internal sealed class JobAdmission(
             throw OperatorException.Invalid("consistency", request.Consistency, $"use {string.Join(" or ", ConsistencyRules.All)}.");
         }
 
+        FreezeLimits.Check(request);
         CommandCheck.Check(request.Commands);
         var manager = await ResolveManagerAsync(context, request.Manager, cancellationToken);
         var repositories = await context.Repositories.AsNoTracking().ToListAsync(cancellationToken);
@@ -107,6 +112,7 @@ internal sealed class JobAdmission(
         DropSnapshot = request.DropSnapshot,
         Commands = request.Commands,
         ConsistencyRule = request.Consistency,
+        FreezeTimeout = request.FreezeTimeout ?? FreezeLimits.Default,
     };
 
     private async Task RefuseImpossibleModeAsync(ServerDbContext context, StoredManager manager, BackupRequest request, IReadOnlyList<EngineVm> vms, CancellationToken cancellationToken)
@@ -115,7 +121,7 @@ internal sealed class JobAdmission(
         {
             var cluster = await inventory.FindAsync<EngineCluster>(manager.Id, InventoryKind.Cluster, vm.ClusterId, cancellationToken);
             if (cluster is not null
-                && TransportChoice.Decide(request.TransportMode, manager.ProductVersion, cluster, vm, request.Selection.ExcludedDisks, manager.Ssh is not null) is { Refusal: { } refusal })
+                && TransportChoice.Decide(request.TransportMode, manager.ProductVersion, cluster, vm, request.Selection.ExcludedDisks, manager.Ssh is not null, request.Consistency == ConsistencyRules.Freeze) is { Refusal: { } refusal })
             {
                 throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{refusal}.");
             }

@@ -59,7 +59,9 @@ internal sealed class UndoStep(
             return false;
         }
 
-        foreach (var entry in (await ledger.ListOpenAsync(job.Id, cancellationToken)).OrderBy(entry => OrderOf(entry.Kind)))
+        // A guest that stays frozen keeps nobody from taking back the rest: GuestFreezes goes on with it by itself.
+        var open = (await ledger.ListOpenAsync(job.Id, cancellationToken)).Where(entry => entry.Kind != LedgerKind.GuestFreeze);
+        foreach (var entry in open.OrderBy(entry => OrderOf(entry.Kind)))
         {
             switch (await EndAsync(job, entry, cancellationToken))
             {

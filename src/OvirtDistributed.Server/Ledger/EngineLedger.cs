@@ -60,6 +60,14 @@ internal sealed class EngineLedger(IDbContextFactory<ServerDbContext> contexts, 
         return await FindAsync(context, kind, owner, cancellationToken);
     }
 
+    /// <summary>Whether this owner ever had an entry of this kind, open or closed.</summary>
+    public async Task<bool> HasHadAsync(LedgerKind kind, LedgerOwner owner, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context.Ledger.AnyAsync(
+            entry => entry.Kind == kind && entry.JobId == owner.JobId && entry.TaskId == owner.TaskId && entry.Attempt == owner.Attempt, cancellationToken);
+    }
+
     /// <summary>The thing exists on the engine under this id.</summary>
     public async Task ConfirmAsync(LedgerEntry entry, Guid engineId, CancellationToken cancellationToken)
     {

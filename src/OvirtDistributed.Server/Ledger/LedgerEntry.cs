@@ -52,6 +52,12 @@ internal enum LedgerKind
 
     /// <summary>A VM in an export domain: the parent is the domain.</summary>
     ExportedVm,
+
+    /// <summary>
+    /// Frozen file systems of a running guest: the parent is the VM. An intent may or may not have frozen them. <see cref="Jobs.Backup.Freezing.GuestFreezes"/>
+    /// alone ends it, also while the job runs: a guest cannot wait.
+    /// </summary>
+    GuestFreeze,
 }
 
 internal enum LedgerState

@@ -28,7 +28,7 @@ internal sealed partial class Reconciler(
         var jobIds = open.Select(entry => entry.JobId).Distinct().ToList();
         var jobs = await context.Jobs.AsNoTracking().Where(job => jobIds.Contains(job.Id)).ToDictionaryAsync(job => job.Id, cancellationToken);
         var left = 0;
-        foreach (var entry in open.OrderBy(entry => UndoStep.OrderOf(entry.Kind)))
+        foreach (var entry in open.Where(entry => entry.Kind != LedgerKind.GuestFreeze).OrderBy(entry => UndoStep.OrderOf(entry.Kind)))
         {
             var job = jobs.GetValueOrDefault(entry.JobId);
             if (job is { Outcome: JobOutcome.Running })

@@ -71,6 +71,15 @@ internal interface IEngine
     /// <summary>Asks for the deletion, which merges its layers. Idempotent.</summary>
     Task DeleteSnapshotAsync(Guid vmId, Guid snapshotId, Guid correlationId, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Freezes the file systems of a running guest through its agent; answers when they are frozen. Whoever asks has to thaw, whatever the answer:
+    /// one that is lost, or given up, may have been carried out.
+    /// </summary>
+    Task FreezeGuestAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken);
+
+    /// <summary>Thaws them. Idempotent; a VM that is gone or down has nothing frozen.</summary>
+    Task ThawGuestAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken);
+
     Task<EngineTransfer> CreateTransferAsync(EngineTransferStart start, CancellationToken cancellationToken);
 
     Task<EngineTransfer?> FindTransferAsync(Guid transferId, CancellationToken cancellationToken);

@@ -97,11 +97,11 @@ internal sealed partial class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>SIGKILL: the process gets no chance to tidy up. Returns when it is gone.</summary>
-    public async Task KillAsync()
+    public async Task KillAsync(bool withChildren = true)
     {
         if (!_process.HasExited)
         {
-            _process.Kill(entireProcessTree: true);
+            _process.Kill(withChildren);
         }
 
         await _process.WaitForExitAsync(CancellationToken.None);

@@ -41,7 +41,7 @@ internal sealed class HostedService(Func<string[], WebApplication> build, Servic
         }
     }
 
-    public Task KillAsync() =>
+    public Task KillAsync(bool withChildren = true) =>
         throw new NotSupportedException($"{Name} runs inside the lab's process; start the lab with separate processes to kill it.");
 
     public async ValueTask DisposeAsync() => await StopAsync();

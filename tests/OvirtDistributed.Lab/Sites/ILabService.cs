@@ -23,6 +23,7 @@ public interface ILabService : IAsyncDisposable
     Task StopAsync();
 
     /// <summary>Ends it as a power cut would. A host inside the lab's process cannot be killed.</summary>
+    /// <param name="withChildren">False: as <c>kill -9</c> of the process alone would, which leaves those that it started.</param>
     /// <exception cref="NotSupportedException">The service runs inside the lab's process.</exception>
-    Task KillAsync();
+    Task KillAsync(bool withChildren = true);
 }

@@ -41,12 +41,12 @@ internal sealed class ProcessService(string program, ServiceSettings settings, s
         }
     }
 
-    public async Task KillAsync()
+    public async Task KillAsync(bool withChildren = true)
     {
         if (_process is { } process)
         {
             _process = null;
-            await process.KillAsync();
+            await process.KillAsync(withChildren);
             await process.DisposeAsync();
         }
     }

@@ -137,6 +137,7 @@ public sealed class FailureTests
     [InlineData("backup run", "Name VMs, or select them with --match, --tag or --cluster.", "ovd backup run --help")]
     [InlineData("backup run db --post-arg x", "--post-arg needs --post-command.", "ovd backup run --help")]
     [InlineData("backup run db --pre-command a --command-timeout soon", "--command-timeout 'soon' is not a time", "ovd backup run --help")]
+    [InlineData("backup run db --freeze-timeout 30", "--freeze-timeout needs --consistency freeze.", "ovd backup run --help")]
     [InlineData("plan backup --exclude-vm db", "Name VMs, or select them", "ovd plan backup --help")]
     [InlineData("manager add m --url u --user u --password-file f --password-stdin", "exclude each other", "ovd manager add --help")]
     [InlineData("manager add m --url u --user u --ca-file f --trust-on-first-use", "exclude each other", "ovd manager add --help")]

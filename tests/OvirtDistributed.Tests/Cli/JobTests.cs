@@ -38,7 +38,7 @@ public sealed class JobTests
             "backup", "run", "web01", "db01", "--full", "--manager", "prod", "--repository", "main", "--compression", "dense",
             "--exclude-disk", "swap", "--exclude-disk", "scratch", "--request-id", "r-1", "--match", "web-*", "--match", "db-?", "--tag", "daily", "--cluster", "Edge",
             "--exclude-vm", "*-lab", "--exclude-tag", "manual", "--pre-command", "quiesce", "--pre-arg", "db 1", "--pre-arg=-f", "--post-command", "release",
-            "--command-timeout", "90s", "--pre-failure", "continue", "--consistency", "required");
+            "--command-timeout", "90s", "--pre-failure", "continue", "--consistency", "freeze", "--freeze-timeout", "30");
 
         Assert.Equal((int)ExitCode.Ok, run.ExitCode);
         Assert.Equal($"Started backup of web01: job {Samples.JobId}\nFollow with: ovd job watch 3f2a9c1e\n", run.Out);
@@ -57,7 +57,8 @@ public sealed class JobTests
             Clusters = { "Edge" },
             ExcludeVms = { "*-lab" },
             ExcludeTags = { "manual" },
-            Consistency = "required",
+            Consistency = "freeze",
+            FreezeTimeout = Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(TimeSpan.FromSeconds(30)),
             Commands = new BackupCommands
             {
                 Pre = new BackupCommand { Name = "quiesce", Arguments = { "db 1", "-f" } },

@@ -50,6 +50,21 @@ internal sealed record BackupDetails
     /// <summary>The next start asks the engine to fail when the guest cannot be frozen.</summary>
     public bool RequireConsistency { get; init; }
 
+    /// <summary><see cref="ConsistencyRules.Freeze"/>: the longest the guest stays frozen.</summary>
+    public TimeSpan FreezeTimeout { get; init; } = Freezing.FreezeLimits.Default;
+
+    /// <summary>Freezes that were begun so far.</summary>
+    public int FreezeTries { get; init; }
+
+    /// <summary>Why the guest is not frozen; empty while nothing is known against it.</summary>
+    public string FreezeProblem { get; init; } = "";
+
+    /// <summary>The guest was still frozen by us when the snapshot was there; null before that is known.</summary>
+    public bool? FrozenAtSnapshot { get; init; }
+
+    /// <summary>What there is to say about consistency, for people; empty when nothing.</summary>
+    public string ConsistencyDetail { get; init; } = "";
+
     /// <summary>What holds the point in time on the engine: its backup, or our snapshot.</summary>
     public Guid? EngineBackupId { get; init; }
 
@@ -91,6 +106,9 @@ internal sealed record BackupDetails
 
     /// <summary>What follows then, when the guest needs no command any more: by an export domain the disks have a longer way to go.</summary>
     public JobEvent WhenReleased(JobEvent otherwise) => Export is null ? otherwise : JobEvent.SnapshotReady;
+
+    /// <summary>Whether we freeze the guest around the snapshot: it was asked for and the guest runs.</summary>
+    public bool Freezes() => ConsistencyRule == ConsistencyRules.Freeze && RequireConsistency && TransportModes.UsesSnapshot(TransportMode);
 
     /// <summary>Whether the snapshot stays on the manager for the next incremental.</summary>
     public bool KeepsSnapshot() => !DropSnapshot && (GivesLayers || ReadsFiles()) && TransportModes.KeepsSnapshot(TransportMode);

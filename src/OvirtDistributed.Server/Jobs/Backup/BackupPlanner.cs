@@ -21,7 +21,7 @@ internal sealed class BackupPlanner(IDataMover mover)
     {
         var manager = await context.Managers.AsNoTracking().FirstAsync(row => row.Id == managerId, cancellationToken);
         var version = manager.ProductVersion;
-        var choice = TransportChoice.Decide(request.RequestedMode, version, cluster, vm, request.ExcludedDisks, manager.Ssh is not null);
+        var choice = TransportChoice.Decide(request.RequestedMode, version, cluster, vm, request.ExcludedDisks, manager.Ssh is not null, request.ConsistencyRule == ConsistencyRules.Freeze);
         var details = request with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version) };
         if (details.ReadsFiles())
         {

@@ -41,7 +41,18 @@ internal static class PlannedCalls
 
     private static IEnumerable<string> Snapshot(EngineVm vm, BackupDetails details, BackupPlan plan)
     {
+        var freezes = details.ConsistencyRule == ConsistencyRules.Freeze && vm.Status == "up";
+        if (freezes)
+        {
+            yield return $"POST vms/{vm.Id}/freezefilesystems";
+        }
+
         yield return $"POST vms/{vm.Id}/snapshots ({Names(plan.Disks)}, without memory)";
+        if (freezes)
+        {
+            yield return $"POST vms/{vm.Id}/thawfilesystems (as soon as the snapshot is there, after {details.FreezeTimeout.TotalSeconds:F0} s at the latest)";
+        }
+
         foreach (var command in Command("post-command", details.Commands?.Post))
         {
             yield return command;

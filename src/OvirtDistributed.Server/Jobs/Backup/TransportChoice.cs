@@ -22,15 +22,16 @@ internal sealed record TransportChoice(string Mode, string Reason, string? Refus
     /// <param name="vm">The VM.</param>
     /// <param name="excluded">Ids, aliases or patterns of disks that are left out.</param>
     /// <param name="hasSsh">The manager's hosts can be reached over SSH.</param>
+    /// <param name="freezes">The guest is to be frozen by us, which needs a snapshot of ours while the VM runs.</param>
     public static TransportChoice Decide(
-        string requested, string productVersion, EngineCluster cluster, EngineVm vm, IReadOnlyList<string> excluded, bool hasSsh = false) => requested switch
+        string requested, string productVersion, EngineCluster cluster, EngineVm vm, IReadOnlyList<string> excluded, bool hasSsh = false, bool freezes = false) => requested switch
         {
             TransportModes.Cbt => Forced(requested, productVersion, CbtSince),
             TransportModes.ImageTransfer => Forced(requested, productVersion, ImageTransferSince),
             TransportModes.DiskAttachment or TransportModes.ExportDomain => new TransportChoice(requested, "asked for"),
             TransportModes.Ssh when hasSsh => new TransportChoice(requested, "asked for"),
             TransportModes.Ssh => new TransportChoice(requested, "asked for", NeedsSsh),
-            _ => Automatic(productVersion, cluster, vm, excluded),
+            _ => Automatic(productVersion, cluster, vm, excluded, freezes),
         };
 
     /// <summary>Whether the manager can give one layer of a disk alone, which an incremental in a snapshot mode needs.</summary>
@@ -41,13 +42,18 @@ internal sealed record TransportChoice(string Mode, string Reason, string? Refus
             ? new TransportChoice(mode, "asked for")
             : new TransportChoice(mode, "asked for", $"transport mode {mode} needs a manager of version {since.Major}.{since.Minor} or later, this one is {productVersion}");
 
-    private static TransportChoice Automatic(string productVersion, EngineCluster cluster, EngineVm vm, IReadOnlyList<string> excluded)
+    private static TransportChoice Automatic(string productVersion, EngineCluster cluster, EngineVm vm, IReadOnlyList<string> excluded, bool freezes)
     {
         if (!IsAtLeast(productVersion, CbtSince))
         {
             return IsAtLeast(productVersion, ImageTransferSince)
                 ? new TransportChoice(TransportModes.ImageTransfer, $"the manager ({productVersion}) has no changed block tracking, which came with 4.4")
                 : new TransportChoice(TransportModes.DiskAttachment, $"the manager ({productVersion}) is older than 4.2, the first version with image transfers");
+        }
+
+        if (freezes && vm.Status == "up")
+        {
+            return new TransportChoice(TransportModes.ImageTransfer, "the guest is to be frozen around a snapshot (--consistency freeze), and changed block tracking has none of ours");
         }
 
         // A disk that only the snapshot would take decides for all.

@@ -122,7 +122,7 @@ internal sealed class PowerCommands(EngineContext engine)
         engine.Event(119, "error", $"VM {vm.Name} is down with error. Exit message: Lost connection with qemu process.", Subject(vm), null);
     }
 
-    /// <summary>Freeze and thaw have no visible effect but for their rules.</summary>
+    /// <summary>Freezes or thaws the guest. What it writes while it is frozen waits.</summary>
     public EngineJob Filesystems(Vm vm, bool freeze, CommandScope scope)
     {
         var action = freeze ? "freeze" : "thaw";
@@ -136,6 +136,15 @@ internal sealed class PowerCommands(EngineContext engine)
             // The host asks the guest agent: without one the call fails in execution.
             engine.Event(freeze ? 10769 : 10770, "error", $"Failed to {action} guest filesystems of VM {vm.Name}: the guest agent is not responsive.", Subject(vm), scope.CorrelationId);
             throw ApiFault.BadRequest($"Cannot {action} guest filesystems: the guest agent is not responsive.");
+        }
+
+        if (freeze)
+        {
+            vm.Filesystems.Freeze(FreezeActor.Client, engine.Now);
+        }
+        else
+        {
+            vm.Filesystems.Thaw(FreezeActor.Client);
         }
 
         return engine.Done(scope, $"{(freeze ? "Freezing" : "Thawing")} filesystems of VM {vm.Name}");
@@ -162,6 +171,7 @@ internal sealed class PowerCommands(EngineContext engine)
         vm.Status = VmStatus.Down;
         vm.HostId = null;
         vm.StartTime = null;
+        vm.Filesystems.Thaw(FreezeActor.PowerOff);
     }
 
     private static void AbortLiveBackups(Vm vm, string reason)

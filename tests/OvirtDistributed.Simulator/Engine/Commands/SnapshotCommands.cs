@@ -187,7 +187,7 @@ internal sealed class SnapshotCommands(EngineContext engine, DiskCommands disks,
         await op.StepAsync();
         if (chosen.Count > 0)
         {
-            await engine.Storage.CreateSnapshotAsync(vm.Id, chosen.ConvertAll(c => (c.Disk.Id, c.NewImage)), engine.Stopping);
+            await TakeAsync(op, vm, snapshot, chosen);
         }
 
         await AddLayersAsync(op, chosen);
@@ -198,6 +198,26 @@ internal sealed class SnapshotCommands(EngineContext engine, DiskCommands disks,
             Unlock(vm, chosen.ConvertAll(c => c.Disk));
             op.Event(68, "normal", $"Snapshot '{snapshot.Description}' creation for VM '{vm.Name}' has been completed.", PowerCommands.Subject(vm));
         });
+    }
+
+    /// <summary>Without memory the host freezes a guest that can be, and thaws it afterwards, whoever had frozen it.</summary>
+    private async Task TakeAsync(Operation op, Vm vm, Snapshot snapshot, List<(Disk Disk, Guid NewImage)> chosen)
+    {
+        await op.ApplyAsync(() =>
+        {
+            if (vm is { Status: VmStatus.Up, GuestAgent: true } && !snapshot.PersistMemoryState)
+            {
+                vm.Filesystems.Freeze(FreezeActor.Host, engine.Now);
+            }
+        });
+        try
+        {
+            await engine.Storage.CreateSnapshotAsync(vm.Id, chosen.ConvertAll(c => (c.Disk.Id, c.NewImage)), engine.Stopping);
+        }
+        finally
+        {
+            await op.ApplyAsync(() => vm.Filesystems.Thaw(FreezeActor.Host));
+        }
     }
 
     /// <summary>Enters the layers that storage has put on the disks.</summary>

@@ -28,6 +28,10 @@ internal sealed class Vm : Entity
     /// <summary>False: file systems cannot be frozen, and a backup with <c>require_consistency</c> fails.</summary>
     public bool GuestAgent { get; set; } = true;
 
+    /// <summary>The guest's file systems, while the VM runs.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public GuestFilesystems Filesystems { get; } = new();
+
     public string? StopReason { get; set; }
 
     public string? Fqdn { get; set; }

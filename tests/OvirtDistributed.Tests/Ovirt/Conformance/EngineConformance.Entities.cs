@@ -20,6 +20,23 @@ namespace OvirtDistributed.Tests.Ovirt.Conformance;
 public abstract partial class EngineConformance
 {
     [Fact]
+    public async Task RunningGuest_IsFrozenAndThawedAsOftenAsAsked()
+    {
+        await using var site = await StartAsync();
+        await using var client = Connect(site);
+        var vm = await FindVmAsync(client, "web");
+
+        await client.Vms.FreezeFilesystemsAsync(vm.Id, CorrelationId.New(), None).WithinDeadline();
+        await client.Vms.ThawFilesystemsAsync(vm.Id, CorrelationId.New(), None).WithinDeadline();
+        await client.Vms.ThawFilesystemsAsync(vm.Id, CorrelationId.New(), None).WithinDeadline();
+
+        Assert.Empty(await site.LeftoversAsync());
+        var down = await FindVmAsync(client, "db");
+        var refused = await Assert.ThrowsAsync<OvirtException>(() => client.Vms.ThawFilesystemsAsync(down.Id, CorrelationId.New(), None)).WithinDeadline();
+        Assert.Equal(OvirtError.Conflict, refused.Error);
+    }
+
+    [Fact]
     public async Task Inventory_IsReadCompletely()
     {
         await using var site = await StartAsync();

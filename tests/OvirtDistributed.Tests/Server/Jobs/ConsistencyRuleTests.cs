@@ -92,8 +92,8 @@ public sealed class ConsistencyRuleTests(PostgresServer postgres)
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
         var vm = site.AddVm("vm");
 
-        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.BackUpAsync(vm.Name, consistency: "freeze"));
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.BackUpAsync(vm.Name, consistency: "frozen"));
 
-        Assert.Contains("consistency 'freeze'", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("consistency 'frozen'", refused.Message, StringComparison.Ordinal);
     }
 }

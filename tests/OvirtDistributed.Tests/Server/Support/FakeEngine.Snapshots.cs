@@ -29,9 +29,12 @@ internal sealed partial class FakeEngine
     }
 
     public Task<Guid> CreateSnapshotAsync(EngineSnapshotStart start, CancellationToken cancellationToken) => CallAsync(nameof(CreateSnapshotAsync), () =>
-        Snapshots.GetValueOrDefault(start.VmId, []).Any(snapshot => snapshot.Locked)
+    {
+        _frozenAtSnapshot.Add(IsFrozen(start.VmId));
+        return Snapshots.GetValueOrDefault(start.VmId, []).Any(snapshot => snapshot.Locked)
             ? throw new EngineException(EngineFailure.Locked, "The VM is performing an operation on a Snapshot.")
-            : TakeSnapshot(start.VmId, start.Description).Id);
+            : TakeSnapshot(start.VmId, start.Description).Id;
+    });
 
     public Task<EngineSnapshot?> FindSnapshotAsync(Guid vmId, Guid snapshotId, CancellationToken cancellationToken) => CallAsync(nameof(FindSnapshotAsync), () =>
     {
@@ -147,7 +150,7 @@ internal sealed partial class FakeEngine
     /// <summary>One look later a new snapshot is there and a deleted one is merged.</summary>
     private void Settle(Guid vmId)
     {
-        if (Snapshots.TryGetValue(vmId, out var all))
+        if (!HoldSnapshots && Snapshots.TryGetValue(vmId, out var all))
         {
             all.RemoveAll(snapshot => _dying.Contains(snapshot.Id));
             Snapshots[vmId] = [.. all.Select(snapshot => snapshot with { Locked = false })];

@@ -12,6 +12,7 @@ using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
+using OvirtDistributed.Server.Jobs.Backup.Freezing;
 using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Managers;
@@ -43,6 +44,7 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
         ServerHost.AddJobs(services);
         services.AddSingleton(_ => PasswordSeal.Open(_dataDirectory));
         services.AddSingleton<IEngineDirectory>(this);
+        services.AddSingleton<IThawGuards>(Guards);
         services.AddSingleton<IDataMover>(Mover);
         services.AddSingleton<RepositoryRegistry>();
         services.AddSingleton<SshRegistry>();
@@ -69,6 +71,8 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
     public SteppingTimeProvider Time { get; } = new();
 
     public FakeEngine Engine { get; } = new();
+
+    public FakeThawGuards Guards { get; } = new();
 
     public FakeDataMover Mover { get; } = new();
 
@@ -213,6 +217,7 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await Get<GuestFreezes>().EndAllAsync();
         await _services.DisposeAsync();
         Directory.Delete(_dataDirectory, recursive: true);
     }

@@ -4,7 +4,9 @@ using System.Net;
 using System.Text.Json.Nodes;
 using OvirtDistributed.Simulator;
 using OvirtDistributed.Simulator.Engine;
+using OvirtDistributed.Simulator.Engine.Entities;
 using OvirtDistributed.Simulator.Faults;
+using OvirtDistributed.Tests.Shared;
 using Xunit;
 
 namespace OvirtDistributed.Tests.Simulator.Api;
@@ -295,6 +297,33 @@ public sealed class VmLifeTests
         Assert.Contains("10769", codes);
         Assert.Contains("10770", codes);
     }
+
+    [Fact]
+    public async Task FrozenGuest_WritesNothingUntilItIsThawedByACallOrByTheHostsSnapshot()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        var id = await api.VmAsync("web");
+        var vm = $"vms/{id}";
+        var disk = (await api.DisksOfAsync("web"))[0];
+        await api.PostOkAsync($"{vm}/freezefilesystems", new { });
+
+        var write = api.Engine.GuestWriteAsync(disk, 0, new byte[512], CancellationToken.None);
+        Assert.NotNull((await FindAsync(api, id)).FrozenSince);
+        Assert.Contains("frozen guest: web", (await api.Engine.LeftoversAsync(CancellationToken.None)).All);
+        Assert.False(write.IsCompleted);
+        await api.PostOkAsync($"{vm}/thawfilesystems", new { });
+        await write.WithinDeadline();
+        Assert.Equal((null, FreezeActor.Client), ((await FindAsync(api, id)).FrozenSince, (await FindAsync(api, id)).ThawedBy));
+
+        await api.PostOkAsync($"{vm}/freezefilesystems", new { });
+        var snapshot = (await api.PostOkAsync($"{vm}/snapshots", new { description = "s", persist_memorystate = "false" }))["id"]!.GetValue<string>();
+        await api.WaitAsync($"{vm}/snapshots/{snapshot}", "snapshot_status", "ok");
+        Assert.Equal((null, FreezeActor.Host), ((await FindAsync(api, id)).FrozenSince, (await FindAsync(api, id)).ThawedBy));
+        await api.PostOkAsync($"{vm}/thawfilesystems", new { });
+        Assert.Equal((2, 2), ((await FindAsync(api, id)).Freezes, (await FindAsync(api, id)).Thaws));
+    }
+
+    private static async Task<SimulatedVm> FindAsync(ApiFixture api, Guid id) => (await api.Engine.VmsAsync(CancellationToken.None)).Single(vm => vm.Id == id);
 
     [Fact]
     public async Task SnapshotDiskInATransfer_IsNotAttached()

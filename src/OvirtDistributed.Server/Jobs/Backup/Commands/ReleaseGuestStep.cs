@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Server.Jobs.Backup.Freezing;
+
 namespace OvirtDistributed.Server.Jobs.Backup.Commands;
 
-/// <summary>The backup came to no moment, or was cancelled before its post-command was through: it runs all the same, before anything is taken back.</summary>
-internal sealed class ReleaseGuestStep(CommandRuns runs, ServerOptions options) : IJobStep
+/// <summary>
+/// The backup came to no moment, or was cancelled before its post-command was through: a guest that we hold frozen is thawed, and the command runs all the
+/// same, before anything is taken back.
+/// </summary>
+internal sealed class ReleaseGuestStep(CommandRuns runs, SnapshotFreeze freeze, ServerOptions options) : IJobStep
 {
     public JobKind Kind => JobKind.Backup;
 
@@ -11,6 +16,7 @@ internal sealed class ReleaseGuestStep(CommandRuns runs, ServerOptions options) 
 
     public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
     {
+        await freeze.LetGoAsync(context, cancellationToken);
         if (context.Job.Backup!.Commands is not { } commands)
         {
             return StepResult.Next(JobEvent.GuestReleased);

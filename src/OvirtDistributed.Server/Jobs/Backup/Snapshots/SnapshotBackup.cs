@@ -3,6 +3,7 @@
 using System.Text.Json;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Exports;
+using OvirtDistributed.Server.Jobs.Backup.Freezing;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 
@@ -13,15 +14,23 @@ namespace OvirtDistributed.Server.Jobs.Backup.Snapshots;
 /// can make use of it the newest one is kept on the manager, because its layer will tell the next backup what changed; each backup removes the ones before.
 /// </summary>
 internal sealed class SnapshotBackup(
-    IEngineDirectory engines, EngineLedger ledger, EngineCleanup cleanup, TaskSettlement settlement, Installation installation, ServerOptions options)
+    IEngineDirectory engines, EngineLedger ledger, EngineCleanup cleanup, TaskSettlement settlement, SnapshotFreeze freeze, Installation installation, ServerOptions options)
 {
     /// <summary>Asks for the snapshot. One whose answer was lost is found by its description.</summary>
     public async Task<StepResult> RequestAsync(StepContext context, CancellationToken cancellationToken)
     {
         var job = context.Job;
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
-        var entry = await ledger.OpenAsync(LedgerKind.Snapshot, LedgerOwner.OfJob(job.ManagerId, job.Id), job.VmId, cancellationToken);
-        var snapshotId = entry.EngineId ?? await FindOwnAsync(engine, job, cancellationToken);
+        var owner = LedgerOwner.OfJob(job.ManagerId, job.Id);
+        var known = await ledger.FindOpenAsync(LedgerKind.Snapshot, owner, cancellationToken);
+        var snapshotId = known?.EngineId ?? await FindOwnAsync(engine, job, cancellationToken);
+        if (snapshotId is null && await freeze.FreezeAsync(context, cancellationToken) is { } frozenLater)
+        {
+            return frozenLater;
+        }
+
+        // Only now: how old an intent is tells whether its request can still arrive.
+        var entry = known ?? await ledger.OpenAsync(LedgerKind.Snapshot, owner, job.VmId, cancellationToken);
         if (snapshotId is null)
         {
             var description = $"Backup by OvirtDistributed {EngineMarker.Of(installation.InstanceId, job.RepositoryId, job.Id)}";
@@ -29,8 +38,15 @@ internal sealed class SnapshotBackup(
             {
                 snapshotId = await engine.CreateSnapshotAsync(new EngineSnapshotStart(job.VmId, job.Backup!.Disks, description, entry.Id), cancellationToken);
             }
-            catch (EngineException failure) when (!failure.IsPassing)
+            catch (EngineException failure)
             {
+                // Before anything else: no guest waits for another try.
+                await freeze.LetGoAsync(context, cancellationToken);
+                if (failure.IsPassing)
+                {
+                    throw;
+                }
+
                 await ledger.CloseAsync(entry, failure.Message, cancellationToken);
                 return StepResult.Fail($"The manager took no snapshot of VM {job.VmName}: {failure.Message}");
             }
@@ -51,10 +67,12 @@ internal sealed class SnapshotBackup(
             case null:
                 return StepResult.Fail($"The manager could not take the snapshot of VM {job.VmName} and took it back: see its events.");
             case { Locked: true } when context.InStep <= options.BackupReadyPatience:
+                freeze.WarnIfStillFrozen(context);
                 return StepResult.WaitFor(options.PollInterval);
             case { Locked: true }:
                 return StepResult.Fail($"The manager did not finish the snapshot within {options.BackupReadyPatience}.");
             case { } ready:
+                await freeze.ThawAsync(context, cancellationToken);
                 await OfferTasksAsync(context, engine, ready, cancellationToken);
                 return StepResult.Next(job.Backup.WhenReady());
         }
@@ -145,8 +163,7 @@ internal sealed class SnapshotBackup(
             ToCheckpointId = details.KeepsSnapshot() ? snapshot.Id : null,
             PointInTime = snapshot.Created ?? context.Now,
 
-            // The host freezes the guest where it can, and nobody says whether it did.
-            Consistency = vm.Status == "down" ? PointConsistencyNames.PoweredOff : PointConsistencyNames.Unknown,
+            Consistency = vm.Status == "down" ? PointConsistencyNames.PoweredOff : SnapshotFreeze.ConsistencyOf(details),
             Starts = details.Starts + 1,
         };
     }
