@@ -33,7 +33,7 @@ internal sealed class GuestService(GuestMachine machine, string program, Service
 
     public Task StopAsync() => machine.StopAsync();
 
-    public Task KillAsync() => machine.StopAsync();
+    public Task KillAsync(bool withChildren = true) => machine.StopAsync();
 
     public ValueTask DisposeAsync() => machine.DisposeAsync();
 }
