@@ -74,7 +74,9 @@ internal sealed class ManagerApi(SimulatorHost simulator)
 
         var id = JsonDocument.Parse(text).RootElement.GetProperty("id").GetString();
         await Deadline.UntilAsync(
-            async () => (await client.GetStringAsync($"{simulator.ApiUrl}/vms/{vm.Id}/snapshots/{id}")).Contains("\"snapshot_status\":\"ok\"", StringComparison.Ordinal), $"snapshot {description} is ok");
+            async () => JsonDocument.Parse(await client.GetStringAsync($"{simulator.ApiUrl}/vms/{vm.Id}/snapshots/{id}")).RootElement.GetProperty("snapshot_status").GetString() == "ok",
+            $"snapshot {description} is ok",
+            TimeSpan.FromSeconds(30));
     }
 
     private HttpClient NewClient()
