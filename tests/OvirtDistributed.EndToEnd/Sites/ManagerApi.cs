@@ -67,7 +67,9 @@ internal sealed class ManagerApi(SimulatorHost simulator)
         var made = await PostAsync($"vms/{vm.Id}/snapshots", new { description, persist_memorystate = "false" });
         var id = made.GetProperty("id").GetString();
         await Deadline.UntilAsync(
-            async () => (await GetAsync($"vms/{vm.Id}/snapshots/{id}")).GetProperty("snapshot_status").GetString() == "ok", $"snapshot {description} is ok");
+            async () => (await GetAsync($"vms/{vm.Id}/snapshots/{id}")).GetProperty("snapshot_status").GetString() == "ok",
+            $"snapshot {description} is ok",
+            TimeSpan.FromSeconds(30));
     }
 
     /// <summary>Creates something, or changes it, and answers what the manager says it is now.</summary>

@@ -41,8 +41,8 @@ internal sealed class HttpImageBackend : IImageBackend
             var options = await reply.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
             return new HttpImageBackend(client, url, ticket.Size)
             {
-                MaxReaders = options.GetProperty("max_readers").GetInt32(),
-                MaxWriters = options.GetProperty("max_writers").GetInt32(),
+                MaxReaders = CountOf(options, "max_readers"),
+                MaxWriters = CountOf(options, "max_writers"),
             };
         }
         catch
@@ -51,6 +51,9 @@ internal sealed class HttpImageBackend : IImageBackend
             throw;
         }
     }
+
+    // A daemon of version 1 does not say.
+    private static int CountOf(JsonElement options, string name) => options.TryGetProperty(name, out var count) ? count.GetInt32() : 1;
 
     public async Task ReadAsync(long offsetBytes, Memory<byte> destination, CancellationToken cancellationToken)
     {
