@@ -3,9 +3,22 @@
 using OvirtDistributed.DataMover;
 using OvirtDistributed.DataMover.Commands;
 using OvirtDistributed.DataMover.Validation;
+using OvirtDistributed.Hosting.Configuration;
 using OvirtDistributed.Hosting.Errors;
 
-const int UnusableConfiguration = 2;
+const string Usage = """
+    ovd-datamover: serves repositories to workers, restores and the backup server.
+
+    Usage: ovd-datamover --DataMover:Repositories:NAME:Path=DIRECTORY [--Section:Key=value ...]
+           ovd-datamover accept-clock --repository NAME | --path DIRECTORY
+           ovd-datamover validate-storage --path DIRECTORY | --repository NAME
+
+    Settings also come from the environment (Section__Key=value) and appsettings.json:
+      DataMover:Repositories:NAME:Path     directory of a repository, or ...:S3:* for a bucket
+      Listen:Grpc, Listen:Http             address:port of gRPC, and of health and metrics; a free port of loopback by default
+      Tls:CertificateFile, KeyFile, CaFile needed to listen on anything but loopback
+    All settings: docs/operator-guide.md
+    """;
 
 try
 {
@@ -18,13 +31,11 @@ try
     {
         return await ValidateStorageCommand.RunAsync(arguments, Console.Out, CancellationToken.None);
     }
-
-    await using var application = DataMoverHost.Build(args);
-    await application.RunAsync();
-    return 0;
 }
 catch (OperatorException failure)
 {
     await Console.Error.WriteLineAsync(failure.Message);
-    return UnusableConfiguration;
+    return ServiceProgram.Unusable;
 }
+
+return await new ServiceProgram(DataMoverHost.ServiceName, Usage, [AcceptClockCommand.Name, ValidateStorageCommand.Name]).RunAsync(args, DataMoverHost.Build, Console.Out, Console.Error);

@@ -3,6 +3,7 @@
 using MassTransit;
 using Npgsql;
 using OvirtDistributed.Hosting.Bus;
+using OvirtDistributed.Hosting.Configuration;
 using OvirtDistributed.Hosting.Listening;
 using OvirtDistributed.Hosting.Telemetry;
 using OvirtDistributed.Hosting.Tls;
@@ -52,6 +53,12 @@ public static class ServerHost
     /// <summary>As above, on a builder whose configuration is set already.</summary>
     public static WebApplication Build(WebApplicationBuilder builder, Action<WebApplicationBuilder>? configure = null)
     {
+        ConfigurationCheck.ThrowIfWrong(
+            builder.Configuration,
+            (ServerOptions.Section, typeof(ServerOptions), []),
+            (BusOptions.Section, typeof(BusOptions), []),
+            (ServiceListenOptions.Section, typeof(ServiceListenOptions), []),
+            (TlsOptions.Section, typeof(TlsOptions), []));
         var options = builder.Configuration.GetSection(ServerOptions.Section).Get<ServerOptions>() ?? new ServerOptions();
         var listen = builder.Configuration.GetSection(ServiceListenOptions.Section).Get<ServiceListenOptions>() ?? new ServiceListenOptions();
         var tlsOptions = builder.Configuration.GetSection(TlsOptions.Section).Get<TlsOptions>() ?? new TlsOptions();

@@ -1,26 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Hosting.Configuration;
 using OvirtDistributed.Worker;
 
-const int Failed = 1;
-const int UnusableConfiguration = 2;
+const string Usage = """
+    ovd-worker: moves disk data between an oVirt cluster and Data Movers, as the backup server says.
 
-try
-{
-    await using var worker = WorkerHost.Build(args);
-    await worker.RunAsync();
-    return 0;
-}
-catch (Exception failure) when (failure is OperatorException || failure.Source == typeof(WorkerHost).Assembly.GetName().Name)
-{
-    // A wrong setting: the operator gets the sentence, not the stack.
-    await Console.Error.WriteLineAsync(failure.Message);
-    return UnusableConfiguration;
-}
-catch (Exception failure)
-{
-    // The message bus could not be reached at the start, or the process was stopped before it could: the log has the details.
-    await Console.Error.WriteLineAsync($"The worker ended: {failure.GetBaseException().Message}");
-    return Failed;
-}
+    Usage: ovd-worker --Worker:Server=https://HOST:7443 --Worker:ClusterId=ID --Bus:Uri=amqp://USER:PASSWORD@HOST:5672/ [--Section:Key=value ...]
+
+    Settings also come from the environment (Section__Key=value) and appsettings.json:
+      Worker:Server      address of the backup server
+      Worker:ClusterId   id of the oVirt cluster (ovd manager inventory NAME -o json)
+      Worker:Name        the machine's name by default
+      Worker:Slots       disks at a time, 2 by default
+      Bus:Uri            RabbitMQ of the backup server
+      Listen:Grpc, Listen:Http, Tls:CertificateFile, Tls:KeyFile, Tls:CaFile
+    All settings: docs/operator-guide.md
+    """;
+
+return await new ServiceProgram("ovd-worker", Usage, []).RunAsync(args, arguments => WorkerHost.Build(arguments), Console.Out, Console.Error);

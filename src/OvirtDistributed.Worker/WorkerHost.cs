@@ -3,6 +3,7 @@
 using Grpc.Net.Client;
 using MassTransit;
 using OvirtDistributed.Hosting.Bus;
+using OvirtDistributed.Hosting.Configuration;
 using OvirtDistributed.Hosting.Grpc;
 using OvirtDistributed.Hosting.Listening;
 using OvirtDistributed.Hosting.Telemetry;
@@ -16,6 +17,7 @@ namespace OvirtDistributed.Worker;
 public static class WorkerHost
 {
     private const string ServiceName = "ovd-worker";
+    private const string ExportDomains = "ExportDomains";
 
     // The agent's own limit for winding down, and the bus's after it.
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(60);
@@ -26,8 +28,14 @@ public static class WorkerHost
     {
         var builder = WebApplication.CreateBuilder(args);
         configure?.Invoke(builder);
+        ConfigurationCheck.ThrowIfWrong(
+            builder.Configuration,
+            (WorkerOptions.Section, typeof(WorkerOptions), [ExportDomains]),
+            (BusOptions.Section, typeof(BusOptions), []),
+            (ServiceListenOptions.Section, typeof(ServiceListenOptions), []),
+            (TlsOptions.Section, typeof(TlsOptions), []));
         var worker = Section<WorkerOptions>(builder, WorkerOptions.Section);
-        worker.ExportMounts = ExportMounts.Read(builder.Configuration.GetSection($"{WorkerOptions.Section}:ExportDomains"));
+        worker.ExportMounts = ExportMounts.Read(builder.Configuration.GetSection($"{WorkerOptions.Section}:{ExportDomains}"));
         var bus = Section<BusOptions>(builder, BusOptions.Section);
         var listen = Section<ServiceListenOptions>(builder, ServiceListenOptions.Section);
         var tlsOptions = Section<TlsOptions>(builder, TlsOptions.Section);

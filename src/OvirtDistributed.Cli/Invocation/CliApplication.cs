@@ -44,10 +44,26 @@ internal static class CliApplication
         }
     }
 
+    /// <summary>The parser names types of the program's language where it means what to write.</summary>
+    private static string InWords(string message)
+    {
+        var (start, known) = (message.IndexOf(" as expected type '", StringComparison.Ordinal), message.TrimEnd('.'));
+        if (start < 0)
+        {
+            return message;
+        }
+
+        var expected = known.Contains("Int32", StringComparison.Ordinal) || known.Contains("Int64", StringComparison.Ordinal) ? "write a whole number"
+            : known.Contains("TimeSpan", StringComparison.Ordinal) ? "write a duration, for example 00:00:30"
+            : known.Contains("Boolean", StringComparison.Ordinal) ? "write true or false"
+            : "it is not of the kind that the option takes, see --help";
+        return $"{message[..start]}: {expected}.";
+    }
+
     private static int UsageError(ParseResult parse, CommandRunner runner)
     {
         var output = runner.CreateOutput(parse);
-        var messages = parse.Errors.Select(error => error.Message).Distinct().ToList();
+        var messages = parse.Errors.Select(error => InWords(error.Message)).Distinct().ToList();
         // A mistyped command is reported as unknown and, again, as missing: once is enough.
         var unknown = parse.UnmatchedTokens.Count > 0 && parse.CommandResult.Command.Subcommands.Count > 0;
         var message = unknown

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Microsoft.Extensions.Configuration;
+using OvirtDistributed.Hosting.Configuration;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Hosting.Listening;
 using OvirtDistributed.Hosting.Tls;
@@ -18,9 +19,11 @@ internal sealed record DataMoverSettings(DataMoverOptions Options, ServiceListen
         var options = Bind<DataMoverOptions>(configuration, DataMoverOptions.Section, problems);
         var listen = Bind<ServiceListenOptions>(configuration, ServiceListenOptions.Section, problems);
         var tls = Bind<TlsOptions>(configuration, TlsOptions.Section, problems);
-        problems.AddRange(options.Problems());
-        problems.AddRange(listen.Problems(tls.Enabled));
-        problems.AddRange(tls.Problems());
+        if (problems.Count == 0)
+        {
+            problems.AddRange([.. options.Problems(), .. listen.Problems(tls.Enabled), .. tls.Problems()]);
+        }
+
         if (problems.Count == 0)
         {
             try
@@ -40,15 +43,8 @@ internal sealed record DataMoverSettings(DataMoverOptions Options, ServiceListen
     private static T Bind<T>(IConfiguration configuration, string section, List<string> problems)
         where T : class, new()
     {
-        try
-        {
-            return configuration.GetSection(section).Get<T>() ?? new T();
-        }
-        catch (InvalidOperationException failure)
-        {
-            // The binder names the setting and the value; the inner exception says what was expected.
-            problems.Add($"{section}: {failure.Message} {failure.InnerException?.Message}".TrimEnd());
-            return new T();
-        }
+        var wrong = ConfigurationCheck.Problems(configuration.GetSection(section), typeof(T)).ToList();
+        problems.AddRange(wrong);
+        return wrong.Count > 0 ? new T() : configuration.GetSection(section).Get<T>() ?? new T();
     }
 }

@@ -54,7 +54,7 @@ internal static class TextEnvelope
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
-            throw RepositoryException.Damaged($"{name}: {exception.Message}", exception);
+            throw RepositoryException.Damaged($"{name}: it is damaged and cannot be read; restore it from a copy ({exception.Message})", exception);
         }
     }
 

@@ -162,9 +162,13 @@ public sealed class LocalStorage : IStorageBackend
             // FileShare.None takes flock(2) on Linux: it ends with the process, and no other process gets it meanwhile.
             stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException)
+        catch (IOException held) when (held.HResult == StorageFailure.HeldByAnother)
         {
             return Task.FromResult<IAsyncDisposable?>(null);
+        }
+        catch (Exception exception) when (StorageFailure.IsExpected(exception))
+        {
+            throw StorageFailure.From(exception, $"lock {path}");
         }
 
         RemoveLeftovers();

@@ -4,6 +4,9 @@ namespace OvirtDistributed.Repository.Storage;
 /// <summary>Turns what the file system says into the boundary's exception.</summary>
 internal static class StorageFailure
 {
+    /// <summary>EWOULDBLOCK: somebody else has the lock of a file.</summary>
+    public const int HeldByAnother = 11;
+
     private const int NoSpaceLeft = 28; // ENOSPC
     private const int QuotaExceeded = 122; // EDQUOT
 

@@ -264,7 +264,7 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             _ => MoverFailure.Unknown,
         };
         var text = kind == MoverFailure.Unreachable && failure.StatusCode != StatusCode.FailedPrecondition
-            ? $"The Data Mover {repository.Address} cannot be reached: {failure.Status.Detail}"
+            ? $"The Data Mover {repository.Address} cannot be reached: {failure.Status.DebugException?.GetBaseException().Message ?? failure.Status.Detail}"
             : $"The Data Mover {repository.Address} refused: {failure.Status.Detail}";
         return new MoverException(kind, text, failure);
     }

@@ -48,6 +48,18 @@ public sealed class FailureTests
     }
 
     [Fact]
+    public async Task ValueOfAnotherKind_IsSaidInWordsOfTheOperator()
+    {
+        await using var server = await FakeBackupServer.StartAsync(new FakeInstallation());
+
+        var run = await CliRun.OvdAsync(server, "retention", "set", "weekly", "--keep-last", "x");
+
+        Assert.Equal((int)ExitCode.Usage, run.ExitCode);
+        Assert.Contains("'x' for option '--keep-last': write a whole number.", run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("System.", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task ServerFailsUnexpectedly_NamesTheReferenceAndNoStackTrace()
     {
         var installation = new FakeInstallation { Failure = new InvalidDataException("secret detail") };

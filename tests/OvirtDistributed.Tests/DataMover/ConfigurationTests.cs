@@ -40,6 +40,21 @@ public sealed class ConfigurationTests
         }
     }
 
+    [Theory]
+    [InlineData("DataMover:Repositories:main:LockDay", "30", "DataMover:Repositories:main:LockDay is no setting. Known here: GarbageCollection, LockDays, Path")]
+    [InlineData("DataMover:Repositories:main:GarbageColection:Grace", "1.00:00:00", "DataMover:Repositories:main:GarbageColection is no setting")]
+    [InlineData("DataMover:Repositories:main:LockDays", "abc", "DataMover:Repositories:main:LockDays 'abc' cannot be used: it takes a whole number.")]
+    [InlineData("DataMover:Repositories:main:GarbageCollection:Grace", "24h", "Grace '24h' cannot be used: it takes a duration, hours:minutes:seconds")]
+    [InlineData("DataMover:Repositories:main:GarbageCollection:Grace", "24", "Grace '24' cannot be used: it takes a duration")]
+    [InlineData("Listen:Port", "1", "Listen:Port is no setting. Known here: Grpc, Http.")]
+    public void SettingThatNobodyReadsOrThatCannotBe_IsNamed(string setting, string value, string expected)
+    {
+        var failure = Assert.Throws<OperatorException>(() => Build(new() { ["DataMover:Repositories:main:Path"] = "/tmp/a", [setting] = value }));
+
+        Assert.Contains(expected, failure.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("is empty", failure.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void RepositoryInTwoPlacesOrSharedOnes_IsRefused()
     {
