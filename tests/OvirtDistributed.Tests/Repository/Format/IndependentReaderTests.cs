@@ -123,6 +123,23 @@ public sealed class IndependentReaderTests
             "flags 02 are unknown", "restore", fixture.Repository, "--point", SampleRepository.Full, "--disk", "system", "--output", fixture.NewFile());
     }
 
+    [Fact]
+    public async Task ADamagedManifest_IsNamedAndTheOthersAreListed()
+    {
+        using var fixture = Fixture.CopyFrozen(FormatCompatibilityTests.Plain);
+        var manifests = Directory.GetFiles(Path.Combine(fixture.Repository, "points"), "*.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal).ToList();
+        var content = await File.ReadAllBytesAsync(manifests[0], _token);
+        content[^10] ^= 1;
+        await File.WriteAllBytesAsync(manifests[0], content, _token);
+
+        var (status, output, error) = await IndependentReader.TryRunAsync("list", fixture.Repository);
+
+        Assert.Equal(1, status);
+        Assert.Equal(manifests.Count - 1, output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        Assert.Contains(Path.GetFileName(manifests[0]), error, StringComparison.Ordinal);
+        Assert.Contains("1 of the points cannot be read", error, StringComparison.Ordinal);
+    }
+
     private static async Task ReadAllAsync(Fixture fixture, string[] key)
     {
         var manifests = (await IndependentReader.RunAsync(["list", fixture.Repository, .. key])).Split('\n', StringSplitOptions.RemoveEmptyEntries)

@@ -40,9 +40,14 @@ def pick(items, member, value, what):
 def run(arguments):
     repository = Repository(arguments.repository, Secrets(arguments), arguments.checksums)
     if arguments.command == "list":
+        failures = 0
         for match in repository.points():
-            manifest = repository.manifest(match)
-            print(json.dumps(manifest, ensure_ascii=True, sort_keys=True))
+            try:
+                print(json.dumps(repository.manifest(match), ensure_ascii=True, sort_keys=True))
+            except (Refused, KeyError, ValueError) as failure:
+                failures += 1
+                print(f"independent_reader: {failure}", file=sys.stderr)
+        require(not failures, f"{failures} of the points cannot be read, the others are listed")
         return
     manifest = repository.find_manifest(arguments.point)
     repository.find_frames()
