@@ -35,7 +35,7 @@ run() {
 
 # The end-to-end tests take longest and run one at a time, each with processes of its own. So a part of them runs behind the others' tests: two programs
 # at a time, about equally long. A new folder is in the first part by itself.
-later=(Maintenance Encryption)
+later=(Maintenance Encryption Failures)
 rm -f "$results"/*.trx "$results"/*.status
 reports=() not_later=() only_later=()
 for folder in "${later[@]}"; do
