@@ -58,7 +58,9 @@ public static class ConfigurationCheck
             : [$"{setting.Path} '{value}' cannot be used: it takes {Expected(plain)}."];
     }
 
-    private static bool IsSetting(PropertyInfo property) => property.GetIndexParameters().Length == 0 && property.SetMethod is { IsPublic: true };
+    /// <summary>A list is filled, also where nobody may replace it.</summary>
+    private static bool IsSetting(PropertyInfo property) =>
+        property.GetIndexParameters().Length == 0 && (property.SetMethod is { IsPublic: true } || ItemType(property.PropertyType) is not null);
 
     /// <summary>What a list or a dictionary by name holds; null for anything else.</summary>
     private static Type? ItemType(Type type)
