@@ -19,7 +19,7 @@ public sealed class BootedWorkerTests(SharedServers servers, ITestOutputHelper o
     {
         await using var site = await TestSite.StartAsync(
             servers,
-            OneCluster(Running("web", Disk(48), Disk(16, "iscsi1")), Running("agent", Disk(16))),
+            OneCluster(Running("web", Disk(24), Disk(16, "iscsi1")), Running("agent", Disk(16))),
             output,
             options => options with
             {
