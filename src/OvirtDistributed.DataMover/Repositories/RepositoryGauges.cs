@@ -21,6 +21,7 @@ internal sealed class RepositoryGauges
         meter.CreateObservableGauge("ovd.repository.unique", () => Read(figures => figures.PlainBytes), "By", "Unique bytes before compression.");
         meter.CreateObservableGauge("ovd.repository.free", () => Read(figures => figures.FreeBytes ?? 0), "By", "Free bytes of the storage.");
         meter.CreateObservableGauge("ovd.repository.damaged", () => Read(figures => figures.DamagedFrames), "{frame}", "Stored frames known to be damaged.");
+        meter.CreateObservableGauge("ovd.repository.damaged_packs", () => Read(figures => figures.DamagedPacks), "{pack}", "Packs known to have lost their end, or all of them.");
     }
 
     private IEnumerable<Measurement<int>> Ready() => _roster.All.Select(repository =>

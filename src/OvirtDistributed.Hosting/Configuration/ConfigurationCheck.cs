@@ -53,6 +53,11 @@ public static class ConfigurationCheck
             return setting.GetChildren().SelectMany(child => OfProperty(child, plain));
         }
 
+        if (setting.GetChildren().FirstOrDefault() is { } below)
+        {
+            return [$"{below.Path} is no setting: {setting.Path} takes {Expected(plain)}."];
+        }
+
         return setting.Value is not { } value || (value.Length == 0 && plain != type) || CanBe(value, plain)
             ? []
             : [$"{setting.Path} '{value}' cannot be used: it takes {Expected(plain)}."];
@@ -78,7 +83,9 @@ public static class ConfigurationCheck
         try
         {
             // A number alone would be days.
-            return type == typeof(TimeSpan) ? value.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out _) : TypeDescriptor.GetConverter(type).ConvertFromInvariantString(value) is not null;
+            return type == typeof(TimeSpan)
+                ? value.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out _)
+                : TypeDescriptor.GetConverter(type).ConvertFromInvariantString(value) is not null;
         }
         catch (Exception failure) when (failure is FormatException or ArgumentException or NotSupportedException or InvalidCastException)
         {

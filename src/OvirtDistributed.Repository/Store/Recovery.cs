@@ -25,7 +25,6 @@ internal sealed class Recovery
     private readonly ContentKeys _keys;
     private long _highestSequence;
     private uint _highestPack;
-    private readonly HashSet<uint> _collected = [];
     private long _quarantineSequence;
     private RecoveryReport _report = new();
 
@@ -42,14 +41,14 @@ internal sealed class Recovery
     public async Task<RecoveredState> RunAsync(CancellationToken cancellationToken)
     {
         var lengths = await ListPacksAsync(cancellationToken);
-        await LoadTombstonesAsync(cancellationToken);
+        var collected = await CollectedPacks.LoadAsync(_storage, _packs, _problems, cancellationToken);
         _quarantineSequence = await LoadQuarantineAsync(cancellationToken);
         var runs = await OpenRunsAsync(cancellationToken);
         var index = new DigestIndex(_storage, runs, _packs.IsUsable, _options, _logger, _highestSequence);
         try
         {
             var covered = Covered(runs);
-            await NoteVanishedAsync(covered, cancellationToken);
+            await collected.CompareAsync(covered.Keys, _problems, cancellationToken);
             await CatchUpAsync(index, covered, lengths, cancellationToken);
             var points = await LoadPointsAsync(cancellationToken);
             var numbers = await PackNumberAllocator.OpenAsync(_storage, _highestPack, _problems, cancellationToken);
@@ -84,37 +83,6 @@ internal sealed class Recovery
         }
 
         return lengths;
-    }
-
-    /// <summary>What garbage collection found dispensable stays so: all of it that is in use was durable elsewhere before.</summary>
-    private async Task LoadTombstonesAsync(CancellationToken cancellationToken)
-    {
-        foreach (var tombstone in await Tombstones.ReadAllAsync(_storage, _problems, cancellationToken))
-        {
-            if (_packs.IsLive(tombstone.Pack))
-            {
-                _packs.Doom(tombstone.Pack, tombstone.Since);
-            }
-            else
-            {
-                _collected.Add(tombstone.Pack);
-            }
-        }
-    }
-
-    /// <summary>Packs that the index knows and that are neither there nor were collected. What they held may be needed: no base is trusted unseen.</summary>
-    private async Task NoteVanishedAsync(Dictionary<uint, uint> covered, CancellationToken cancellationToken)
-    {
-        foreach (var number in covered.Keys.Where(number => !_packs.IsLive(number) && !_collected.Contains(number)).Order())
-        {
-            _packs.NoteMissing();
-            _problems.Add($"{PackFormat.NameOf(number)}: the pack is gone; verify the repository to learn which points need it; the next backups read again what it held");
-        }
-
-        foreach (var number in _collected.Where(number => !covered.ContainsKey(number)))
-        {
-            await _storage.DeleteAsync(Tombstones.NameOf(number), cancellationToken); // nothing knows the pack any more
-        }
     }
 
     private async Task<long> LoadQuarantineAsync(CancellationToken cancellationToken)

@@ -11,36 +11,31 @@ public sealed partial class RepositoryStore
     private readonly SemaphoreSlim _inspecting = new(1, 1);
     private long? _inspected;
 
-    /// <summary>The same as <see cref="InspectPacksAsync"/>, unless that was a moment ago.</summary>
-    private async Task InspectPacksNowAndThenAsync(CancellationToken cancellationToken)
-    {
-        if (_inspected is not { } last || _context.TimeProvider.GetElapsedTime(last) >= _context.Packs.Options.InspectionInterval)
-        {
-            await InspectPacksAsync(cancellationToken);
-        }
-    }
+    /// <summary>The same, unless it was done a moment ago, by whoever.</summary>
+    private Task InspectPacksNowAndThenAsync(CancellationToken cancellationToken) => InspectPacksAsync(_context.Packs.Options.InspectionInterval, cancellationToken);
 
     /// <summary>
     /// Compares the sealed packs with what the storage has: one that is gone or shorter keeps its open file in this process whole or readable, and its
     /// frames would go on being answered as held. From here on they are not; durable on return.
     /// </summary>
-    private async Task InspectPacksAsync(CancellationToken cancellationToken)
+    private Task InspectPacksAsync(CancellationToken cancellationToken) => InspectPacksAsync(TimeSpan.Zero, cancellationToken);
+
+    private async Task InspectPacksAsync(TimeSpan interval, CancellationToken cancellationToken)
     {
         await _inspecting.WaitAsync(cancellationToken);
         try
         {
-            var lost = new List<(uint Pack, long Length)>();
+            if (_inspected is { } last && _context.TimeProvider.GetElapsedTime(last) < interval)
+            {
+                return;
+            }
+
             foreach (var (pack, length) in await ShorterPacksAsync(cancellationToken))
             {
                 if (_state.Packs.IsLive(pack) && !_state.Packs.IsDoomed(pack))
                 {
-                    lost.Add((pack, length));
+                    await GiveUpFromAsync(pack, length, cancellationToken);
                 }
-            }
-
-            foreach (var (pack, length) in lost)
-            {
-                await GiveUpFromAsync(pack, length, cancellationToken);
             }
 
             _inspected = _context.TimeProvider.GetTimestamp();
@@ -68,9 +63,10 @@ public sealed partial class RepositoryStore
         var shorter = new List<(uint, long)>();
         await foreach (var item in _storage.ListAsync(PackFormat.Folder, cancellationToken))
         {
-            if (expected.Remove(PackFormat.ParseName(item.Name), out var length) && item.Length < length && !_state.Packs.IsCutOff(PackFormat.ParseName(item.Name)))
+            var pack = PackFormat.ParseName(item.Name);
+            if (expected.Remove(pack, out var length) && item.Length < length && !_state.Packs.IsCutOff(pack))
             {
-                shorter.Add((PackFormat.ParseName(item.Name), item.Length));
+                shorter.Add((pack, item.Length));
             }
         }
 

@@ -46,6 +46,7 @@ public sealed class ConfigurationTests
     [InlineData("DataMover:Repositories:main:LockDays", "abc", "DataMover:Repositories:main:LockDays 'abc' cannot be used: it takes a whole number.")]
     [InlineData("DataMover:Repositories:main:GarbageCollection:Grace", "24h", "Grace '24h' cannot be used: it takes a duration, hours:minutes:seconds")]
     [InlineData("DataMover:Repositories:main:GarbageCollection:Grace", "24", "Grace '24' cannot be used: it takes a duration")]
+    [InlineData("Listen:Grpc:Port", "1", "Listen:Grpc:Port is no setting: Listen:Grpc takes text.")]
     [InlineData("Listen:Port", "1", "Listen:Port is no setting. Known here: Grpc, Http.")]
     public void SettingThatNobodyReadsOrThatCannotBe_IsNamed(string setting, string value, string expected)
     {
