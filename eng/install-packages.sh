@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(postgresql rabbitmq-server qemu-utils qemu-system-common qemu-block-extra libzstd1 liblz4-1)
 case "${1:-}" in
   '') ;;
-  tests) packages+=(openssh-client openssh-server npm zsh fish python3 python3-cryptography python3-zstandard qemu-system-x86 busybox-static udev lvm2 kmod cpio ceph-mon ceph-osd radosgw spin gcc libc6-dev mount) ;;
+  tests) packages+=(openssh-client openssh-server sudo npm zsh fish python3 python3-cryptography python3-zstandard qemu-system-x86 busybox-static udev lvm2 kmod cpio ceph-mon ceph-osd radosgw spin gcc libc6-dev mount) ;;
   bench) packages+=(restic borgbackup libnbd-bin e2fsprogs time) ;;
   *) echo "'$1' is unknown: tests, bench, or nothing for the demo" >&2; exit 2 ;;
 esac

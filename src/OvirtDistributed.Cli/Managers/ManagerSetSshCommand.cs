@@ -11,6 +11,8 @@ internal sealed class ManagerSetSshCommand : ServerCommand
     private readonly Argument<string> _manager = new("MANAGER") { HelpName = "MANAGER", Description = "Name or id" };
     private readonly Option<string> _user = new("--user") { Description = "User on the hosts, such as root", HelpName = "USER" };
     private readonly Option<string> _keyFile = new("--key-file") { Description = "File with the private key, without a passphrase", HelpName = "FILE" };
+    private readonly Option<string> _passwordFile = new("--password-file") { Description = "Instead of a key: file that holds the user's password (its first line)", HelpName = "FILE" };
+    private readonly Option<bool> _passwordStdin = new("--password-stdin") { Description = "Instead of a key: read the password from standard input (its first line)" };
     private readonly Option<string> _knownHosts = new("--known-hosts")
     {
         Description = "File with the hosts' keys as ssh-keyscan writes it; nothing else is trusted",
@@ -32,7 +34,7 @@ internal sealed class ManagerSetSshCommand : ServerCommand
     {
         _manager.CompletionSources.Add(runner.Suggestions.Managers);
         Add(_manager);
-        Option[] access = [_user, _keyFile, _knownHosts, _port, _sudo, _storageRoot];
+        Option[] access = [_user, _keyFile, _passwordFile, _passwordStdin, _knownHosts, _port, _sudo, _storageRoot];
         foreach (var option in access.Append(_remove))
         {
             Add(option);
@@ -50,9 +52,19 @@ internal sealed class ManagerSetSshCommand : ServerCommand
                 return;
             }
 
-            foreach (var needed in new[] { _user, _keyFile, _knownHosts }.Where(option => string.IsNullOrEmpty(result.GetValue(option))))
+            foreach (var needed in new[] { _user, _knownHosts }.Where(option => string.IsNullOrEmpty(result.GetValue(option))))
             {
                 result.AddError($"{needed.Name} is needed (or --remove).");
+            }
+
+            switch (new[] { result.GetValue(_keyFile) is not null, result.GetValue(_passwordFile) is not null, result.GetValue(_passwordStdin) }.Count(given => given))
+            {
+                case 0:
+                    result.AddError("--key-file is needed, or --password-file or --password-stdin (or --remove).");
+                    break;
+                case > 1:
+                    result.AddError("--key-file, --password-file and --password-stdin exclude each other.");
+                    break;
             }
 
             if (result.GetResult(_port) is { Implicit: false } && result.GetValue(_port) is < 1 or > 65535)
@@ -69,7 +81,15 @@ internal sealed class ManagerSetSshCommand : ServerCommand
         if (!request.Remove)
         {
             request.User = context.Text(_user);
-            request.PrivateKey = await ReadAsync("--key-file", context.Text(_keyFile), cancellationToken);
+            if (context.Value(_keyFile) is { } keyFile)
+            {
+                request.PrivateKey = await ReadAsync("--key-file", keyFile, cancellationToken);
+            }
+            else
+            {
+                request.Password = await new PasswordSource(context.Host).ReadAsync("", context.Value(_passwordFile), context.Value(_passwordStdin), cancellationToken);
+            }
+
             request.KnownHosts = await ReadAsync("--known-hosts", context.Text(_knownHosts), cancellationToken);
             request.Port = context.Value(_port);
             request.Sudo = context.Value(_sudo);
@@ -84,7 +104,7 @@ internal sealed class ManagerSetSshCommand : ServerCommand
         }
 
         context.Output.Line(response.Manager.Ssh is { } ssh
-            ? $"Workers reach the hosts of {response.Manager.Name} as {ssh.User} on port {ssh.Port}{(ssh.Sudo ? " with sudo" : "")}; {ssh.PinnedHosts.Count} host names have a pinned key."
+            ? $"Workers reach the hosts of {response.Manager.Name} as {ssh.User} on port {ssh.Port}{(ssh.UsesPassword ? " by password" : "")}{(ssh.Sudo ? " with sudo" : "")}; {ssh.PinnedHosts.Count} host names have a pinned key."
             : $"Workers have no SSH access to the hosts of {response.Manager.Name} any more.");
         foreach (var host in response.HostsWithoutKey)
         {

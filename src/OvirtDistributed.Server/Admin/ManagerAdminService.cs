@@ -35,7 +35,7 @@ internal sealed class ManagerAdminService(
         var (id, unpinned) = request.Remove
             ? (await ssh.RemoveAsync(request.Manager, context.CancellationToken), [])
             : await ssh.SetAsync(
-                new SshRegistration(request.Manager, request.User, request.PrivateKey, request.KnownHosts, request.Port, request.Sudo, request.StorageRoot),
+                new SshRegistration(request.Manager, request.User, request.PrivateKey, request.Password, request.KnownHosts, request.Port, request.Sudo, request.StorageRoot),
                 context.CancellationToken);
         var managers = await ListAsync(context.CancellationToken);
         return new Wire.SetManagerSshResponse { Manager = managers.First(manager => manager.Id == id.ToString("D")), HostsWithoutKey = { unpinned } };
@@ -134,6 +134,7 @@ internal sealed class ManagerAdminService(
         User = settings.User,
         Port = settings.Port,
         Sudo = settings.Sudo,
+        UsesPassword = settings.UsesPassword,
         StorageRoot = settings.StorageRoot,
         PinnedHosts = { KnownHosts.Parse(settings.KnownHosts).Names.Distinct() },
     };

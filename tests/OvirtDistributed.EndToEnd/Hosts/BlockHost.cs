@@ -5,6 +5,7 @@ using OvirtDistributed.Lab.Guests;
 using OvirtDistributed.Lab.Processes;
 using OvirtDistributed.Simulator.Engine.Devices;
 using OvirtDistributed.Tests.Shared;
+using OvirtDistributed.Worker.Ssh;
 using OvirtDistributed.Worker.Transports.Ssh;
 
 namespace OvirtDistributed.EndToEnd.Hosts;
@@ -64,7 +65,7 @@ internal sealed class BlockHost : IAsyncDisposable
     /// <summary>Runs a command there.</summary>
     public Task<string> RunAsync(string command) => ChildProcess.RunAsync(
         "ssh",
-        ["-F", "/dev/null", "-o", "BatchMode=yes", "-o", $"UserKnownHostsFile={File("known_hosts")}", "-i", File("user"), "-p", $"{Access.Port}", "root@127.0.0.1", $"PATH=$PATH:/usr/sbin; {command}"],
+        ["-F", "/dev/null", "-o", "BatchMode=yes", "-o", $"UserKnownHostsFile={File("known_hosts")}", "-i", File("user"), "-p", $"{Access.Ssh.Port}", "root@127.0.0.1", $"PATH=$PATH:/usr/sbin; {command}"],
         environment: null,
         CancellationToken.None).WithinDeadline(TimeSpan.FromMinutes(1));
 
@@ -92,16 +93,16 @@ internal sealed class BlockHost : IAsyncDisposable
         var pinned = string.Join(' ', (await System.IO.File.ReadAllTextAsync(File("host.pub"))).Split(' ').Take(2));
         var known = $"[127.0.0.1]:{port} {pinned}\n[node-1]:{port} {pinned}\n";
         await System.IO.File.WriteAllTextAsync(File("known_hosts"), known);
-        Access = new HostAccess
+        var ssh = new SshAccess
         {
-            Host = "node-1",
+            Name = "node-1",
             Address = "127.0.0.1",
             Port = port,
             User = "root",
             PrivateKey = await System.IO.File.ReadAllTextAsync(File("user")),
             KnownHosts = known,
-            Sudo = false,
         };
+        Access = new HostAccess(ssh, Sudo: false);
         await PlugLunAsync();
         await _machine.StartAsync(StartScript(lower, upper, port), [lower, upper, File("host"), File("user.pub")], [port], CancellationToken.None).WithinDeadline(BootLimit);
         try

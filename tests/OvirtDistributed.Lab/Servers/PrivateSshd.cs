@@ -17,18 +17,20 @@ public sealed class PrivateSshd : IAsyncDisposable
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
 
     private readonly string _directory;
+    private readonly SshdAccount? _account;
     private ChildProcess? _process;
 
-    private PrivateSshd(string directory)
+    private PrivateSshd(string directory, SshdAccount? account)
     {
         _directory = directory;
+        _account = account;
         ProgramDirectory = Path.Combine(directory, "bin");
     }
 
     public int Port { get; } = FreePorts.Take();
 
     /// <summary>Who may come in.</summary>
-    public string User => Environment.UserName;
+    public string User => _account?.Name ?? Environment.UserName;
 
     /// <summary>The private key that lets in.</summary>
     public string KeyFile => Path.Combine(_directory, "user_key");
@@ -38,7 +40,10 @@ public sealed class PrivateSshd : IAsyncDisposable
 
     public string ProgramDirectory { get; }
 
-    public static async Task<PrivateSshd> StartAsync(string directory, CancellationToken cancellationToken)
+    /// <param name="directory">The server's own.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="account">Who may come in by password instead; nobody else is known there then but root. Takes root.</param>
+    public static async Task<PrivateSshd> StartAsync(string directory, CancellationToken cancellationToken, SshdAccount? account = null)
     {
         if (!File.Exists(Server))
         {
@@ -51,7 +56,7 @@ public sealed class PrivateSshd : IAsyncDisposable
             Directory.CreateDirectory(SeparationDirectory);
         }
 
-        var server = new PrivateSshd(directory);
+        var server = new PrivateSshd(directory, account);
         Directory.CreateDirectory(server.ProgramDirectory);
         await NewKeyAsync(server.KeyFile, cancellationToken);
         await NewKeyAsync(server.HostKeyFile, cancellationToken);
@@ -97,11 +102,16 @@ public sealed class PrivateSshd : IAsyncDisposable
         string[] lines =
         [
             $"Port {Port}", "ListenAddress 127.0.0.1", $"HostKey {HostKeyFile}", $"AuthorizedKeysFile {KeyFile}.pub", $"PidFile {Path.Combine(_directory, "pid")}", "UsePAM no",
-            "StrictModes no", "PermitRootLogin prohibit-password", "PasswordAuthentication no", $"SetEnv PATH={ProgramDirectory}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "StrictModes no", "PermitRootLogin prohibit-password", $"PasswordAuthentication {(_account is null ? "no" : "yes")}", $"SetEnv PATH={ProgramDirectory}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         ];
         await File.WriteAllLinesAsync(configuration, lines, cancellationToken);
-        _process = ChildProcess.Start(
-            "sshd", Server, ["-D", "-e", "-f", configuration], new Dictionary<string, string?>(StringComparer.Ordinal), Path.Combine(_directory, "sshd.out"));
+        string[] command = [Server, "-D", "-e", "-f", configuration];
+        if (_account is { } account)
+        {
+            command = await account.CommandAsync(_directory, command, cancellationToken);
+        }
+
+        _process = ChildProcess.Start("sshd", command[0], command[1..], new Dictionary<string, string?>(StringComparer.Ordinal), Path.Combine(_directory, "sshd.out"));
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(StartLimit);
         while (!await AcceptsAsync(limit.Token))

@@ -9,7 +9,7 @@ using OvirtDistributed.Server.Inventory;
 namespace OvirtDistributed.Server.Managers.Ssh;
 
 /// <summary>What an operator gives for transport mode ssh.</summary>
-internal sealed record SshRegistration(string Manager, string User, string PrivateKey, string KnownHosts, int Port, bool Sudo, string StorageRoot)
+internal sealed record SshRegistration(string Manager, string User, string PrivateKey, string Password, string KnownHosts, int Port, bool Sudo, string StorageRoot)
 {
     public override string ToString() => $"SshRegistration {User} at hosts of {Manager}";
 }
@@ -18,6 +18,7 @@ internal sealed record SshRegistration(string Manager, string User, string Priva
 internal sealed class SshRegistry(IDbContextFactory<ServerDbContext> contexts, PasswordSeal seal, InventoryCatalog inventory)
 {
     private const int MaxUserLetters = 32;
+    private const int MaxPasswordLetters = 512;
 
     /// <returns>The manager's id, and its hosts that are up and have no pinned key.</returns>
     /// <exception cref="OperatorException">The registration cannot work.</exception>
@@ -28,7 +29,7 @@ internal sealed class SshRegistry(IDbContextFactory<ServerDbContext> contexts, P
         var settings = SettingsOf(registration);
         var known = KnownHosts.Parse(registration.KnownHosts);
         manager.Ssh = settings;
-        manager.SealedSshKey = seal.Seal(KeyOwner(manager.Id), PrivateKeyText.Checked(registration.PrivateKey));
+        manager.SealedSshKey = seal.Seal(KeyOwner(manager.Id), SecretOf(registration));
         await SaveAsync(context, manager, cancellationToken);
         var hosts = await inventory.ListAsync<EngineHost>(manager.Id, InventoryKind.Host, cancellationToken);
         return (manager.Id, [.. hosts.Where(host => host.Status == "up" && known.Has(settings.KeyName(host.Address)) == false).Select(host => settings.KeyName(host.Address))]);
@@ -73,6 +74,24 @@ internal sealed class SshRegistry(IDbContextFactory<ServerDbContext> contexts, P
         }
     }
 
+    private static string SecretOf(SshRegistration registration)
+    {
+        var password = registration.Password;
+        if (password.Length == 0)
+        {
+            return PrivateKeyText.Checked(registration.PrivateKey);
+        }
+
+        if (registration.PrivateKey.Length > 0)
+        {
+            throw new OperatorException(FailureKind.InvalidInput, "private_key and password (not shown) exclude each other: give the one with which workers shall come in.");
+        }
+
+        return password.Length <= MaxPasswordLetters && !password.Any(char.IsControl)
+            ? password
+            : throw new OperatorException(FailureKind.InvalidInput, $"password (not shown) cannot be used: it has {password.Length} characters, up to {MaxPasswordLetters} on one line are possible.");
+    }
+
     private static SshSettings SettingsOf(SshRegistration registration)
     {
         if (registration.User.Length is 0 or > MaxUserLetters || registration.User[0] is '-' or '.'
@@ -96,6 +115,7 @@ internal sealed class SshRegistry(IDbContextFactory<ServerDbContext> contexts, P
             User = registration.User,
             Port = registration.Port == 0 ? SshSettings.UsualPort : registration.Port,
             Sudo = registration.Sudo,
+            UsesPassword = registration.Password.Length > 0,
             StorageRoot = registration.StorageRoot.Length == 0 ? SshSettings.UsualStorageRoot : registration.StorageRoot,
             KnownHosts = registration.KnownHosts,
         };

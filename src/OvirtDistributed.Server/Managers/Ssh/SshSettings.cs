@@ -2,7 +2,7 @@
 
 namespace OvirtDistributed.Server.Managers.Ssh;
 
-/// <summary>How workers reach a manager's hosts over SSH, without the key.</summary>
+/// <summary>How workers reach a manager's hosts over SSH, without the secret.</summary>
 internal sealed record SshSettings
 {
     public const int UsualPort = 22;
@@ -15,6 +15,9 @@ internal sealed record SshSettings
     public int Port { get; init; } = UsualPort;
 
     public bool Sudo { get; init; }
+
+    /// <summary>The sealed secret is a password and no private key.</summary>
+    public bool UsesPassword { get; init; }
 
     public string StorageRoot { get; init; } = UsualStorageRoot;
 

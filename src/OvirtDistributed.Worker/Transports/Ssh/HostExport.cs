@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Worker.Execution;
+using OvirtDistributed.Worker.Ssh;
 
 namespace OvirtDistributed.Worker.Transports.Ssh;
 
@@ -15,9 +15,6 @@ namespace OvirtDistributed.Worker.Transports.Ssh;
 /// </summary>
 internal sealed class HostExport : IAsyncDisposable
 {
-    /// <summary>Program of the OpenSSH client.</summary>
-    public const string Client = "ssh";
-
     private const string FolderPrefix = "ovd-ssh-";
 
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(90);
@@ -27,12 +24,12 @@ internal sealed class HostExport : IAsyncDisposable
     private readonly string _directory;
     private readonly TimeProvider _time;
     private readonly FailureCode _side;
-    private readonly HostErrors _errors;
+    private readonly SshErrors _errors;
     private readonly Task _errorsRead;
     private readonly CancellationTokenSource _stop = new();
     private Task _signs = Task.CompletedTask;
 
-    private HostExport(Process process, string directory, HostErrors errors, FailureCode side, TimeProvider time)
+    private HostExport(Process process, string directory, SshErrors errors, FailureCode side, TimeProvider time)
     {
         _process = process;
         _directory = directory;
@@ -62,15 +59,15 @@ internal sealed class HostExport : IAsyncDisposable
         HostExport export;
         try
         {
-            await WriteSecretAsync(KeyFileIn(directory), access.PrivateKey, cancellationToken);
-            await WriteSecretAsync(KnownHostsIn(directory), access.KnownHosts, cancellationToken);
-            var process = StartClient(access, directory, RemoteCommand(access, image, writable, clients, out var remote), remote);
-            export = new HostExport(process, directory, new HostErrors(access), side, time);
+            var command = RemoteCommand(access, image, writable, clients, out var remoteSocket);
+            string[] options = ["-o", "ExitOnForwardFailure=yes", "-o", "StreamLocalBindMask=0177", "-L", $"{SocketIn(directory)}:{remoteSocket}"];
+            var process = await SshClient.StartAsync(access.Ssh, directory, options, command, cancellationToken);
+            export = new HostExport(process, directory, new SshErrors(access.Ssh, SshAdvice.Host), side, time);
         }
         catch (Exception failure)
         {
             Directory.Delete(directory, recursive: true);
-            if (Explained(failure, side) is { } explained)
+            if (SshClient.Explained(failure, side) is { } explained)
             {
                 throw explained;
             }
@@ -116,32 +113,7 @@ internal sealed class HostExport : IAsyncDisposable
         Directory.Delete(_directory, recursive: true);
     }
 
-    private static TaskFailureException? Explained(Exception failure, FailureCode side) => failure switch
-    {
-        Win32Exception => new TaskFailureException(
-            side, $"The worker cannot start '{Client}': {failure.Message}. Install the OpenSSH client there (openssh-client, openssh-clients).", failure),
-        IOException or UnauthorizedAccessException => new TaskFailureException(side, $"The worker cannot write to {Path.GetTempPath()}: {failure.Message}", failure),
-        _ => null,
-    };
-
     private static string SocketIn(string directory) => Path.Combine(directory, "nbd");
-
-    private static string KeyFileIn(string directory) => Path.Combine(directory, "key");
-
-    private static string KnownHostsIn(string directory) => Path.Combine(directory, "known_hosts");
-
-    private static async Task WriteSecretAsync(string file, string text, CancellationToken cancellationToken)
-    {
-        var options = new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        };
-        await using var writer = new StreamWriter(file, options);
-        await writer.WriteAsync(text.ReplaceLineEndings("\n").TrimEnd('\n').AsMemory(), cancellationToken);
-        await writer.WriteAsync("\n".AsMemory(), cancellationToken);
-    }
 
     private static string RemoteCommand(HostAccess access, HostImage image, bool writable, int clients, out string remoteSocket)
     {
@@ -152,36 +124,6 @@ internal sealed class HostExport : IAsyncDisposable
             [
                 folder, clients.ToString(CultureInfo.InvariantCulture), writable ? "write" : "read", image.VolumeGroupFolder, image.TopPath, image.Description, .. image.LogicalVolumes,
             ]);
-    }
-
-    private static Process StartClient(HostAccess access, string directory, string command, string remoteSocket)
-    {
-        var start = new ProcessStartInfo(Client)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            UseShellExecute = false,
-        };
-        string[] settings =
-        [
-            "BatchMode=yes", "StrictHostKeyChecking=yes", $"UserKnownHostsFile={KnownHostsIn(directory)}", "GlobalKnownHostsFile=/dev/null", "UpdateHostKeys=no",
-            $"HostKeyAlias={access.KeyName}", "CheckHostIP=no", "IdentitiesOnly=yes", "IdentityAgent=none", "PreferredAuthentications=publickey", "ControlMaster=no", "ControlPath=none",
-            "ForwardAgent=no", "ForwardX11=no", "ExitOnForwardFailure=yes", "StreamLocalBindMask=0177", "ConnectTimeout=20", "ServerAliveInterval=15", "ServerAliveCountMax=4",
-            "EscapeChar=none",
-        ];
-        var port = access.Port.ToString(CultureInfo.InvariantCulture);
-        string[] arguments =
-        [
-            "-T", "-F", "/dev/null", "-i", KeyFileIn(directory), "-p", port, "-l", access.User, .. settings.SelectMany(setting => new[] { "-o", setting }),
-            "-L", $"{SocketIn(directory)}:{remoteSocket}", access.Address, command,
-        ];
-        foreach (var argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        return Process.Start(start) ?? throw new Win32Exception($"{Client} did not start");
     }
 
     private async Task AwaitReadyAsync(HostAccess access, CancellationToken cancellationToken)
@@ -200,18 +142,17 @@ internal sealed class HostExport : IAsyncDisposable
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new TaskFailureException(_side, _errors.Explain($"Host {access.Host} ({access.Address}) did not serve the disk within {StartPatience.TotalSeconds} seconds"));
+            throw new TaskFailureException(_side, _errors.Explain($"{access.Name} did not serve the disk within {StartPatience.TotalSeconds} seconds"));
         }
 
         if (line is null)
         {
             await _errorsRead.WaitAsync(either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellationToken.ThrowIfCancellationRequested();
-            throw new TaskFailureException(_side, _errors.Explain($"Host {access.Host} ({access.Address}) cannot serve the disk"));
+            throw new TaskFailureException(_side, _errors.Explain($"{access.Name} cannot serve the disk"));
         }
 
-        // The connection stands: from here on a worker that is killed leaves no key behind.
-        File.Delete(KeyFileIn(_directory));
+        SshClient.ForgetSecrets(_directory);
         _signs = GiveSignsAsync(_stop.Token);
     }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Worker.Ssh;
+
 namespace OvirtDistributed.Worker.Transports.Ssh;
 
 /// <summary>
@@ -73,7 +75,5 @@ internal static class HostScript
 
     /// <summary>The command line for the host's shell.</summary>
     public static string CommandLine(bool sudo, IEnumerable<string> arguments) =>
-        $"{(sudo ? "exec sudo -n " : "exec ")}/bin/sh -c {Quoted(Text)} ovd {string.Join(' ', arguments.Select(Quoted))}";
-
-    private static string Quoted(string text) => $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+        $"{(sudo ? "exec sudo -n " : "exec ")}/bin/sh -c {SshClient.Quoted(Text)} ovd {string.Join(' ', arguments.Select(SshClient.Quoted))}";
 }

@@ -42,7 +42,7 @@ internal sealed class SshDiskClient : IAsyncDisposable
             var connections = await NbdConnections.OpenAsync(
                 export.SocketPath,
                 Clients,
-                (verb, offset, failure) => export.Failure($"The disk on host {access.Host} could not be {verb} at byte {offset}", failure),
+                (verb, offset, failure) => export.Failure($"The disk on host {access.Ssh.Name} could not be {verb} at byte {offset}", failure),
                 cancellationToken);
             return await RequireSizeAsync(new SshDiskClient(export, connections), access, order);
         }
@@ -79,6 +79,6 @@ internal sealed class SshDiskClient : IAsyncDisposable
 
         await client._disk.DisposeAsync();
         throw new TaskFailureException(
-            FailureCode.BadOrder, $"Host {access.Host} serves {client.SizeBytes} bytes, the order of disk {order.DiskId} says {order.DiskSizeBytes}: they are not the same disk, nothing was touched.");
+            FailureCode.BadOrder, $"Host {access.Ssh.Name} serves {client.SizeBytes} bytes, the order of disk {order.DiskId} says {order.DiskSizeBytes}: they are not the same disk, nothing was touched.");
     }
 }

@@ -183,7 +183,7 @@ public sealed class SshBackupJobTests(PostgresServer postgres) : IDisposable
         var file = _directory.File($"key-{Guid.NewGuid():N}");
         await NbdSite.RunAsync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file]);
         var known = (await File.ReadAllTextAsync($"{file}.pub", TestSite.Token)).Split(' ');
-        return new SshRegistration(manager, "backup", await File.ReadAllTextAsync(file, TestSite.Token), $"[own.example]:2222 {known[0]} {known[1]}\n", 2222, Sudo: true, "");
+        return new SshRegistration(manager, "backup", await File.ReadAllTextAsync(file, TestSite.Token), "", $"[own.example]:2222 {known[0]} {known[1]}\n", 2222, Sudo: true, "");
     }
 
     /// <returns>The private key.</returns>

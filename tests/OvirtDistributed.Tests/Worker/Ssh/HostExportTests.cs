@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Tests.Shared;
 using OvirtDistributed.Worker.Execution;
+using OvirtDistributed.Worker.Ssh;
 using OvirtDistributed.Worker.Transports.Ssh;
 using Xunit;
 
@@ -57,17 +58,16 @@ public sealed class HostExportTests
         // A port that nobody listens on, because it is bound and does not.
         using var bound = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         bound.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        var access = new HostAccess
+        var access = new SshAccess
         {
-            Host = "node-1",
+            Name = "node-1",
             Address = "127.0.0.1",
             Port = ((IPEndPoint)bound.LocalEndPoint!).Port,
             User = "ovd",
             PrivateKey = "no key",
             KnownHosts = "node-1 ssh-ed25519 AAAA",
-            Sudo = false,
         };
         var image = new HostImage("/images/top", "json:{}", [], HostImage.VolumeGroups);
-        await using var export = await HostExport.StartAsync(access, image, writable: false, clients: 1, TimeProvider.System, CancellationToken.None).WithinDeadline();
+        await using var export = await HostExport.StartAsync(new HostAccess(access, Sudo: false), image, writable: false, clients: 1, TimeProvider.System, CancellationToken.None).WithinDeadline();
     }
 }

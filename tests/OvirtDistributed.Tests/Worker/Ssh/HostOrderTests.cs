@@ -4,6 +4,7 @@ using System.Text;
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Tests.Shared;
 using OvirtDistributed.Worker.Execution;
+using OvirtDistributed.Worker.Ssh;
 using OvirtDistributed.Worker.Transports.Ssh;
 using Xunit;
 
@@ -96,23 +97,36 @@ public sealed class HostOrderTests
     [InlineData("root@h1: Permission denied (publickey).\n", "does not let user root in")]
     [InlineData("channel 3: open failed: administratively prohibited: open failed\n", "AllowStreamLocalForwarding")]
     [InlineData("first\nsecond\nqemu-nbd: Failed\u001b[1m to open\nlast\n", "It failed: second | qemu-nbd: Failed[1m to open | last")]
+    [InlineData("sudo: a password is required\n", "may not run /bin/sh by sudo without a password")]
+    [InlineData("ssh_askpass: exec(/tmp/ask): Permission denied\nroot@h1: Permission denied (password).\n", "noexec")]
     [InlineData("", "It failed.")]
     public async Task WhatSshSays_IsExplained(string said, string expected)
     {
-        var errors = new HostErrors(HostAccess.Of(Order()));
+        var errors = new SshErrors(HostAccess.Of(Order()).Ssh, SshAdvice.Host);
         using var reader = new StreamReader(new MemoryStream(Encoding.UTF8.GetBytes(said)));
         await errors.ReadAsync(reader).WithinDeadline();
 
         Assert.Contains(expected, errors.Explain("It failed"), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("", "", "private_key and password are empty")]
+    [InlineData("very private", "also private", "private_key and password are both set")]
+    public void AccessWithoutOneSecret_IsRefused(string key, string password, string expected)
+    {
+        var order = Order();
+        (order.PrivateKey, order.Password) = (key, password);
+
+        Assert.Contains(expected, Assert.Throws<TaskFailureException>(() => HostAccess.Of(order)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void KeyName_HasThePortUnlessItIsTheUsualOne()
     {
         var order = Order();
-        Assert.Equal("h1", HostAccess.Of(order).KeyName);
+        Assert.Equal("h1", HostAccess.Of(order).Ssh.KeyName);
         order.Port = 2222;
-        Assert.Equal("[h1]:2222", HostAccess.Of(order).KeyName);
+        Assert.Equal("[h1]:2222", HostAccess.Of(order).Ssh.KeyName);
         Assert.DoesNotContain(order.PrivateKey, HostAccess.Of(order).ToString(), StringComparison.Ordinal);
     }
 
