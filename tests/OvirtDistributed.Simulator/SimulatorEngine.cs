@@ -189,6 +189,9 @@ public sealed class SimulatorEngine
         }
     }
 
+    /// <summary>What is shown from now on as block devices gives so many bytes in a second, so that there is a middle; null for as fast as it goes.</summary>
+    public void LimitDevices(long? bytesPerSecond) => _engine.Storage.DeviceReadLimit = bytesPerSecond;
+
     /// <summary>
     /// Shows the disks as hosts have them on file storage: links <paramref name="directory"/>/DATACENTER/DOMAIN/images to where the disks' volumes are. Disks
     /// that are made later show as well.

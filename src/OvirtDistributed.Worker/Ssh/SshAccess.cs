@@ -29,6 +29,9 @@ internal sealed record SshAccess
     /// <summary>Lines of a known_hosts file; nothing else is trusted.</summary>
     public required string KnownHosts { get; init; }
 
+    /// <summary>For messages.</summary>
+    public string Shown => Name == Address ? Name : $"{Name} ({Address})";
+
     /// <summary>The name its key is pinned under: with the port, as ssh-keyscan writes it, unless that is the usual one.</summary>
     public string KeyName => Port == UsualPort ? Name : $"[{Name}]:{Port}";
 

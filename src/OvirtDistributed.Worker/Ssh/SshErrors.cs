@@ -39,7 +39,7 @@ internal sealed class SshErrors(SshAccess access, SshAdvice advice)
         }
 
         var text = string.Join('\n', lines);
-        var subject = $"{advice.Kind} {(access.Name == access.Address ? access.Name : $"{access.Name} ({access.Address})")}";
+        var subject = $"{advice.Kind} {access.Shown}";
         if (text.Contains("Host key verification failed", StringComparison.Ordinal))
         {
             return text.Contains("has changed", StringComparison.Ordinal)

@@ -16,7 +16,8 @@ public sealed class CbtBackupTests(SharedServers servers, ITestOutputHelper outp
     [Fact]
     public async Task FullAndIncrementalOfARunningVm_BothRestoreToTheirMoment()
     {
-        await using var site = await TestSite.StartAsync(servers, OneCluster(Running("web", Disk(96), Disk(48, "iscsi1"))), output);
+        await using var site = await TestSite.StartAsync(servers, OneCluster(Stopped("golden", Disk(96), Disk(48, "iscsi1"))), output);
+        await site.AddThinVmAsync("web");
         var vm = await site.VmAsync("web");
         var first = await site.SaveReferenceAsync("web");
         var full = await site.BackUpAsync("web");

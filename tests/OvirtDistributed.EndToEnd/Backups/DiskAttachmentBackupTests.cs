@@ -17,36 +17,36 @@ public sealed class DiskAttachmentBackupTests(SharedServers servers, ITestOutput
     [Fact]
     public async Task BackupOfARunningVm_RestoresOverDevicesAndOverTransfers()
     {
-        await using var site = await StartAsync(Running("web", Disk(96), Disk(48, "iscsi1")), workers: 1);
+        await using var site = await StartAsync([Stopped("golden", Disk(96), Disk(48, "iscsi1")), Running("db", Disk(32))]);
+        await site.AddThinVmAsync("web");
         var vm = await site.VmAsync("web");
         var reference = await site.SaveReferenceAsync("web");
 
-        var first = await site.SucceedsAsync(await StartBackupAsync(site));
+        var first = await site.SucceedsAsync((await StartBackupAsync(site, "web")).Single());
         Assert.Equal((Mode, "full", "device"), (first.TransportMode, first.Mode, first.Progress.Route));
         await site.RestoresToAsync(first, reference);
         await site.RestoresToAsync(first, reference, request => request.TransportMode = Mode);
 
         await WriteAsync(site, vm.DiskIds[0], 8 * MiB, 65536);
         var later = await site.SaveReferenceAsync("web");
-        var second = await site.SucceedsAsync(await StartBackupAsync(site));
+        var other = await site.SaveReferenceAsync("db");
+        var both = await StartBackupAsync(site, "web", "db");
+        var second = await site.SucceedsAsync(both[0]);
         Assert.InRange(second.Progress.StoredBytes, 1, 4 * MiB);
         await site.RestoresToAsync(second, later, request => request.TransportMode = Mode);
+        await site.RestoresToAsync(await site.SucceedsAsync(both[1]), other);
         await site.FinishAsync(checkpointsPerVm: 0);
     }
 
-    private Task<TestSite> StartAsync(Simulator.VmModel vm, int workers)
-    {
-        var agents = Enumerable.Range(1, workers).Select(number => $"agent{number}").ToArray();
-        Simulator.VmModel[] vms = [vm, .. agents.Select(name => Running(name, Disk(16)))];
-        return TestSite.StartAsync(
-            servers, OneCluster(vms), output, options => options with { WorkersPerCluster = workers, SlotsPerWorker = 1, WorkerVms = agents });
-    }
+    /// <summary>With one worker, which takes two tasks at a time.</summary>
+    private Task<TestSite> StartAsync(Simulator.VmModel[] vms) => TestSite.StartAsync(
+        servers, OneCluster([.. vms, Running("agent1", Disk(16))]), output, options => options with { WorkersPerCluster = 1, SlotsPerWorker = 2, WorkerVms = ["agent1"] });
 
-    private static async Task<Job> StartBackupAsync(TestSite site)
+    private static async Task<IReadOnlyList<Job>> StartBackupAsync(TestSite site, params string[] vms)
     {
         var reply = await site.Lab.Admin.Jobs.RunBackupAsync(
-            new RunBackupRequest { Vms = { "web" }, Repository = LabSite.RepositoryName, TransportMode = Mode, RequestId = Guid.NewGuid().ToString() });
-        return reply.Jobs.Single();
+            new RunBackupRequest { Vms = { vms }, Repository = LabSite.RepositoryName, TransportMode = Mode, RequestId = Guid.NewGuid().ToString() });
+        return [.. vms.Select(vm => reply.Jobs.Single(job => job.VmName == vm))];
     }
 
     private static async Task WriteAsync(TestSite site, Guid disk, long offset, int length)

@@ -15,7 +15,8 @@ public sealed class ImageTransferBackupTests(SharedServers servers, ITestOutputH
     [Fact]
     public async Task FullThenIncrementals_OnlyWhatTheLayerHoldsIsReadAndEveryPointRestores()
     {
-        await using var site = await TestSite.StartAsync(servers, OneCluster(Running("web", Disk(96), Disk(48, "iscsi1"))), output);
+        await using var site = await TestSite.StartAsync(servers, OneCluster(Stopped("golden", Disk(96), Disk(48, "iscsi1"))), output);
+        await site.AddThinVmAsync("web");
         var vm = await site.VmAsync("web");
         var first = await site.SaveReferenceAsync("web");
         var full = await BackUpAsync(site);

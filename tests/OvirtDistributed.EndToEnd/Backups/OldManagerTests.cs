@@ -15,9 +15,10 @@ namespace OvirtDistributed.EndToEnd.Backups;
 public sealed class OldManagerTests(SharedServers servers, ITestOutputHelper output)
 {
     [Fact]
-    public async Task Manager43_FullOfTwoLayersThenIncrementalAndBothRestore()
+    public async Task Manager43_FullOfThreeLayersThenIncrementalAndBothRestore()
     {
-        await using var site = await StartAsync("4.3.10.4-1.el7", proxyOnly: false, Running("web", Disk(64), Disk(32, "iscsi1") with { Format = "raw", Sparse = false }));
+        await using var site = await StartAsync("4.3.10.4-1.el7", proxyOnly: false, Stopped("golden", Disk(64), Disk(32, "iscsi1") with { Format = "raw", Sparse = false }));
+        await site.AddThinVmAsync("web");
         var vm = await site.VmAsync("web");
         var manager = new ManagerApi(site.Lab.Simulator);
         await manager.TakeSnapshotAsync(vm, "the owner's");

@@ -62,6 +62,13 @@ public sealed class TestSite : IAsyncDisposable
     public async Task<SimulatedVm> VmAsync(string name) =>
         (await Engine.VmsAsync(CancellationToken.None)).Single(vm => vm.Name == name);
 
+    /// <summary>A running VM whose disks are thin copies of those of a VM "golden", which is made a template.</summary>
+    public async Task AddThinVmAsync(string name)
+    {
+        await new ManagerApi(Lab.Simulator).AddThinVmAsync(name, await VmAsync("golden")).WithinDeadline();
+        _ = await OvdAsync("manager", "inventory", "--refresh");
+    }
+
     public async Task<SimulatedDisk> DiskAsync(Guid id) =>
         (await Engine.DisksAsync(CancellationToken.None)).Single(disk => disk.Id == id);
 

@@ -34,6 +34,9 @@ internal sealed class EngineLevel
     /// <summary>Shallow transfers and the layers of one disk.</summary>
     public bool Layers => _version >= new Version(4, 4, 3);
 
+    /// <summary>A template's layers among those of a disk that stands on it.</summary>
+    public bool TemplateLayers => _version >= new Version(4, 4, 8);
+
     public bool TimeoutPolicy => _version >= new Version(4, 4, 5);
 
     /// <summary>Ended transfers stay readable for a while.</summary>

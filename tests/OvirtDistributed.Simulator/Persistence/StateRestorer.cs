@@ -61,6 +61,7 @@ internal sealed partial class StateRestorer(EngineContext engine, SavedState sav
         {
             ImageId = v.ImageId,
             ParentId = v.ParentId,
+            TemplateDisk = v.TemplateDisk,
             Format = v.Format == VolumeFormat.Cow ? "cow" : "raw",
             Sparse = v.Sparse,
             ActualSize = v.ActualSizeBytes,

@@ -19,6 +19,9 @@ internal sealed record LayerRecord
     public required long VirtualSizeBytes { get; init; }
 
     public required IReadOnlyList<Guid> Bitmaps { get; init; }
+
+    /// <summary>The template's disk whose volume this is, linked into the directory of the disk that stands on it.</summary>
+    public Guid? TemplateDisk { get; init; }
 }
 
 /// <summary>

@@ -8,6 +8,8 @@ namespace OvirtDistributed.Simulator.Storage;
 
 public sealed partial class DiskStorage
 {
+    public long? DeviceReadLimit { get; set; }
+
     /// <remarks>
     /// As on a real host a snapshot's volume gets an overlay that lives as long as the device, so that its guest may write. The disk itself is reached through
     /// the process of its VM, where backups and snapshots of it go on seeing every write.
@@ -24,7 +26,7 @@ public sealed partial class DiskStorage
             var image = spec.ImageId is { } snapshot
                 ? await TransientAsync(disk, disk.Record.IndexOf(snapshot), overlay!)
                 : LiveImage(disk, FindVm(spec.VmId));
-            export = await FuseExport.StartAsync(_options, image, file, !spec.ReadOnly, _timeProvider, cancellationToken);
+            export = await FuseExport.StartAsync(_options, image, file, !spec.ReadOnly, DeviceReadLimit, _timeProvider, cancellationToken);
             var loop = await LoopDevice.AttachAsync(_options.Losetup, export.File, spec.ReadOnly, _timeProvider, cancellationToken);
             var device = new DiskDevice(disk.Id, loop, export, overlay, gone => ForgetAsync(gone, disk, spec.ImageId));
             disk.Devices.Add(spec.ImageId);

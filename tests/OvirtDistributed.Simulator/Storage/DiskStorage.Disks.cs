@@ -119,7 +119,7 @@ public sealed partial class DiskStorage
         {
             // A preallocated volume is sparse here as well, so that huge disks cost nothing; it is reported as the domain would.
             var actual = layer.Sparse ? FileUsage.AllocatedBytes(disk.PathOf(layer)) : layer.VirtualSizeBytes;
-            states.Add(new VolumeState(diskId, layer.ImageId, parent, layer.Format, layer.Sparse, layer.VirtualSizeBytes, actual));
+            states.Add(new VolumeState(diskId, layer.ImageId, parent, layer.Format, layer.Sparse, layer.VirtualSizeBytes, actual, layer.TemplateDisk));
             parent = layer.ImageId;
         }
 
@@ -141,6 +141,34 @@ public sealed partial class DiskStorage
                 disk.Update(disk.Record with { Layers = [disk.Record.Active with { VirtualSizeBytes = target.VirtualSizeBytes }] });
             }
 
+            Complete(disk);
+        }
+        catch
+        {
+            Unregister(disk);
+            throw;
+        }
+        finally
+        {
+            _ = disk.Gate.Release();
+        }
+    }
+
+    public async Task StandOnAsync(Guid templateDiskId, DiskSpec target, CancellationToken cancellationToken)
+    {
+        using var hold = await HoldAsync(templateDiskId, cancellationToken);
+        var template = hold.Only;
+        var shared = template.Record.Layers is [var only]
+            ? only with { File = $"t-{only.File}", TemplateDisk = templateDiskId }
+            : throw new StorageException(StorageFailure.ToolFailed, $"Disk {templateDiskId} has snapshots and cannot be a template's.");
+        var disk = Register(target with { Format = VolumeFormat.Cow, VirtualSizeBytes = shared.VirtualSizeBytes });
+        try
+        {
+            HardLink.Create(template.DataPathOf(only), disk.DataPathOf(shared));
+            disk.Link(shared.ImageId, shared.File);
+            await _qemuImg.CreateOverlayAsync(
+                disk.DataPathOf(disk.Record.Active), DiskEntry.VolumeName(shared.ImageId), shared.Format, shared.VirtualSizeBytes, cancellationToken);
+            disk.Update(disk.Record with { Layers = [shared, disk.Record.Active] });
             Complete(disk);
         }
         catch

@@ -12,9 +12,12 @@ public enum VolumeFormat
 /// <summary>A new disk: its image group id, its first volume's id, and how the volume is laid out.</summary>
 public sealed record DiskSpec(Guid DiskId, Guid ImageId, VolumeFormat Format, bool Sparse, long VirtualSizeBytes);
 
-/// <summary>What is known of one volume of a disk's chain. <paramref name="ParentId"/> is the layer below it.</summary>
+/// <summary>
+/// What is known of one volume of a disk's chain. <paramref name="ParentId"/> is the layer below it, <paramref name="TemplateDisk"/> the disk of a template that the
+/// volume belongs to.
+/// </summary>
 public sealed record VolumeState(
-    Guid DiskId, Guid ImageId, Guid? ParentId, VolumeFormat Format, bool Sparse, long VirtualSizeBytes, long ActualSizeBytes);
+    Guid DiskId, Guid ImageId, Guid? ParentId, VolumeFormat Format, bool Sparse, long VirtualSizeBytes, long ActualSizeBytes, Guid? TemplateDisk = null);
 
 /// <summary>
 /// One disk of a backup. <paramref name="FromCheckpoint"/> is set when its dirty blocks are wanted. <paramref name="NewImage"/> is set on every disk of a
@@ -136,6 +139,9 @@ public interface IDiskStorage : IAsyncDisposable
     /// <summary>A full, flattened copy of the chain up to <paramref name="imageId"/> (active layer when null) as a new disk.</summary>
     Task CloneDiskAsync(Guid diskId, Guid? imageId, DiskSpec target, CancellationToken cancellationToken);
 
+    /// <summary>A new, empty layer on a template's disk, which has one volume and does not change any more: a thin copy, in the qcow2 format.</summary>
+    Task StandOnAsync(Guid templateDiskId, DiskSpec target, CancellationToken cancellationToken);
+
     /// <summary>A full, flattened copy of the disk as a file of a format.</summary>
     Task CopyToFileAsync(Guid diskId, string file, VolumeFormat format, CancellationToken cancellationToken);
 
@@ -195,6 +201,9 @@ public interface IDiskStorage : IAsyncDisposable
 
     /// <summary>Opens an export for an image transfer.</summary>
     Task<IDiskExport> OpenExportAsync(ExportSpec spec, CancellationToken cancellationToken);
+
+    /// <summary>Bytes that a device opened from now on gives in a second; null for as fast as it goes.</summary>
+    long? DeviceReadLimit { get; set; }
 
     /// <summary>Shows a disk as a block device of this machine.</summary>
     /// <exception cref="StorageException">Also when this machine has no FUSE or no loop devices; the message says so.</exception>

@@ -91,11 +91,13 @@ public sealed class FailureTests
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        var serving = AnswerHttp1Async(listener);
+        using var end = new CancellationTokenSource();
+        var serving = AnswerHttp1Async(listener, end.Token);
         var run = new CliRun();
 
-        await run.RunAsync($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}", CancellationToken.None, "manager", "list");
-        await serving.WithinDeadline();
+        await run.RunAsync($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}", CancellationToken.None, "manager", "list").WithinDeadline();
+        await end.CancelAsync();
+        Assert.NotEqual(0, await serving.WithinDeadline());
 
         Assert.Equal((int)ExitCode.Unavailable, run.ExitCode);
         Assert.Contains("gRPC address", run.Error, StringComparison.Ordinal);
@@ -222,9 +224,22 @@ public sealed class FailureTests
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    private static async Task AnswerHttp1Async(TcpListener listener)
+    /// <summary>Answers every connection as a web server does that knows no HTTP/2; tells how many there were.</summary>
+    private static async Task<int> AnswerHttp1Async(TcpListener listener, CancellationToken end)
     {
-        using var client = await listener.AcceptTcpClientAsync();
-        await client.GetStream().WriteAsync("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"u8.ToArray());
+        var answered = 0;
+        try
+        {
+            while (true)
+            {
+                using var client = await listener.AcceptTcpClientAsync(end);
+                await client.GetStream().WriteAsync("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"u8.ToArray(), end);
+                answered++;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return answered;
+        }
     }
 }

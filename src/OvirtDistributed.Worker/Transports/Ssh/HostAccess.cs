@@ -12,7 +12,7 @@ namespace OvirtDistributed.Worker.Transports.Ssh;
 internal sealed record HostAccess(SshAccess Ssh, bool Sudo)
 {
     /// <summary>For messages.</summary>
-    public string Name => $"Host {Ssh.Name} ({Ssh.Address})";
+    public string Name => $"Host {Ssh.Shown}";
 
     /// <exception cref="TaskFailureException">A field that reaches a command line cannot be what it is called.</exception>
     public static HostAccess Of(SshDisk disk) => new(

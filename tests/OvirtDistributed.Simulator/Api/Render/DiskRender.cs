@@ -55,7 +55,7 @@ internal static class DiskRender
             .Add("sparse", volume.Sparse)
             .Add("status", disk.Status == DiskStatus.Illegal ? DiskStatus.Illegal : volume.Status)
             .Add("storage_type", disk.StorageType)
-            .AddReference("disk", disk.Id, "disks");
+            .AddReference("disk", volume.TemplateDisk ?? disk.Id, "disks");
         if (snapshot is not null)
         {
             node.Add(new WireNode("snapshot").Attr("href", $"{ApiPaths.Root}/vms/{snapshot.VmId}/snapshots/{snapshot.Id}")

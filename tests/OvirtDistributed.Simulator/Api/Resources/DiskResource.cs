@@ -42,8 +42,9 @@ internal sealed class DiskResource(EngineCommands commands, SearchSchemas search
     {
         RequireLayers(r);
         var disk = Disk(r);
-        // The active layer is listed only on request.
-        var layers = disk.Volumes.Where(v => r.Flag("include_active") || !ReferenceEquals(v, disk.Active));
+        // The active layer and the template's are listed only on request.
+        var fromTemplate = commands.Engine.Level.TemplateLayers && r.Flag("include_template");
+        var layers = disk.Volumes.Where(v => (r.Flag("include_active") || !ReferenceEquals(v, disk.Active)) && (fromTemplate || v.TemplateDisk is null));
         return Listing.All(r, "disk_snapshots", layers, v => DiskRender.DiskSnapshot(State, disk, v, $"disks/{disk.Id}/disksnapshots"));
     }
 

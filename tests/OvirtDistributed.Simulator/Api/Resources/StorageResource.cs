@@ -77,7 +77,7 @@ internal sealed class StorageResource(EngineCommands commands, SearchSchemas sea
     private IEnumerable<(Disk Disk, Volume Volume)> Layers(ApiRequest r)
     {
         var domain = Domain(r, 0);
-        return State.Disks.Values.Where(d => d.StorageDomainId == domain.Id).SelectMany(d => d.Volumes.Select(v => (d, v)))
+        return State.Disks.Values.Where(d => d.StorageDomainId == domain.Id).SelectMany(d => d.OwnVolumes.Select(v => (d, v)))
             // Before a disk's layers could be listed, active ones were not.
             .Where(l => commands.Engine.Level.Layers || !ReferenceEquals(l.v, l.d.Active));
     }

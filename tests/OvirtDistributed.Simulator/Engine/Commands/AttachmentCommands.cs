@@ -91,7 +91,7 @@ internal sealed class AttachmentCommands(EngineContext engine, DiskCommands disk
         {
             Guard.DiskUnlocked(disk, CannotDetach);
             Guard.NotDuringBackup(vm, CannotDetach);
-            if (detachOnly && disk.Volumes.Count > 1)
+            if (detachOnly && disk.HasSnapshots)
             {
                 throw ApiFault.Conflict($"{CannotDetach}: Detaching disk with snapshots is not supported: the disk {disk.Name} is part of a snapshot.");
             }

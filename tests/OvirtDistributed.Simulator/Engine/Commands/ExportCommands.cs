@@ -152,7 +152,7 @@ internal sealed class ExportCommands(EngineContext engine, DiskCommands disks, V
 
     private static void CheckCollapse(List<Disk> images, WireNode action)
     {
-        var chained = images.Exists(d => d.Volumes.Count > 1);
+        var chained = images.Exists(d => d.HasSnapshots);
         if (chained && action.Flag("discard_snapshots") != true)
         {
             throw ApiFault.BadRequest($"{CannotExport}. The simulator exports disks with snapshots collapsed only: discard_snapshots=true.");

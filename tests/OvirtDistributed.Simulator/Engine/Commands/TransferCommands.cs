@@ -161,7 +161,7 @@ internal sealed class TransferCommands(EngineContext engine, DiskCommands disks)
     {
         if (body.ReferenceId("snapshot") is { } image)
         {
-            var owner = State.Disks.Values.FirstOrDefault(d => d.Volumes.Exists(v => v.ImageId == image))
+            var owner = State.Disks.Values.FirstOrDefault(d => d.OwnVolumes.Any(v => v.ImageId == image))
                 ?? throw ApiFault.BadRequest($"{Cannot}. The specified disk snapshot {image} does not exist.");
             return (owner, image);
         }

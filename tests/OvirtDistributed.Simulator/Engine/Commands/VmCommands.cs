@@ -55,9 +55,7 @@ internal sealed partial class VmCommands(EngineContext engine, DiskCommands disk
         Apply(vm, body);
         State.Vms.Add(vm.Id, vm);
         var sources = template.Attachments.Select(a => (Source: a, Disk: State.Disks[a.DiskId], Image: (Guid?)null)).ToList();
-        // Clones and thin copies look alike to a backup client except for the layer below; both become independent disks here.
-        _ = clone;
-        return (vm, sources.Count == 0 ? null : CopyDisks(vm, sources, scope));
+        return (vm, sources.Count == 0 ? null : CopyDisks(vm, sources, scope, onTemplate: !clone));
     }
 
     public void Update(Vm vm, WireNode body)
@@ -100,7 +98,7 @@ internal sealed partial class VmCommands(EngineContext engine, DiskCommands disk
         Guard.DisksUnlocked(owned, CannotRemove);
         owned.ForEach(d => Guard.NotTransferred(State, d, CannotRemove));
         CheckSnapshotsFree(vm, CannotRemove);
-        if (detachOnly && owned.Exists(d => d.Volumes.Count > 1))
+        if (detachOnly && owned.Exists(d => d.HasSnapshots))
         {
             throw ApiFault.Conflict($"{CannotRemove}: Cannot detach disks with snapshots.");
         }
@@ -308,14 +306,14 @@ internal sealed partial class VmCommands(EngineContext engine, DiskCommands disk
         }
     }
 
-    private EngineJob CopyDisks(Vm vm, List<(DiskAttachment Source, Disk Disk, Guid? Image)> sources, CommandScope scope)
+    private EngineJob CopyDisks(Vm vm, List<(DiskAttachment Source, Disk Disk, Guid? Image)> sources, CommandScope scope, bool onTemplate)
     {
         vm.Status = VmStatus.ImageLocked;
-        return CopyDisks(vm.Attachments, sources, $"Creating VM {vm.Name}", scope, () => vm.Status = VmStatus.Down);
+        return CopyDisks(vm.Attachments, sources, $"Creating VM {vm.Name}", scope, () => vm.Status = VmStatus.Down, onTemplate: onTemplate);
     }
 
     private EngineJob CopyDisks(
-        List<DiskAttachment> target, List<(DiskAttachment Source, Disk Disk, Guid? Image)> sources, string description, CommandScope scope, Action done, Action? undone = null)
+        List<DiskAttachment> target, List<(DiskAttachment Source, Disk Disk, Guid? Image)> sources, string description, CommandScope scope, Action done, Action? undone = null, bool onTemplate = false)
     {
         var copies = new List<(Disk From, Guid? Image, Disk To)>();
         foreach (var (source, from, image) in sources)
@@ -326,13 +324,18 @@ internal sealed partial class VmCommands(EngineContext engine, DiskCommands disk
                 Name = from.Name,
                 StorageDomainId = from.StorageDomainId,
                 DiskProfileId = from.DiskProfileId,
-                Format = from.Format,
-                Sparse = from.Sparse,
+                Format = onTemplate ? "cow" : from.Format,
+                Sparse = onTemplate || from.Sparse,
                 ProvisionedSize = from.ProvisionedSize,
                 Backup = from.Backup,
                 CreationDate = engine.Now,
             };
-            to.Volumes.Add(new Volume { ImageId = Guid.NewGuid(), Format = to.Format, Sparse = to.Sparse });
+            if (onTemplate)
+            {
+                to.Volumes.Add(new Volume { ImageId = from.Active.ImageId, TemplateDisk = from.Id, Format = from.Format, Sparse = from.Sparse });
+            }
+
+            to.Volumes.Add(new Volume { ImageId = Guid.NewGuid(), ParentId = onTemplate ? from.Active.ImageId : null, Format = to.Format, Sparse = to.Sparse });
             State.Disks.Add(to.Id, to);
             target.Add(new DiskAttachment { DiskId = to.Id, Active = true, Bootable = source.Bootable, Interface = source.Interface });
             copies.Add((from, image, to));
@@ -352,7 +355,7 @@ internal sealed partial class VmCommands(EngineContext engine, DiskCommands disk
                 foreach (var (from, image, to) in copies)
                 {
                     var spec = new DiskSpec(to.Id, to.Active.ImageId, DiskCommands.FormatOf(to), to.Sparse, to.ProvisionedSize);
-                    await engine.Storage.CloneDiskAsync(from.Id, image, spec, engine.Stopping);
+                    await (onTemplate ? engine.Storage.StandOnAsync(from.Id, spec, engine.Stopping) : engine.Storage.CloneDiskAsync(from.Id, image, spec, engine.Stopping));
                     await disks.RefreshSizesAsync(op, to);
                     await op.ApplyAsync(() => to.Status = DiskStatus.Ok);
                 }

@@ -45,7 +45,12 @@ internal sealed class Disk : Entity
 
     public bool IsCow => Format == "cow";
 
-    public long ActualSize => Volumes.Sum(v => v.ActualSize);
+    /// <summary>Without the one of the template it stands on.</summary>
+    public IEnumerable<Volume> OwnVolumes => Volumes.Where(v => v.TemplateDisk is null);
+
+    public bool HasSnapshots => OwnVolumes.Count() > 1;
+
+    public long ActualSize => OwnVolumes.Sum(v => v.ActualSize);
 }
 
 /// <summary>Disk status words on the wire.</summary>
@@ -62,6 +67,9 @@ internal sealed class Volume
     public required Guid ImageId { get; init; }
 
     public Guid? ParentId { get; set; }
+
+    /// <summary>The template's disk that it is a volume of.</summary>
+    public Guid? TemplateDisk { get; init; }
 
     public required string Format { get; set; }
 

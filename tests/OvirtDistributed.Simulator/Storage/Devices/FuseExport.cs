@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using OvirtDistributed.Simulator.Storage.Processes;
@@ -37,18 +38,25 @@ internal sealed partial class FuseExport : IAsyncDisposable
 
     public IEnumerable<string> Files => [File, _pidFile];
 
-    /// <summary>Mounts the image that <paramref name="image"/> describes in the words of blockdev-add.</summary>
+    /// <summary>Mounts the image that <paramref name="image"/> describes in the words of blockdev-add; <paramref name="readLimit"/> in bytes in a second.</summary>
     /// <exception cref="StorageException">The image cannot be opened, or this machine has no FUSE.</exception>
     public static async Task<FuseExport> StartAsync(
-        DiskStorageOptions options, JsonObject image, string file, bool writable, TimeProvider timeProvider, CancellationToken cancellationToken)
+        DiskStorageOptions options, JsonObject image, string file, bool writable, long? readLimit, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         await System.IO.File.WriteAllBytesAsync(file, [], cancellationToken);
         var pidFile = file + ".pid";
+        string[] limit = [];
+        if (readLimit is { } bytes)
+        {
+            limit = ["--object", $"throttle-group,id=limit,x-bps-read={bytes.ToString(CultureInfo.InvariantCulture)}"];
+            image = new JsonObject { ["driver"] = "throttle", ["throttle-group"] = "limit", ["file"] = image };
+        }
+
         image["node-name"] = Node;
         var export = new JsonObject { ["type"] = "fuse", ["id"] = Node, ["node-name"] = Node, ["mountpoint"] = file, ["writable"] = writable };
         var process = ChildProcess.Start(
             options.QemuStorageDaemon,
-            ["--pidfile", pidFile, "--blockdev", image.ToJsonString(), "--export", export.ToJsonString()],
+            [.. limit, "--pidfile", pidFile, "--blockdev", image.ToJsonString(), "--export", export.ToJsonString()],
             readOutput: false);
         var mounted = new FuseExport(process, file, pidFile, timeProvider);
         try

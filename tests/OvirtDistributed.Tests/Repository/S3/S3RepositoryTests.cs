@@ -105,7 +105,6 @@ public sealed class S3RepositoryTests(CephFixture ceph) : IDisposable
     [Theory]
     [InlineData("/packs/", 0, false)]
     [InlineData("/packs/", 3, true)]
-    [InlineData("/packs/", 5, false)]
     [InlineData("/sessions/", 1, true)]
     [InlineData("/points/", 0, false)]
     [InlineData("/points/", 0, true)]

@@ -100,6 +100,44 @@ public sealed class DiskAttachmentTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task JobsOnOneWorker_EachHasItsOwnDiskUntilTheVmsLimit()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        // Its own disk counts too.
+        site.Options.MaxAttachedDisks = 3;
+        var workerVm = await site.AddWorkerVmAsync();
+        var started = new List<(Guid Id, DiskTask Task, LeaseClaim Claim)>();
+        foreach (var name in new[] { "first", "second", "third" })
+        {
+            var id = await site.BackUpAsync(site.AddVm(name).Name, mode: TransportModes.DiskAttachment);
+            var task = Assert.Single((await site.DriveAsync(id, JobState.Copying)).Tasks);
+            started.Add((id, task, await site.LeaseAsync(task)));
+        }
+
+        foreach (var (_, _, claim) in started.Take(2))
+        {
+            Assert.NotNull(await site.Get<AttemptPreparation>().PrepareAsync(claim, TestSite.Token));
+        }
+
+        var refused = await Assert.ThrowsAsync<EngineException>(() => site.Get<AttemptPreparation>().PrepareAsync(started[2].Claim, TestSite.Token));
+        Assert.Contains("the limit is 3 (Server:MaxAttachedDisks)", refused.Message, StringComparison.Ordinal);
+        Assert.True(refused.IsPassing);
+        Assert.Equal([started[0].Task.DiskId, started[1].Task.DiskId], site.Engine.Attachments[workerVm.Id].Select(attached => attached.DiskId));
+
+        await site.SucceedAsync(started[0].Claim, started[0].Task);
+        Assert.Equal(JobOutcome.Succeeded, (await site.RunToEndAsync(started[0].Id).WithinDeadline()).Outcome);
+        Assert.Equal(started[1].Task.DiskId, Assert.Single(site.Engine.Attachments[workerVm.Id]).DiskId);
+        Assert.NotNull(await site.Get<AttemptPreparation>().PrepareAsync(started[2].Claim, TestSite.Token));
+        foreach (var (id, task, claim) in started.Skip(1))
+        {
+            await site.SucceedAsync(claim, task);
+            Assert.Equal(JobOutcome.Succeeded, (await site.RunToEndAsync(id).WithinDeadline()).Outcome);
+        }
+
+        await NothingIsLeftAsync(site);
+    }
+
+    [Fact]
     public async Task NoWorkerInAVm_IsSaidAtOnce()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();

@@ -61,6 +61,8 @@ internal sealed class FakeStorage : IDiskStorage
     public Task CloneDiskAsync(Guid diskId, Guid? imageId, DiskSpec target, CancellationToken cancellationToken) =>
         CreateDiskAsync(target, cancellationToken);
 
+    public Task StandOnAsync(Guid templateDiskId, DiskSpec target, CancellationToken cancellationToken) => CreateDiskAsync(target, cancellationToken);
+
     public Task CopyToFileAsync(Guid diskId, string file, VolumeFormat format, CancellationToken cancellationToken) =>
         throw new NotSupportedException("There are no files.");
 
@@ -108,6 +110,8 @@ internal sealed class FakeStorage : IDiskStorage
         var incremental = spec.BackupId is { } id && _backups[id].Disks.Any(d => d.DiskId == spec.DiskId && d.FromCheckpoint is not null);
         return Task.FromResult<IDiskExport>(new Export(this, _chains[spec.DiskId][^1].VirtualSizeBytes, incremental));
     }
+
+    public long? DeviceReadLimit { get; set; }
 
     public async Task<IDiskDevice> OpenDeviceAsync(DeviceSpec spec, CancellationToken cancellationToken)
     {

@@ -145,7 +145,7 @@ public sealed class ShownDeviceTests
         await File.WriteAllBytesAsync(directory.File("image"), new byte[1 << 20], None);
         var image = new System.Text.Json.Nodes.JsonObject { ["driver"] = "file", ["filename"] = directory.File("image") };
         var options = new DiskStorageOptions();
-        var export = await FuseExport.StartAsync(options, image, Path.Combine(run, "d1.raw"), writable: true, TimeProvider.System, None).WithinDeadline();
+        var export = await FuseExport.StartAsync(options, image, Path.Combine(run, "d1.raw"), writable: true, readLimit: null, TimeProvider.System, None).WithinDeadline();
         _ = await LoopDevice.AttachAsync(options.Losetup, export.File, readOnly: false, TimeProvider.System, None).WithinDeadline();
 
         // Nobody disposes them, as after a kill.
