@@ -25,7 +25,7 @@ public static class DataMoverHost
 
     /// <summary>A Data Mover configured by settings file, environment and command line, not yet started.</summary>
     /// <exception cref="OperatorException">The configuration cannot be used; the message lists every problem.</exception>
-    public static WebApplication Build(string[] args) => Build(WebApplication.CreateBuilder(args));
+    public static WebApplication Build(string[] args) => Build(WebApplication.CreateSlimBuilder(args));
 
     /// <summary>
     /// A Data Mover from what <paramref name="builder"/> has been configured with (sections <c>DataMover</c>, <c>Listen</c>, <c>Tls</c>), not yet started.
@@ -64,7 +64,8 @@ public static class DataMoverHost
         services.AddSingleton<JobLedger>();
         services.AddSingleton<Draining>();
 
-        // gRPC makes a service per call unless it is registered; these have no state of a call.
+        // gRPC makes services and interceptors for each call unless they are registered; these have no state of a call.
+        services.AddSingleton<RepositoryFailureInterceptor>();
         services.AddSingleton<BackupSessionEndpoint>();
         services.AddSingleton<ReadSessionEndpoint>();
         services.AddSingleton<MoverControlEndpoint>();

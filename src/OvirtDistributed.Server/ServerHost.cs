@@ -46,7 +46,7 @@ public static class ServerHost
     /// <exception cref="InvalidOperationException">The configuration cannot work; the message names every wrong setting.</exception>
     public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
     {
-        var builder = WebApplication.CreateBuilder(args);
+        var builder = WebApplication.CreateSlimBuilder(args);
         return Build(builder, configure);
     }
 

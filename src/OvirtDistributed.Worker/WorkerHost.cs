@@ -26,7 +26,7 @@ public static class WorkerHost
     /// <exception cref="InvalidOperationException">The configuration cannot be used; the message has one line for each problem.</exception>
     public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
     {
-        var builder = WebApplication.CreateBuilder(args);
+        var builder = WebApplication.CreateSlimBuilder(args);
         configure?.Invoke(builder);
         ConfigurationCheck.ThrowIfWrong(
             builder.Configuration,

@@ -52,7 +52,7 @@ internal static class AcceptClockCommand
 
     private static async Task<IStorageBackend> OpenRepositoryAsync(string name, string[] settings, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        var options = DataMoverSettings.Read(WebApplication.CreateBuilder(settings).Configuration).Options;
+        var options = DataMoverSettings.Read(WebApplication.CreateSlimBuilder(settings).Configuration).Options;
         if (!options.Repositories.TryGetValue(name, out var repository))
         {
             throw OperatorException.Invalid("--repository", name, $"give one of: {string.Join(", ", options.Repositories.Keys)}.");

@@ -48,7 +48,7 @@ public static class ValidateStorageCommand
 
     private static async Task<int> RunOnRepositoryAsync(string name, string[] settings, TextWriter output, CancellationToken cancellationToken)
     {
-        var options = DataMoverSettings.Read(WebApplication.CreateBuilder(settings).Configuration).Options;
+        var options = DataMoverSettings.Read(WebApplication.CreateSlimBuilder(settings).Configuration).Options;
         if (!options.Repositories.TryGetValue(name, out var repository))
         {
             throw OperatorException.Invalid("--repository", name, $"give one of: {string.Join(", ", options.Repositories.Keys)}.");

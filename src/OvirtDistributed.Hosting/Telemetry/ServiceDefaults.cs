@@ -42,6 +42,8 @@ public static class ServiceDefaults
     {
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddHealthChecks();
+        // Registered: gRPC would make one for each call, by a constructor that it compiles from an expression.
+        builder.Services.AddSingleton<FailureInterceptor>();
         builder.Services.AddGrpc(grpc =>
         {
             grpc.Interceptors.Add<FailureInterceptor>();
@@ -59,11 +61,12 @@ public static class ServiceDefaults
     {
         endpoints.MapHealthChecks("/healthz/live", new HealthCheckOptions { Predicate = _ => false });
         endpoints.MapHealthChecks("/healthz/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains(ReadyTag) });
-        endpoints.MapGet("/metrics", async (PrometheusReader metrics, HttpContext context) =>
+        // No parameters to bind: that takes compiled expressions, and each service would keep what compiles them in memory.
+        endpoints.MapGet("/metrics", new RequestDelegate(async context =>
         {
             context.Response.ContentType = PrometheusReader.ContentType;
-            await metrics.WriteAsync(context.Response.Body, context.RequestAborted);
-        });
+            await context.RequestServices.GetRequiredService<PrometheusReader>().WriteAsync(context.Response.Body, context.RequestAborted);
+        }));
         return endpoints;
     }
 

@@ -219,7 +219,7 @@ public sealed class ConfigurationTests
     private static void Build(Dictionary<string, string?> settings)
     {
         using var directory = new TemporaryDirectory();
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = directory.Path });
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = directory.Path });
         builder.Configuration.AddInMemoryCollection(settings);
         using var application = (IDisposable)DataMoverHost.Build(builder);
     }

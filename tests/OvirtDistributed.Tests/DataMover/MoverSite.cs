@@ -56,7 +56,7 @@ internal sealed class MoverSite : IAsyncDisposable
     {
         var certificates = TestCertificates.Write(directory.File("tls"));
         var site = new MoverSite(directory, ownsDirectory, TlsIdentity.Load(certificates.Options)!);
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = directory.Path });
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = directory.Path });
         builder.Configuration.AddInMemoryCollection(SettingsOf(directory, certificates));
         builder.Configuration.AddInMemoryCollection(settings ?? []);
         if (timeProvider is not null)

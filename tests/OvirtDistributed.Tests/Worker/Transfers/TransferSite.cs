@@ -63,7 +63,7 @@ internal sealed partial class TransferSite : IAsyncDisposable
     public static async Task<TransferSite> StartAsync()
     {
         var directory = new TemporaryDirectory();
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = directory.Path });
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = directory.Path });
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["DataMover:Repositories:main:Path"] = directory.File(RepositoryName),
