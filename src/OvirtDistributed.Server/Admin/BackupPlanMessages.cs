@@ -27,7 +27,7 @@ internal static class BackupPlanMessages
 
         message.Mode = plan.Incremental ? "incremental" : "full";
         message.ModeReason = plan.Incremental ? $"on restore point {plan.BasePoint!.Id}" : plan.ModeReason;
-        message.ReadBytesAtMost = plan.Disks.Sum(disk => disk.ActualBytes);
+        message.ReadBytesAtMost = preview.ReadBytesAtMost;
         message.ScratchBytes = preview.ScratchBytes;
         message.ScratchNote = preview.ScratchNote;
         message.Calls.AddRange(preview.Refusal.Length == 0 ? preview.Calls : []);

@@ -52,7 +52,8 @@ internal sealed class JobAdmission(
     public async Task<AdmittedBackups> AdmitBackupAsync(BackupRequest request, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await FindHandledAsync(context, request.RequestId, cancellationToken) is { } handled)
+        var key = RequestKey.Of(request.RequestId, request);
+        if (await FindHandledAsync(context, key, cancellationToken) is { } handled)
         {
             return new AdmittedBackups(handled, []);
         }
@@ -63,7 +64,7 @@ internal sealed class JobAdmission(
         await RefuseDuringRestoreAsync(context, manager.Id, vms, cancellationToken);
 
         var jobs = vms.Select(vm => NewJob(JobKind.Backup, manager.Id, vm.Id, vm.Name, repository.Id, vm.ClusterId, job => job.Backup = DetailsOf(request))).ToList();
-        return new AdmittedBackups(await SaveAsync(context, jobs, request.RequestId, cancellationToken), resolved.Selected.LeftOut);
+        return new AdmittedBackups(await SaveAsync(context, jobs, key, cancellationToken), resolved.Selected.LeftOut);
     }
 
     /// <summary>Finds what a request names, and refuses what cannot work.</summary>
@@ -200,26 +201,33 @@ internal sealed class JobAdmission(
         : $"00-{ActivityTraceId.CreateRandom()}-{ActivitySpanId.CreateRandom()}-00";
 
     /// <summary>The jobs of a request that came before; null for a new one.</summary>
-    internal static async Task<IReadOnlyList<Guid>?> FindHandledAsync(ServerDbContext context, string requestId, CancellationToken cancellationToken)
+    /// <exception cref="OperatorException">The id is too long, or was used for something else.</exception>
+    internal static async Task<IReadOnlyList<Guid>?> FindHandledAsync(ServerDbContext context, RequestKey key, CancellationToken cancellationToken)
     {
-        if (requestId.Length > MaxRequestIdLength)
+        if (key.Id.Length > MaxRequestIdLength)
         {
-            throw OperatorException.Invalid("request_id", requestId, $"use at most {MaxRequestIdLength} characters.");
+            throw OperatorException.Invalid("request_id", key.Id, $"use at most {MaxRequestIdLength} characters.");
         }
 
-        return requestId.Length == 0
-            ? null
-            : (await context.HandledRequests.AsNoTracking().FirstOrDefaultAsync(row => row.RequestId == requestId, cancellationToken))?.JobIds;
+        if (key.Id.Length == 0 || await context.HandledRequests.AsNoTracking().FirstOrDefaultAsync(row => row.RequestId == key.Id, cancellationToken) is not { } handled)
+        {
+            return null;
+        }
+
+        return handled.Fingerprint.Length == 0 || handled.Fingerprint == key.Fingerprint
+            ? handled.JobIds
+            : throw OperatorException.Invalid(
+                "request_id", key.Id, $"it was given to another request, which made job {string.Join(", ", handled.JobIds)}. Use a new id for a new request, or repeat the first one as it was.");
     }
 
     /// <summary>Saves jobs and wakes the runner; the same request twice is answered with its first jobs.</summary>
-    internal async Task<IReadOnlyList<Guid>> SaveAsync(ServerDbContext context, List<Job> jobs, string requestId, CancellationToken cancellationToken)
+    internal async Task<IReadOnlyList<Guid>> SaveAsync(ServerDbContext context, List<Job> jobs, RequestKey key, CancellationToken cancellationToken)
     {
         var ids = jobs.Select(job => job.Id).ToList();
         context.Jobs.AddRange(jobs);
-        if (requestId.Length > 0)
+        if (key.Id.Length > 0)
         {
-            context.HandledRequests.Add(new HandledRequest { RequestId = requestId, JobIds = ids, Created = time.GetUtcNow() });
+            context.HandledRequests.Add(new HandledRequest { RequestId = key.Id, Fingerprint = key.Fingerprint, JobIds = ids, Created = time.GetUtcNow() });
         }
 
         try
@@ -231,7 +239,7 @@ internal sealed class JobAdmission(
         {
             // Another request for one of the VMs came first, at the same moment. The same request twice is answered with its jobs.
             context.ChangeTracker.Clear();
-            if (requestId.Length > 0 && await FindHandledAsync(context, requestId, cancellationToken) is { } handled)
+            if (key.Id.Length > 0 && await FindHandledAsync(context, key, cancellationToken) is { } handled)
             {
                 return handled;
             }
@@ -240,11 +248,11 @@ internal sealed class JobAdmission(
             throw new OperatorException(FailureKind.Conflict, "Another backup of the VM was started at the same time and has ended already: ask again.", failure);
         }
         catch (DbUpdateException failure) when (
-            requestId.Length > 0 && failure.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
+            key.Id.Length > 0 && failure.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
         {
             // The same request came twice at the same time: the other one's jobs are the answer.
             context.ChangeTracker.Clear();
-            return await FindHandledAsync(context, requestId, cancellationToken) ?? throw new InvalidOperationException($"Request {requestId} vanished.", failure);
+            return await FindHandledAsync(context, key, cancellationToken) ?? throw new InvalidOperationException($"Request {key.Id} vanished.", failure);
         }
 
         ids.ForEach(signal.Wake);

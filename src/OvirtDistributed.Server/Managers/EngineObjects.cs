@@ -82,6 +82,9 @@ internal sealed record EngineVm
 
     public bool HostedEngine { get; init; }
 
+    /// <summary>Of another template than Blank.</summary>
+    public bool FromTemplate { get; init; }
+
     public IReadOnlyList<EngineDisk> Disks { get; init; } = [];
 
     public IReadOnlyList<EngineNic> Nics { get; init; } = [];

@@ -69,6 +69,7 @@ internal sealed partial class OvirtEngine
         OsType = vm.OsType ?? "",
         BiosType = vm.BiosType ?? "",
         HostedEngine = vm.IsHostedEngine,
+        FromTemplate = vm.Template is { } template && template.Value != Guid.Empty,
         Disks = [.. (vm.DiskAttachments ?? []).Where(attachment => attachment.Disk is not null).Select(attachment => ToDisk(attachment.Disk!, attachment))],
         Nics = [.. (vm.Nics ?? []).Select(nic => ToNic(nic, names))],
         Tags = [.. (vm.Tags ?? []).Select(tag => tag.Name)],

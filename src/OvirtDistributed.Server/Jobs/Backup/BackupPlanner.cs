@@ -23,9 +23,14 @@ internal sealed class BackupPlanner(IDataMover mover)
         var version = manager.ProductVersion;
         var choice = TransportChoice.Decide(request.RequestedMode, version, cluster, vm, request.ExcludedDisks, manager.Ssh is not null, request.ConsistencyRule == ConsistencyRules.Freeze);
         var details = request with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version) };
+        if (request.DropSnapshot && choice.Mode == TransportModes.Cbt)
+        {
+            details = details with { TransportReason = $"{details.TransportReason}; no snapshot is kept in this mode, so that there is none to drop" };
+        }
+
         if (details.ReadsFiles())
         {
-            details = details with { TransportReason = $"{choice.Reason}; the manager ({version}) is older than 4.4.3, so the layers of disks are read as the files they are" };
+            details = details with { TransportReason = $"{details.TransportReason}; the manager ({version}) is older than 4.4.3, so the layers of disks are read as the files they are" };
         }
 
         var inconsistent = ConsistencyRules.Refuse(request.ConsistencyRule, vm.Status, choice.Mode);

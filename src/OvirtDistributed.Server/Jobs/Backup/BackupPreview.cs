@@ -9,12 +9,14 @@ using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Backup;
 
-/// <summary>What a backup of one VM would do.</summary>
 /// <summary>What a request would do: a plan for each VM that it chooses, and what its rules leave out.</summary>
 internal sealed record PreviewedRequest(IReadOnlyList<PreviewedBackup> Plans, IReadOnlyList<LeftOutVm> LeftOut);
 
+/// <summary>What a backup of one VM would do.</summary>
 internal sealed record PreviewedBackup(EngineVm Vm, BackupDetails Request, BackupPlan? Plan, string Refusal)
 {
+    public long ReadBytesAtMost { get; init; }
+
     public long ScratchBytes { get; init; }
 
     public string ScratchNote { get; init; } = "";
@@ -27,7 +29,7 @@ internal sealed record PreviewedBackup(EngineVm Vm, BackupDetails Request, Backu
 
 /// <summary>Plans backups without making them: it asks the manager and changes nothing.</summary>
 internal sealed class BackupPreview(
-    IDbContextFactory<ServerDbContext> contexts, JobAdmission admission, BackupPlanner planner, IEngineDirectory engines, InventoryCatalog inventory)
+    IDbContextFactory<ServerDbContext> contexts, JobAdmission admission, BackupPlanner planner, IEngineDirectory engines, InventoryCatalog inventory, Installation installation)
 {
     /// <exception cref="Hosting.Errors.OperatorException">The request cannot work.</exception>
     public async Task<PreviewedRequest> PlanAsync(BackupRequest request, CancellationToken cancellationToken)
@@ -71,13 +73,28 @@ internal sealed class BackupPreview(
         }
 
         var subject = new BackupSubject(manager.Id, vm.Id, resolved.Repository);
-        return Complete(vm, details, await planner.PlanAsync(context, engine, subject, vm, cluster, details, cancellationToken), domains);
+        var plan = await planner.PlanAsync(context, engine, subject, vm, cluster, details, cancellationToken);
+        var kept = await KeptStates.ListAsync(engine, vm.Id, installation.InstanceId, resolved.Repository.Id, details.TransportMode, cancellationToken);
+        return Complete(vm, details, plan, kept, domains);
     }
 
-    private static PreviewedBackup Complete(EngineVm vm, BackupDetails details, BackupPlan plan, IReadOnlyList<EngineStorageDomain> domains)
+    private static PreviewedBackup Complete(EngineVm vm, BackupDetails details, BackupPlan plan, KeptStates kept, IReadOnlyList<EngineStorageDomain> domains)
     {
         var (scratch, note) = Scratch(vm, details, plan, domains);
-        return new PreviewedBackup(vm, details, plan, RefusalOf(vm, plan)) { ScratchBytes = scratch, ScratchNote = note, Calls = PlannedCalls.Of(vm, details, plan) };
+        return new PreviewedBackup(vm, details, plan, RefusalOf(vm, plan))
+        {
+            ReadBytesAtMost = plan.Disks.Sum(disk => BytesAtMost(vm, plan, disk)),
+            ScratchBytes = scratch,
+            ScratchNote = note,
+            Calls = PlannedCalls.Of(vm, details, plan, kept),
+        };
+    }
+
+    /// <summary>The manager counts what a disk's own layers hold. A disk of a VM that was made from a template may stand on the template's, which a full backup reads too.</summary>
+    private static long BytesAtMost(EngineVm vm, BackupPlan plan, EngineDisk disk)
+    {
+        var incremental = plan.BasePoint?.Disks.Any(known => known.Id == disk.Id) ?? false;
+        return vm.FromTemplate && !incremental ? disk.SizeBytes : disk.ActualBytes;
     }
 
     private static string RefusalOf(EngineVm vm, BackupPlan plan) => vm switch

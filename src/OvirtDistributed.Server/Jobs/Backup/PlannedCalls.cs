@@ -9,10 +9,10 @@ namespace OvirtDistributed.Server.Jobs.Backup;
 /// <summary>The calls a backup would make on the manager, in order, without those that only read.</summary>
 internal static class PlannedCalls
 {
-    public static IReadOnlyList<string> Of(EngineVm vm, BackupDetails details, BackupPlan plan) =>
+    public static IReadOnlyList<string> Of(EngineVm vm, BackupDetails details, BackupPlan plan, KeptStates kept) =>
         TransportModes.UsesSnapshot(details.TransportMode)
-            ? [.. Command("pre-command", details.Commands?.Pre), .. Snapshot(vm, details, plan)]
-            : [.. Command("pre-command", details.Commands?.Pre), .. Cbt(vm, details, plan)];
+            ? [.. Command("pre-command", details.Commands?.Pre), .. Snapshot(vm, details, plan), .. Deletions(vm, kept)]
+            : [.. Command("pre-command", details.Commands?.Pre), .. Cbt(vm, details, plan), .. Deletions(vm, kept)];
 
     private static IEnumerable<string> Command(string what, CommandLine? command) =>
         command is null ? [] : [$"{what} on a worker: {string.Join(' ', [command.Name, .. command.Arguments])}"];
@@ -33,10 +33,6 @@ internal static class PlannedCalls
         }
 
         yield return $"POST vms/{vm.Id}/backups/ID/finalize";
-        if (plan.FromCheckpointId is { } old)
-        {
-            yield return $"DELETE vms/{vm.Id}/checkpoints/{old}";
-        }
     }
 
     private static IEnumerable<string> Snapshot(EngineVm vm, BackupDetails details, BackupPlan plan)
@@ -96,12 +92,11 @@ internal static class PlannedCalls
         {
             yield return $"DELETE vms/{vm.Id}/snapshots/ID";
         }
-
-        if (plan.FromCheckpointId is { } kept)
-        {
-            yield return $"DELETE vms/{vm.Id}/snapshots/{kept}";
-        }
     }
+
+    /// <summary>Once the point is safe, what backups before it have kept goes, in whatever mode.</summary>
+    private static IEnumerable<string> Deletions(EngineVm vm, KeptStates kept) =>
+        [.. kept.Checkpoints.Select(id => $"DELETE vms/{vm.Id}/checkpoints/{id}"), .. kept.Snapshots.Select(snapshot => $"DELETE vms/{vm.Id}/snapshots/{snapshot.Id}")];
 
     private static string Names(IEnumerable<EngineDisk> disks) => string.Join(", ", disks.Select(disk => disk.Alias));
 }

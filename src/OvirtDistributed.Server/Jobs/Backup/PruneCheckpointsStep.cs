@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Backup;
@@ -19,8 +18,9 @@ internal sealed class PruneCheckpointsStep(IEngineDirectory engines, Installatio
     {
         var job = context.Job;
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
-        var checkpoints = await ListCheckpointsAsync(engine, job, cancellationToken);
-        var snapshots = (await engine.ListSnapshotsAsync(job.VmId, cancellationToken)).Where(snapshot => IsObsolete(job, snapshot.Id, snapshot.Description)).ToList();
+        var kept = await KeptStates.ListAsync(engine, job.VmId, installation.InstanceId, job.RepositoryId, job.Backup!.TransportMode, cancellationToken);
+        var checkpoints = kept.Checkpoints.Where(id => id != job.Backup.ToCheckpointId).ToList();
+        var snapshots = kept.Snapshots.Where(snapshot => snapshot.Id != job.Backup.ToCheckpointId).ToList();
         if (checkpoints.Count + snapshots.Count == 0)
         {
             return StepResult.Next(JobEvent.CheckpointsPruned);
@@ -51,23 +51,6 @@ internal sealed class PruneCheckpointsStep(IEngineDirectory engines, Installatio
 
         return StepResult.WaitFor(options.PollInterval);
     }
-
-    private async Task<List<Guid>> ListCheckpointsAsync(IEngine engine, Job job, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return [.. (await engine.ListCheckpointsAsync(job.VmId, cancellationToken))
-                .Where(checkpoint => IsObsolete(job, checkpoint.Id, checkpoint.Description))
-                .Select(checkpoint => checkpoint.Id)];
-        }
-        catch (EngineException failure) when (failure.Failure == EngineFailure.NotFound && job.Backup!.TransportMode != TransportModes.Cbt)
-        {
-            return []; // A manager from before there were checkpoints.
-        }
-    }
-
-    private bool IsObsolete(Job job, Guid id, string description) =>
-        id != job.Backup!.ToCheckpointId && EngineMarker.IsOfRepository(description, installation.InstanceId, job.RepositoryId);
 
     private static StepResult Warn(Job job, string problem)
     {

@@ -17,7 +17,8 @@ internal sealed class CopyAdmission(IDbContextFactory<ServerDbContext> contexts,
     public async Task<IReadOnlyList<Guid>> AdmitAsync(CopyRequest request, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await JobAdmission.FindHandledAsync(context, request.RequestId, cancellationToken) is { } handled)
+        var key = RequestKey.Of(request.RequestId, request);
+        if (await JobAdmission.FindHandledAsync(context, key, cancellationToken) is { } handled)
         {
             return handled;
         }
@@ -60,7 +61,7 @@ internal sealed class CopyAdmission(IDbContextFactory<ServerDbContext> contexts,
             admitted.Add(job);
         }
 
-        return await jobs.SaveAsync(context, admitted, request.RequestId, cancellationToken);
+        return await jobs.SaveAsync(context, admitted, key, cancellationToken);
     }
 
     private static async Task RefuseAsync(ServerDbContext context, RestorePoint point, StoredRepository target, CancellationToken cancellationToken)

@@ -24,7 +24,8 @@ internal sealed class RestoreAdmission(
     public async Task<Guid> AdmitAsync(RestoreRequest request, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await JobAdmission.FindHandledAsync(context, request.RequestId, cancellationToken) is { } handled)
+        var key = RequestKey.Of(request.RequestId, request);
+        if (await JobAdmission.FindHandledAsync(context, key, cancellationToken) is { } handled)
         {
             return handled[0];
         }
@@ -35,17 +36,17 @@ internal sealed class RestoreAdmission(
             throw new OperatorException(FailureKind.InvalidInput, string.Join(" ", problems));
         }
 
-        return await SaveAsync(context, subject, request.RequestId, cancellationToken);
+        return await SaveAsync(context, subject, key, cancellationToken);
     }
 
     /// <summary>Makes the job; the same request twice is answered with its first job.</summary>
-    public async Task<Guid> SaveAsync(ServerDbContext context, RestoreSubject subject, string requestId, CancellationToken cancellationToken)
+    public async Task<Guid> SaveAsync(ServerDbContext context, RestoreSubject subject, RequestKey key, CancellationToken cancellationToken)
     {
         await RefuseSecondRunAsync(context, subject, cancellationToken);
         var (point, details) = (subject.Point, subject.Details);
         var job = jobs.NewJob(JobKind.Restore, subject.Manager.Id, point.VmId, point.VmName, point.RepositoryId, subject.Cluster.Id, row => row.Restore = details);
         job.PointId = point.Id;
-        return (await jobs.SaveAsync(context, [job], requestId, cancellationToken))[0];
+        return (await jobs.SaveAsync(context, [job], key, cancellationToken))[0];
     }
 
     /// <summary>Finds what a request names, and refuses what can be seen to be wrong without asking the manager.</summary>

@@ -47,7 +47,8 @@ internal sealed class RestorePreview(
     public async Task<Guid> ApplyAsync(string digest, bool ofOneDisk, string requestId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await JobAdmission.FindHandledAsync(context, requestId, cancellationToken) is { } handled)
+        var key = RequestKey.Of(requestId, digest);
+        if (await JobAdmission.FindHandledAsync(context, key, cancellationToken) is { } handled)
         {
             return handled[0];
         }
@@ -75,7 +76,7 @@ internal sealed class RestorePreview(
         }
 
         var changes = PlanFacts.Differences(planned.Facts, PlanFacts.Of(subject, plan));
-        return changes.Count > 0 ? throw Drifted(planned, changes) : await admission.SaveAsync(context, subject, requestId, cancellationToken);
+        return changes.Count > 0 ? throw Drifted(planned, changes) : await admission.SaveAsync(context, subject, key, cancellationToken);
     }
 
     private async Task<(RestoreSubject Subject, RestorePlan Plan)> DecideAsync(ServerDbContext context, RestoreRequest request, CancellationToken cancellationToken)

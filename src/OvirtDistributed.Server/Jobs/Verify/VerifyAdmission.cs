@@ -15,7 +15,8 @@ internal sealed class VerifyAdmission(IDbContextFactory<ServerDbContext> context
     public async Task<IReadOnlyList<Guid>> AdmitAsync(VerifyRequest request, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await JobAdmission.FindHandledAsync(context, request.RequestId, cancellationToken) is { } handled)
+        var key = RequestKey.Of(request.RequestId, request);
+        if (await JobAdmission.FindHandledAsync(context, key, cancellationToken) is { } handled)
         {
             return handled;
         }
@@ -56,7 +57,7 @@ internal sealed class VerifyAdmission(IDbContextFactory<ServerDbContext> context
             admitted.Add(job);
         }
 
-        return admitted.Count == 0 ? running : [.. running, .. await jobs.SaveAsync(context, admitted, request.RequestId, cancellationToken)];
+        return admitted.Count == 0 ? running : [.. running, .. await jobs.SaveAsync(context, admitted, key, cancellationToken)];
     }
 }
 

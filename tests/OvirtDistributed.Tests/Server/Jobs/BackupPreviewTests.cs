@@ -38,6 +38,37 @@ public sealed class BackupPreviewTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task AnotherModeThanLastTime_NamesWhatIsDeletedOfTheLastOne()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var vm = site.AddVm("vm");
+        _ = await site.RunToEndAsync(await site.BackUpAsync(vm.Name)).WithinDeadline();
+        var checkpoint = Assert.Single(site.Engine.Checkpoints[vm.Id]);
+
+        var snapshots = Assert.Single(await PlanAsync(site, vm, TransportModes.ImageTransfer));
+        Assert.Equal($"DELETE vms/{vm.Id}/checkpoints/{checkpoint.Id}", snapshots.Calls[^1]);
+
+        _ = await site.RunToEndAsync(await site.BackUpAsync(vm.Name, mode: TransportModes.ImageTransfer)).WithinDeadline();
+        Assert.Empty(site.Engine.Checkpoints[vm.Id]);
+        var snapshot = Assert.Single(site.Engine.Snapshots[vm.Id]);
+        var back = Assert.Single(await PlanAsync(site, vm));
+        Assert.Equal($"DELETE vms/{vm.Id}/snapshots/{snapshot.Id}", back.Calls[^1]);
+    }
+
+    [Fact]
+    public async Task VmOfATemplate_FullReadsAtMostTheWholeDiskAndAnIncrementalItsOwnLayers()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var vm = site.AddVm("vm") with { FromTemplate = true };
+        vm = vm with { Disks = [vm.Disks[0] with { ActualBytes = 4096 }] };
+        site.Engine.Vms[vm.Id] = vm;
+
+        Assert.Equal(vm.Disks[0].SizeBytes, Assert.Single(await PlanAsync(site, vm)).ReadBytesAtMost);
+        _ = await site.RunToEndAsync(await site.BackUpAsync(vm.Name)).WithinDeadline();
+        Assert.Equal(4096, Assert.Single(await PlanAsync(site, vm)).ReadBytesAtMost);
+    }
+
+    [Fact]
     public async Task ModeThatCannotWork_ComesWithTheReason()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();

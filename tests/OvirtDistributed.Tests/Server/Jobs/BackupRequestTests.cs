@@ -16,6 +16,20 @@ namespace OvirtDistributed.Tests.Server.Jobs;
 public sealed class BackupRequestTests(PostgresServer postgres)
 {
     [Fact]
+    public async Task RequestIdOfAnotherRequest_IsRefusedAndNamesWhatItMade()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var (vm, other) = (site.AddVm("vm"), site.AddVm("other"));
+        var first = await site.BackUpAsync(vm.Name, requestId: "nightly");
+
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.BackUpAsync(other.Name, requestId: "nightly"));
+        Assert.Contains("request_id 'nightly'", refused.Message, StringComparison.Ordinal);
+        Assert.Contains(first.ToString("D"), refused.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<OperatorException>(() => site.BackUpAsync(vm.Name, full: true, requestId: "nightly"));
+        Assert.Equal(first, await site.BackUpAsync(vm.Name, requestId: "nightly"));
+    }
+
+    [Fact]
     public async Task SameRequestTwice_OneJob()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
