@@ -34,7 +34,9 @@ internal static class JobSummary
 
         context.Output.Line(line);
         WriteResult(context.Output, job);
-        foreach (var text in new[] { job.Message }.Concat(job.Notes).Where(text => text.Length > 0))
+        // The message of a job that ended with warnings is all of them in one line; they are among the notes.
+        var isOfNotes = job.Notes.Any(note => job.Message.Contains(note.TrimEnd('.'), StringComparison.Ordinal));
+        foreach (var text in (isOfNotes ? job.Notes : job.Notes.Prepend(job.Message)).Where(text => text.Length > 0))
         {
             context.Output.Line(new StyledLine().Add("  " + Cell.Printable(text), tone));
         }

@@ -124,16 +124,20 @@ internal sealed class JobAdmission(
             if (cluster is not null
                 && TransportChoice.Decide(request.TransportMode, manager.ProductVersion, cluster, vm, request.Selection.ExcludedDisks, manager.Ssh is not null, request.Consistency == ConsistencyRules.Freeze) is { Refusal: { } refusal })
             {
-                throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{refusal}.");
+                throw ModeRefused(request, refusal);
             }
 
             if (cluster is not null && request.TransportMode == TransportModes.ExportDomain
                 && await ExportReach.FindAsync(context, manager.Id, cluster, cancellationToken) is { Refusal: { } reason })
             {
-                throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{reason}.");
+                throw ModeRefused(request, reason);
             }
         }
     }
+
+    /// <summary>The mode is one that exists, and what is set up here does not give it.</summary>
+    private static OperatorException ModeRefused(BackupRequest request, string reason) =>
+        new(FailureKind.WrongState, $"transport_mode '{request.TransportMode}' cannot be used: {reason}.");
 
     private static async Task RefuseSecondRunAsync(ServerDbContext context, Guid managerId, List<Guid> ids, CancellationToken cancellationToken)
     {

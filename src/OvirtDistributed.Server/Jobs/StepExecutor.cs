@@ -223,7 +223,7 @@ internal sealed partial class StepExecutor
         {
             JobOutcome.Succeeded => "",
             JobOutcome.Cancelled => "cancelled by an operator",
-            JobOutcome.Warning => string.Join(" ", new[] { job.Message }.Concat(job.Warnings).Where(text => text.Length > 0).Distinct()),
+            JobOutcome.Warning => string.Join("; ", new[] { job.Message }.Concat(job.Warnings).Where(text => text.Length > 0).Distinct().Select(text => text.TrimEnd('.'))),
             _ => job.Message,
         };
     }

@@ -33,7 +33,7 @@ internal sealed class RestoreAdmission(
         var subject = await ResolveAsync(context, request, cancellationToken);
         if (await PlanAsync(subject, cancellationToken) is { Problems: { Count: > 0 } problems })
         {
-            throw new OperatorException(FailureKind.InvalidInput, string.Join(" ", problems));
+            throw new OperatorException(FailureKind.WrongState, string.Join(" ", problems));
         }
 
         return await SaveAsync(context, subject, key, cancellationToken);

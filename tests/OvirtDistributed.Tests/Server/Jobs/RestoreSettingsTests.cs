@@ -31,7 +31,7 @@ public sealed class RestoreSettingsTests(PostgresServer postgres)
         var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: false, "", TestSite.Token)).WithinDeadline();
 
         const string Missing = "not in cluster cluster; create it or restore with --create-affinity-groups";
-        Assert.Equal((JobOutcome.Warning, $"affinity group web-apart: {Missing} initialization password: {SettingOf(job, "initialization password").Reason}"), (job.Outcome, job.Message));
+        Assert.Equal((JobOutcome.Warning, $"affinity group web-apart: {Missing}; initialization password: {SettingOf(job, "initialization password").Reason.TrimEnd('.')}"), (job.Outcome, job.Message));
         Assert.Equal(planned.Plan.Settings.Outcomes, job.Restore!.Settings); // what the plan said is what was done
         Assert.Equal(Missing, SettingOf(job, "affinity group web-apart").Reason);
         var restored = site.Engine.Metadata[job.Restore.NewVmId!.Value];
