@@ -85,8 +85,10 @@ public sealed class CommandTests(SharedServers servers, ITestOutputHelper output
         var log = await site.OvdAsync("job", "logs", job.Id);
         Assert.Contains($"pre-command application {where} ended with exit code 0; its output:", log, StringComparison.Ordinal);
         Assert.Contains("done in the guest", log, StringComparison.Ordinal);
+        var shown = await site.OvdAsync("job", "show", job.Id);
+        Assert.Contains($"pre-command application and post-command {options[6]} {where}", shown, StringComparison.Ordinal);
         var key = (await File.ReadAllLinesAsync(guest.KeyFile, TestContext.Current.CancellationToken))[1];
-        Assert.DoesNotContain(key, $"{said}{log}{await site.OvdAsync("job", "show", job.Id, "-o", "json")}", StringComparison.Ordinal);
+        Assert.DoesNotContain(key, $"{said}{log}{shown}{await site.OvdAsync("job", "show", job.Id, "-o", "json")}", StringComparison.Ordinal);
         await site.RestoresToAsync(job, reference);
         await site.FinishAsync();
     }

@@ -29,6 +29,18 @@ public sealed class JobTests
     }
 
     [Fact]
+    public async Task JobWithCommands_ShowsWhatRunsWhere()
+    {
+        var installation = Samples.Installation();
+        installation.Jobs[0].Commands = "pre-command quiesce in the guest 10.0.0.5 as backup";
+        await using var server = await FakeBackupServer.StartAsync(installation);
+
+        var run = await CliRun.OvdAsync(server, "job", "show", Samples.JobId);
+
+        Assert.Matches("Commands: +pre-command quiesce in the guest 10.0.0.5 as backup", run.Out);
+    }
+
+    [Fact]
     public async Task BackupRun_SendsEveryOptionAndNamesTheJobs()
     {
         await using var server = await FakeBackupServer.StartAsync(Samples.Installation());

@@ -28,6 +28,13 @@ internal sealed record BackupCommands
     /// <summary>Where they run, for people.</summary>
     public string Where() => Guest?.Where() ?? "on a worker";
 
+    /// <summary>What runs where, for people; without the arguments, which may be many.</summary>
+    public string Describe()
+    {
+        string[] names = [.. Pre is null ? [] : new[] { $"pre-command {Pre.Name}" }, .. Post is null ? [] : new[] { $"post-command {Post.Name}" }];
+        return $"{string.Join(" and ", names)} {Where()}";
+    }
+
     public CommandLine? Of(CommandPhase phase) => phase == CommandPhase.Pre ? Pre : Post;
 }
 
