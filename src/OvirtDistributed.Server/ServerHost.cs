@@ -174,6 +174,7 @@ public static class ServerHost
         services.AddSingleton<SnapshotFreeze>();
         services.AddSingleton<SnapshotBackup>();
         services.AddSingleton<IJobStep, PrepareBackupStep>();
+        services.AddSingleton<GuestFinder>();
         services.AddSingleton<CommandRuns>();
         services.AddSingleton<CommandOrders>();
         services.AddSingleton<IJobStep, PreCommandStep>();

@@ -140,6 +140,9 @@ public sealed record VmModel(string Name, IReadOnlyList<DiskModel> Disks)
     /// <summary>False: the guest cannot be frozen.</summary>
     public bool GuestAgent { get; init; } = true;
 
+    /// <summary>What the agent of the running guest reports for each NIC.</summary>
+    public IReadOnlyList<string> GuestAddresses { get; init; } = ["127.0.0.1"];
+
     /// <summary>Networks of the NICs.</summary>
     public IReadOnlyList<string> Nics { get; init; } = ["ovirtmgmt"];
 

@@ -91,7 +91,7 @@ internal sealed class BackupOptions
         });
     }
 
-    public RunBackupRequest From(CommandContext context)
+    public async Task<RunBackupRequest> FromAsync(CommandContext context, CancellationToken cancellationToken)
     {
         var request = new RunBackupRequest
         {
@@ -101,7 +101,7 @@ internal sealed class BackupOptions
             Compression = context.Text(_compression),
             TransportMode = context.Text(_mode),
             DropSnapshot = context.Value(_dropSnapshot),
-            Commands = _commands.From(context),
+            Commands = await _commands.FromAsync(context, cancellationToken),
             Consistency = context.Text(_consistency),
             FreezeTimeout = context.Value(_freezeTimeout) is { } seconds ? Duration.FromTimeSpan(TimeSpan.FromSeconds(seconds)) : null,
         };

@@ -25,7 +25,7 @@ internal sealed class BackupRunCommand : ServerCommand
 
     public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        var request = _backup.From(context);
+        var request = await _backup.FromAsync(context, cancellationToken);
         request.RequestId = RequestId.From(context, _requestId);
         var server = context.Server;
         var response = await RepeatedCall.RunAsync(

@@ -8,15 +8,16 @@ using Duration = Google.Protobuf.WellKnownTypes.Duration;
 
 namespace OvirtDistributed.Cli.Backups;
 
-/// <summary>Programs that a worker runs around the moment of a backup.</summary>
+/// <summary>Programs that a worker runs, or has the guest run, around the moment of a backup.</summary>
 internal sealed class CommandOptions
 {
-    private readonly Option<string> _pre = Text("--pre-command", "NAME", "Program in the workers' command directory to run before the backup's moment");
+    private readonly Option<string> _pre = Text("--pre-command", "NAME", "Program in the workers' command directory (or the guest) to run before the backup's moment");
     private readonly Option<string[]> _preArguments = Texts("--pre-arg", "Argument of the pre-command; may be repeated");
     private readonly Option<string> _post = Text("--post-command", "NAME", "Program to run right after the backup's moment, also when the backup fails; must be idempotent");
     private readonly Option<string[]> _postArguments = Texts("--post-arg", "Argument of the post-command; may be repeated");
     private readonly Option<string> _timeLimit = Text("--command-timeout", "TIME", "Longest time for each of them, such as 90s or 5m (default: 5m)");
     private readonly Option<string> _preFailure = Text("--pre-failure", "POLICY", "What a failed pre-command means: abort or continue (default: abort)");
+    private readonly GuestOptions _guest = new();
 
     public CommandOptions() => _preFailure.AcceptOnlyFromAmong("abort", "continue");
 
@@ -26,6 +27,8 @@ internal sealed class CommandOptions
         {
             command.Add(option);
         }
+
+        _guest.AddTo(command, _pre, _post);
 
         command.Validators.Add(result =>
         {
@@ -53,7 +56,7 @@ internal sealed class CommandOptions
     }
 
     /// <summary>Null when there are none.</summary>
-    public BackupCommands? From(CommandContext context)
+    public async Task<BackupCommands?> FromAsync(CommandContext context, CancellationToken cancellationToken)
     {
         var (pre, post) = (context.Text(_pre), context.Text(_post));
         if (pre.Length == 0 && post.Length == 0)
@@ -67,6 +70,7 @@ internal sealed class CommandOptions
             Post = post.Length == 0 ? null : new BackupCommand { Name = post, Arguments = { context.Value(_postArguments) ?? [] } },
             TimeLimit = DurationText.TryParse(context.Text(_timeLimit), out var limit) ? Duration.FromTimeSpan(limit) : null,
             PreFailure = context.Text(_preFailure),
+            Guest = await _guest.FromAsync(context, cancellationToken),
         };
     }
 

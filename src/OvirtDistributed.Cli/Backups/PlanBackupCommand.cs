@@ -21,7 +21,8 @@ internal sealed class PlanBackupCommand : ServerCommand
     public override async Task<ExitCode> ExecuteAsync(CommandContext context, CancellationToken cancellationToken)
     {
         var server = context.Server;
-        var response = await server.Jobs.PlanBackupAsync(new PlanBackupRequest { Backup = _backup.From(context) }, server.Call(cancellationToken));
+        var request = new PlanBackupRequest { Backup = await _backup.FromAsync(context, cancellationToken) };
+        var response = await server.Jobs.PlanBackupAsync(request, server.Call(cancellationToken));
         if (context.Output.IsJson)
         {
             context.Output.Json(response);

@@ -41,6 +41,7 @@ internal static class JobPage
             .AddIfSet("Message", job.Message, tone)
             .AddIfSet("Mode", JobText.Mode(job.Mode, job.ModeReason))
             .AddIfSet("Transport", JobText.Mode(job.TransportMode, job.TransportReason))
+            .AddIfSet("Commands", job.Commands)
             .AddIfSet("Repository", job.Repository)
             .AddIfSet("Restore point", job.PointId)
             .AddIfSet("New VM", JobText.NewVm(job))

@@ -83,14 +83,14 @@ internal sealed class ManagerSetSshCommand : ServerCommand
             request.User = context.Text(_user);
             if (context.Value(_keyFile) is { } keyFile)
             {
-                request.PrivateKey = await ReadAsync("--key-file", keyFile, cancellationToken);
+                request.PrivateKey = await LocalFile.ReadAsync("--key-file", keyFile, cancellationToken);
             }
             else
             {
                 request.Password = await new PasswordSource(context.Host).ReadAsync("", context.Value(_passwordFile), context.Value(_passwordStdin), cancellationToken);
             }
 
-            request.KnownHosts = await ReadAsync("--known-hosts", context.Text(_knownHosts), cancellationToken);
+            request.KnownHosts = await LocalFile.ReadAsync("--known-hosts", context.Text(_knownHosts), cancellationToken);
             request.Port = context.Value(_port);
             request.Sudo = context.Value(_sudo);
             request.StorageRoot = context.Text(_storageRoot);
@@ -112,17 +112,5 @@ internal sealed class ManagerSetSshCommand : ServerCommand
         }
 
         return ExitCode.Ok;
-    }
-
-    private static async Task<string> ReadAsync(string option, string file, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await File.ReadAllTextAsync(file, cancellationToken);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw CliException.LocalFile($"{option} '{file}' cannot be read: {failure.Message}");
-        }
     }
 }

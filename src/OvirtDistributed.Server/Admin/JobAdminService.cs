@@ -11,6 +11,7 @@ using OvirtDistributed.Server.Jobs.Copy;
 using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Jobs.Verify;
 using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Managers.Ssh;
 using OvirtDistributed.Server.Repositories;
 using Wire = OvirtDistributed.Contracts.Admin.V1;
 
@@ -61,11 +62,12 @@ internal sealed class JobAdminService(
             TransportMode = request.TransportMode.Length == 0 ? TransportModes.Auto : request.TransportMode,
             DropSnapshot = request.DropSnapshot,
             Commands = CommandsOf(request.Commands),
+            GuestKey = request.Commands?.Guest?.PrivateKey ?? "",
             Consistency = request.Consistency.Length == 0 ? ConsistencyRules.Auto : request.Consistency,
             FreezeTimeout = request.FreezeTimeout?.ToTimeSpan(),
         };
 
-    private static BackupCommands? CommandsOf(Wire.BackupCommands? commands) => commands is null or { Pre: null, Post: null }
+    private static BackupCommands? CommandsOf(Wire.BackupCommands? commands) => commands is null or { Pre: null, Post: null, Guest: null }
         ? null
         : new BackupCommands
         {
@@ -78,7 +80,12 @@ internal sealed class JobAdminService(
                 "continue" => true,
                 _ => throw OperatorException.Invalid("commands.pre_failure", commands.PreFailure, "use abort or continue."),
             },
+            Guest = GuestOf(commands.Guest),
         };
+
+    private static GuestAccess? GuestOf(Wire.GuestAccess? guest) => guest is null
+        ? null
+        : new GuestAccess { User = guest.User, Address = guest.Address, Port = guest.Port == 0 ? SshSettings.UsualPort : guest.Port, KnownHosts = guest.KnownHosts };
 
     private static CommandLine? CommandOf(Wire.BackupCommand? command) => command is null ? null : new CommandLine(command.Name, [.. command.Arguments]);
 

@@ -30,6 +30,7 @@ internal static class JobMessages
             ModeReason = job.Backup?.ModeReason ?? "",
             TransportMode = job.Backup?.TransportMode ?? job.Restore?.TransportMode ?? "",
             TransportReason = job.Backup?.TransportReason ?? "",
+            Commands = job.Backup?.Commands?.Describe() ?? "",
             PointId = PointOf(job),
             NewVmName = job.Restore?.NewName ?? "",
             NewVmId = job.Restore?.NewVmId?.ToString("D") ?? "",

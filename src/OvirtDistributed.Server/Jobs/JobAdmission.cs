@@ -13,6 +13,7 @@ using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Backup.Commands;
 using OvirtDistributed.Server.Jobs.Backup.Freezing;
 using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Managers.Ssh;
 using OvirtDistributed.Server.Repositories;
 
 namespace OvirtDistributed.Server.Jobs;
@@ -26,10 +27,15 @@ internal sealed record BackupRequest(VmSelection Selection, string Manager, stri
 
     public BackupCommands? Commands { get; init; }
 
+    /// <summary>With commands in the guest: the private key that lets in there.</summary>
+    public string GuestKey { get; init; } = "";
+
     public string Consistency { get; init; } = ConsistencyRules.Auto;
 
     /// <summary>With <see cref="ConsistencyRules.Freeze"/> only: the longest the guest may stay frozen; null for the usual.</summary>
     public TimeSpan? FreezeTimeout { get; init; }
+
+    public override string ToString() => $"BackupRequest {RequestId}";
 }
 
 /// <summary>The jobs of a request, and what its rules left out; a request that is repeated does not say the latter again.</summary>
@@ -43,7 +49,7 @@ internal sealed record ResolvedBackup(StoredManager Manager, StoredRepository Re
 
 /// <summary>Turns requests into jobs. Everything that can be wrong is said here, before anything was made. A request id makes its jobs once.</summary>
 internal sealed class JobAdmission(
-    IDbContextFactory<ServerDbContext> contexts, InventoryCatalog inventory, VmSelector selector, JobSignal signal, TimeProvider time)
+    IDbContextFactory<ServerDbContext> contexts, InventoryCatalog inventory, VmSelector selector, PasswordSeal seal, JobSignal signal, TimeProvider time)
 {
     private const int MaxRequestIdLength = 200;
 
@@ -63,7 +69,7 @@ internal sealed class JobAdmission(
         await RefuseSecondRunAsync(context, manager.Id, [.. vms.Select(vm => vm.Id)], cancellationToken);
         await RefuseDuringRestoreAsync(context, manager.Id, vms, cancellationToken);
 
-        var jobs = vms.Select(vm => NewJob(JobKind.Backup, manager.Id, vm.Id, vm.Name, repository.Id, vm.ClusterId, job => job.Backup = DetailsOf(request))).ToList();
+        var jobs = vms.Select(vm => NewJob(JobKind.Backup, manager.Id, vm.Id, vm.Name, repository.Id, vm.ClusterId, job => job.Backup = SealedFor(job, request))).ToList();
         return new AdmittedBackups(await SaveAsync(context, jobs, key, cancellationToken), resolved.Selected.LeftOut);
     }
 
@@ -87,7 +93,7 @@ internal sealed class JobAdmission(
         }
 
         FreezeLimits.Check(request);
-        CommandCheck.Check(request.Commands);
+        CommandCheck.Check(request.Commands, request.GuestKey);
         var manager = await ResolveManagerAsync(context, request.Manager, cancellationToken);
         var repositories = await context.Repositories.AsNoTracking().ToListAsync(cancellationToken);
         var repository = NameLookup.Resolve(repositories, "repository", "repository", request.Repository, row => row.Name, row => row.Id);
@@ -99,6 +105,7 @@ internal sealed class JobAdmission(
         }
 
         var resolved = new ResolvedBackup(manager, repository, await selector.SelectAsync(manager, request.Selection, cancellationToken));
+        GuestCheck.CheckReach(request.Commands, resolved.Vms);
         await RefuseImpossibleModeAsync(context, manager, request, resolved.Vms, cancellationToken);
         return resolved;
     }
@@ -115,6 +122,15 @@ internal sealed class JobAdmission(
         ConsistencyRule = request.Consistency,
         FreezeTimeout = request.FreezeTimeout ?? FreezeLimits.Default,
     };
+
+    /// <summary>The same with the key to the guest, which nobody but a worker with an order of this job gets to see.</summary>
+    private BackupDetails SealedFor(Job job, BackupRequest request)
+    {
+        var details = DetailsOf(request);
+        return details.Commands is { Guest: { } guest } commands
+            ? details with { Commands = commands with { Guest = guest with { SealedKey = seal.Seal(job.Id, PrivateKeyText.Checked(request.GuestKey)) } } }
+            : details;
+    }
 
     private async Task RefuseImpossibleModeAsync(ServerDbContext context, StoredManager manager, BackupRequest request, IReadOnlyList<EngineVm> vms, CancellationToken cancellationToken)
     {

@@ -211,6 +211,7 @@ internal sealed partial class StepExecutor
     {
         var job = step.Job;
         job.Ended = step.Now;
+        job.Backup = job.Backup?.WithoutSecrets();
         job.Outcome = job.State switch
         {
             JobState.Succeeded when job.Warnings.Count > 0 => JobOutcome.Warning,

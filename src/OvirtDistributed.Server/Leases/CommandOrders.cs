@@ -6,11 +6,12 @@ using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup.Commands;
+using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Leases;
 
 /// <summary>The orders of tasks that are commands.</summary>
-internal sealed class CommandOrders(IDbContextFactory<ServerDbContext> contexts, TaskLeases leases)
+internal sealed class CommandOrders(IDbContextFactory<ServerDbContext> contexts, TaskLeases leases, PasswordSeal seal)
 {
     /// <summary>Whether the task is a command.</summary>
     public async Task<bool> IsCommandAsync(Guid taskId, CancellationToken cancellationToken)
@@ -41,15 +42,26 @@ internal sealed class CommandOrders(IDbContextFactory<ServerDbContext> contexts,
             VmName = job.VmName,
             Command = new CommandOrder
             {
-                Name = command.Name,
+                Name = commands.Guest is null ? command.Name : "",
                 Arguments = { command.Arguments },
                 TimeLimit = commands.TimeLimit.ToDuration(),
                 VmId = job.VmId.ToString("D"),
                 Phase = task.Phase == CommandPhase.Pre ? "pre" : "post",
                 Result = task.Phase == CommandPhase.Pre ? "" : ResultOf(job),
+                Guest = commands.Guest is { } guest ? ProgramOf(job, guest, command.Name) : null,
             },
         };
     }
+
+    private GuestProgram ProgramOf(Job job, GuestAccess guest, string program) => new()
+    {
+        Program = program,
+        Address = guest.KnownAddress(),
+        Port = guest.Port,
+        User = guest.User,
+        PrivateKey = seal.Open(job.Id, guest.SealedKey),
+        KnownHosts = guest.KnownHosts,
+    };
 
     private static string ResultOf(Job job) => job switch
     {

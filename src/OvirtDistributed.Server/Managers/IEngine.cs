@@ -117,6 +117,9 @@ internal interface IEngine
 
     Task AddNicAsync(Guid vmId, EngineNic nic, Guid correlationId, CancellationToken cancellationToken);
 
+    /// <summary>IP addresses that the guest's agent reports for the VM's plugged NICs, in their order; empty without an agent.</summary>
+    Task<IReadOnlyList<string>> ListGuestAddressesAsync(Guid vmId, CancellationToken cancellationToken);
+
     /// <summary>MAC addresses in use on this manager, in any spelling → the name of the VM that has it.</summary>
     Task<IReadOnlyDictionary<string, string>> ListMacAddressesAsync(CancellationToken cancellationToken);
 

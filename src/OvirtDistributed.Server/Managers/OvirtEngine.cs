@@ -204,6 +204,9 @@ internal sealed partial class OvirtEngine(OvirtEngineClient client, EngineCapabi
     public Task DescribeVmAsync(Guid vmId, string description, Guid correlationId, CancellationToken cancellationToken) => CallAsync(() =>
         client.Vms.UpdateAsync(new VmId(vmId), new UpdateVm { Description = description }, new CorrelationId(correlationId), cancellationToken));
 
+    public Task<IReadOnlyList<string>> ListGuestAddressesAsync(Guid vmId, CancellationToken cancellationToken) => CallAsync<IReadOnlyList<string>>(async () =>
+        [.. (await client.Vms.ListNicsAsync(new VmId(vmId), cancellationToken)).Where(nic => nic.Plugged).SelectMany(nic => nic.Addresses).Distinct()]);
+
     public Task AddNicAsync(Guid vmId, EngineNic nic, Guid correlationId, CancellationToken cancellationToken) => CallAsync(() => client.Vms.AddNicAsync(
         new VmId(vmId),
         new NicSettings

@@ -23,12 +23,16 @@ internal sealed class OutputTail
     }
 
     /// <summary>Reads a stream to its end.</summary>
-    public async Task ReadAsync(Stream stream, CancellationToken cancellationToken)
+    /// <param name="stream">What a program writes.</param>
+    /// <param name="cancellationToken">Ends it before.</param>
+    /// <param name="also">Gets the same.</param>
+    public async Task ReadAsync(Stream stream, CancellationToken cancellationToken, OutputTail? also = null)
     {
         var buffer = new byte[8 << 10];
         while (await stream.ReadAsync(buffer, cancellationToken) is var count and > 0)
         {
             Add(buffer.AsSpan(0, count));
+            also?.Add(buffer.AsSpan(0, count));
         }
     }
 

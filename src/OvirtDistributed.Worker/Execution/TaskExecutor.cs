@@ -25,6 +25,7 @@ internal sealed class TaskExecutor(
     private const string ExportDomainMode = "export-domain";
 
     private readonly VolumeDisks _volumes = new(images);
+    private readonly GuestCommands _guests = new(time);
 
     public IReadOnlyCollection<string> TransportModes { get; } = [CbtMode, ImageTransferMode, DiskAttachmentMode, SshMode, ExportDomainMode];
 
@@ -32,7 +33,7 @@ internal sealed class TaskExecutor(
     {
         if (order.WorkCase == TaskOrder.WorkOneofCase.Command)
         {
-            return new TaskSucceeded { Command = await commands.RunAsync(order, cancellationToken) };
+            return new TaskSucceeded { Command = await (order.Command.Guest is null ? commands.RunAsync(order, cancellationToken) : _guests.RunAsync(order, cancellationToken)) };
         }
 
         Check(order);

@@ -10,4 +10,7 @@ internal sealed record SshAdvice(string Kind, string KnownHosts, string PrivateK
 {
     /// <summary>A host of the manager's.</summary>
     public static SshAdvice Host { get; } = new("Host", "ovd manager set-ssh --known-hosts", "ovd manager set-ssh --key-file");
+
+    /// <summary>The guest of a VM, in which commands run.</summary>
+    public static SshAdvice Guest { get; } = new("Guest", "ovd backup run --guest-known-hosts", "ovd backup run --guest-key-file");
 }

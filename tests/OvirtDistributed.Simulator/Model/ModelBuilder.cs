@@ -145,6 +145,7 @@ internal sealed class ModelBuilder(EngineContext engine, SimulatorModel model)
             TemplateId = EngineState.BlankTemplateId,
             CreationTime = engine.Now,
             GuestAgent = source.GuestAgent,
+            GuestAddresses = source.GuestAddresses,
         };
         VmDefaults.Fill(vm, cluster);
         vm.Stored["os"] = new WireNode("os")

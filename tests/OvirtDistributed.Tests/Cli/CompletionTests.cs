@@ -67,7 +67,7 @@ public sealed class CompletionTests
     {
         var run = new CliRun();
 
-        await run.RunAsync("http://127.0.0.1:1", CancellationToken.None, "[suggest:16]", "ovd backup run w");
+        await run.RunAsync("http://127.0.0.1:1", CancellationToken.None, "[suggest:17]", "ovd backup run wa");
 
         Assert.Equal((int)ExitCode.Ok, run.ExitCode);
         Assert.Equal("--wait", run.Out.Trim());

@@ -41,7 +41,7 @@ internal sealed record BackupDetails
     /// <summary>Disks the base point holds: only these can be read incrementally.</summary>
     public IReadOnlyList<Guid> BaseDisks { get; init; } = [];
 
-    /// <summary>What workers run around the moment; null when nothing.</summary>
+    /// <summary>What is run around the moment; null when nothing.</summary>
     public BackupCommands? Commands { get; init; }
 
     /// <summary>One of <see cref="ConsistencyRules"/>.</summary>
@@ -100,6 +100,10 @@ internal sealed record BackupDetails
 
     /// <summary>Transport mode export-domain: where the disks go on their way.</summary>
     public BackupExport? Export { get; init; }
+
+    /// <summary>What may stay of an ended job.</summary>
+    public BackupDetails WithoutSecrets() =>
+        Commands is { Guest: { SealedKey: not null } guest } commands ? this with { Commands = commands with { Guest = guest with { SealedKey = null } } } : this;
 
     /// <summary>What follows when the manager holds the moment.</summary>
     public JobEvent WhenReady() => Commands?.Post is null ? WhenReleased(JobEvent.BackupReady) : JobEvent.BackupReadyWithCommand;

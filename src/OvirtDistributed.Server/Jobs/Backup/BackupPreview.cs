@@ -5,6 +5,7 @@ using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Inventory.Selection;
+using OvirtDistributed.Server.Jobs.Backup.Commands;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Backup;
@@ -72,10 +73,26 @@ internal sealed class BackupPreview(
             return new PreviewedBackup(vm, details, null, refusal);
         }
 
+        (details, var problem) = await LookForGuestAsync(engine, vm, details, cancellationToken);
         var subject = new BackupSubject(manager.Id, vm.Id, resolved.Repository);
         var plan = await planner.PlanAsync(context, engine, subject, vm, cluster, details, cancellationToken);
         var kept = await KeptStates.ListAsync(engine, vm.Id, installation.InstanceId, resolved.Repository.Id, details.TransportMode, cancellationToken);
-        return Complete(vm, details, plan, kept, domains);
+        var preview = Complete(vm, details, plan, kept, domains);
+        return preview.Refusal.Length > 0 || problem.Length == 0 ? preview : preview with { Refusal = problem };
+    }
+
+    /// <summary>Where commands in the guest would run, and why the pre-command could not where that would end the backup.</summary>
+    private static async Task<(BackupDetails Details, string Problem)> LookForGuestAsync(IEngine engine, EngineVm vm, BackupDetails details, CancellationToken cancellationToken)
+    {
+        if (details.Commands is not { Guest: { } guest } commands)
+        {
+            return (details, "");
+        }
+
+        var (found, problem) = await GuestFinder.LookAsync(engine, vm, guest, cancellationToken);
+        return (
+            details with { Commands = commands with { Guest = found } },
+            problem is not null && commands is { Pre: { } pre, ContinueAfterFailedPre: false } ? $"its pre-command {pre.Name} cannot run: {problem}" : "");
     }
 
     private static PreviewedBackup Complete(EngineVm vm, BackupDetails details, BackupPlan plan, KeptStates kept, IReadOnlyList<EngineStorageDomain> domains)

@@ -11,17 +11,18 @@ internal static class PlannedCalls
 {
     public static IReadOnlyList<string> Of(EngineVm vm, BackupDetails details, BackupPlan plan, KeptStates kept) =>
         TransportModes.UsesSnapshot(details.TransportMode)
-            ? [.. Command("pre-command", details.Commands?.Pre), .. Snapshot(vm, details, plan), .. Deletions(vm, kept)]
-            : [.. Command("pre-command", details.Commands?.Pre), .. Cbt(vm, details, plan), .. Deletions(vm, kept)];
+            ? [.. Command(CommandPhase.Pre, details.Commands), .. Snapshot(vm, details, plan), .. Deletions(vm, kept)]
+            : [.. Command(CommandPhase.Pre, details.Commands), .. Cbt(vm, details, plan), .. Deletions(vm, kept)];
 
-    private static IEnumerable<string> Command(string what, CommandLine? command) =>
-        command is null ? [] : [$"{what} on a worker: {string.Join(' ', [command.Name, .. command.Arguments])}"];
+    private static IEnumerable<string> Command(CommandPhase phase, BackupCommands? commands) => commands?.Of(phase) is { } command
+        ? [$"{(phase == CommandPhase.Pre ? "pre-command" : "post-command")} {commands.Where()}: {string.Join(' ', [command.Name, .. command.Arguments])}"]
+        : [];
 
     private static IEnumerable<string> Cbt(EngineVm vm, BackupDetails details, BackupPlan plan)
     {
         var from = plan.FromCheckpointId is { } checkpoint ? $" from checkpoint {checkpoint}" : "";
         yield return $"POST vms/{vm.Id}/backups ({Names(plan.Disks)}{from})";
-        foreach (var command in Command("post-command", details.Commands?.Post))
+        foreach (var command in Command(CommandPhase.Post, details.Commands))
         {
             yield return command;
         }
@@ -49,7 +50,7 @@ internal static class PlannedCalls
             yield return $"POST vms/{vm.Id}/thawfilesystems (as soon as the snapshot is there, after {details.FreezeTimeout.TotalSeconds:F0} s at the latest)";
         }
 
-        foreach (var command in Command("post-command", details.Commands?.Post))
+        foreach (var command in Command(CommandPhase.Post, details.Commands))
         {
             yield return command;
         }

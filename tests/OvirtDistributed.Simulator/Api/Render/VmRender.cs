@@ -67,16 +67,24 @@ internal static class VmRender
         return node.Actions("activate", "deactivate").Links("reporteddevices", "statistics");
     }
 
-    /// <summary>The address a running guest's agent reports for a NIC.</summary>
-    public static WireNode ReportedDevice(Vm vm, Nic nic) =>
-        new WireNode("reported_device")
+    /// <summary>The addresses a running guest's agent reports for a NIC.</summary>
+    public static WireNode ReportedDevice(Vm vm, Nic nic)
+    {
+        var addresses = new WireNode("ips", WireKind.List);
+        foreach (var address in vm.GuestAddresses)
+        {
+            addresses.Add(new WireNode("ip").Add("address", address).Add("version", address.Contains(':', StringComparison.Ordinal) ? "v6" : "v4"));
+        }
+
+        return new WireNode("reported_device")
             .Attr("href", $"{ApiPaths.Root}/vms/{vm.Id}/nics/{nic.Id}/reporteddevices/{nic.Id}")
             .Attr("id", nic.Id.ToString())
             .Add("name", "eth0")
             .Add("type", "network")
             .Add(new WireNode("mac").Add("address", nic.Mac))
-            .Add(new WireNode("ips", WireKind.List).Add(new WireNode("ip").Add("address", "127.0.0.1").Add("version", "v4")))
+            .Add(addresses)
             .AddReference("vm", vm.Id, "vms");
+    }
 
     public static WireNode Attachment(EngineState state, Guid ownerId, DiskAttachment attachment, string owner)
     {

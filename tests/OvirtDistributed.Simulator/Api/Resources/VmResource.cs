@@ -61,7 +61,7 @@ internal sealed class VmResource(EngineCommands commands, SearchSchemas search)
         .Map("POST", "/vms/*/nics/*/deactivate", r => Plug(r, false))
         .Map("GET", "/vms/*/nics/*/statistics", r => Listing.All(r, "statistics", Vm(r).Nics.Take(0), _ => new WireNode("statistic")))
         .Map("GET", "/vms/*/nics/*/reporteddevices", r => Listing.All(
-            r, "reported_devices", Vm(r).Status == VmStatus.Up ? [Nic(r)] : (IEnumerable<Nic>)[], n => VmRender.ReportedDevice(Vm(r), n)));
+            r, "reported_devices", Vm(r) is { Status: VmStatus.Up, GuestAgent: true } ? [Nic(r)] : (IEnumerable<Nic>)[], n => VmRender.ReportedDevice(Vm(r), n)));
 
     private void MapTags(ApiRouter router) => router
         .Map("GET", "/vms/*/tags", r => Listing.All(r, "tags", Vm(r).Tags.Select(t => State.Tags[t]), t => InventoryRender.Tag(t, $"vms/{Vm(r).Id}/tags")))

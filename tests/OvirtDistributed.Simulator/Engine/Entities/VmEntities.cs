@@ -28,6 +28,9 @@ internal sealed class Vm : Entity
     /// <summary>False: file systems cannot be frozen, and a backup with <c>require_consistency</c> fails.</summary>
     public bool GuestAgent { get; set; } = true;
 
+    /// <summary>What the agent reports for each NIC while the guest runs.</summary>
+    public IReadOnlyList<string> GuestAddresses { get; init; } = ["127.0.0.1"];
+
     /// <summary>The guest's file systems, while the VM runs.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public GuestFilesystems Filesystems { get; } = new();

@@ -12,6 +12,7 @@ using OvirtDistributed.Server.Managers;
 using OvirtDistributed.Tests.Server.Support;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
+using static OvirtDistributed.Tests.Server.Support.CommandDriver;
 
 namespace OvirtDistributed.Tests.Server.Jobs;
 
@@ -210,46 +211,5 @@ public sealed class BackupCommandTests(PostgresServer postgres)
         await site.ReadInventoryAsync();
         var request = new BackupRequest(VmSelection.Of(vm.Name), "", "", false, "", "") { Commands = commands, TransportMode = mode };
         return (await site.Get<JobAdmission>().AdmitBackupAsync(request, TestSite.Token)).Jobs[0];
-    }
-
-    private static async Task<CommandTask?> FindAsync(TestSite site, Guid job, CommandPhase phase)
-    {
-        await using var context = site.Database();
-        return await context.Set<CommandTask>().AsNoTracking().FirstOrDefaultAsync(task => task.JobId == job && task.Phase == phase, TestSite.Token);
-    }
-
-    private static async Task<CommandTask> TaskAsync(TestSite site, Guid job, CommandPhase phase)
-    {
-        if (await FindAsync(site, job, phase) is { } task)
-        {
-            return task;
-        }
-
-        await site.StepAsync(job);
-        return (await FindAsync(site, job, phase))!;
-    }
-
-    /// <summary>What a worker does that takes the offer: lease, then order.</summary>
-    private static async Task<(LeaseClaim Claim, TaskOrder Order)> OrderAsync(TestSite site, Guid job, CommandPhase phase)
-    {
-        var task = await TaskAsync(site, job, phase);
-        var grant = await site.Get<TaskLeases>().AcquireAsync(TestSite.WorkerId, task.Id, task.Attempt, TestSite.Token);
-        Assert.True(grant.Granted, grant.Refusal);
-        var claim = new LeaseClaim(TestSite.WorkerId, task.Id, task.Attempt, grant.FencingToken);
-        Assert.True(await site.Get<CommandOrders>().IsCommandAsync(task.Id, TestSite.Token));
-        return (claim, (await site.Get<CommandOrders>().FindAsync(claim, TestSite.Token))!);
-    }
-
-    private static async Task EndAsync(TestSite site, LeaseClaim claim, int exitCode)
-    {
-        var result = new CommandResult(exitCode, TimedOut: false, "all is well", OutputCut: false);
-        Assert.True(await site.Get<TaskLeases>().ReportCommandAsync(claim, result, TestSite.Token));
-        Assert.True(await site.Get<TaskLeases>().ReportCommandAsync(claim, result, TestSite.Token)); // the answer was lost
-    }
-
-    private static async Task<List<string>> LogAsync(TestSite site, Guid job, string part)
-    {
-        await using var context = site.Database();
-        return await context.JobLog.Where(line => line.JobId == job && line.Message.Contains(part)).Select(line => line.Message).ToListAsync(TestSite.Token);
     }
 }

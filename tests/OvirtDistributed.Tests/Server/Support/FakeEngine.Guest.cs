@@ -16,6 +16,9 @@ internal sealed partial class FakeEngine
     /// <summary>False: no guest answers.</summary>
     public bool GuestAgent { get; set; } = true;
 
+    /// <summary>What the guests' agents report.</summary>
+    public IReadOnlyList<string> GuestAddresses { get; set; } = [];
+
     /// <summary>A freeze is carried out, and its answer never comes.</summary>
     public bool FreezeHangs { get; set; }
 
@@ -61,6 +64,8 @@ internal sealed partial class FakeEngine
             _frozen.Add(vmId);
         }
     }
+
+    public Task<IReadOnlyList<string>> ListGuestAddressesAsync(Guid vmId, CancellationToken cancellationToken) => CallAsync(nameof(ListGuestAddressesAsync), () => GuestAddresses);
 
     public async Task FreezeGuestAsync(Guid vmId, Guid correlationId, CancellationToken cancellationToken)
     {

@@ -2,7 +2,7 @@
 
 namespace OvirtDistributed.Server.Jobs.Backup.Commands;
 
-/// <summary>Commands that workers run around the moment that a backup holds, so that an application in the guest is in order then.</summary>
+/// <summary>Commands that workers run, or have the guest run, around the moment that a backup holds, so that an application in the guest is in order then.</summary>
 internal sealed record BackupCommands
 {
     /// <summary>The longest a command may be given: the application waits meanwhile.</summary>
@@ -22,8 +22,21 @@ internal sealed record BackupCommands
     /// <summary>A pre-command that fails is a warning and not the end.</summary>
     public bool ContinueAfterFailedPre { get; init; }
 
+    /// <summary>They run in the guest; null when on the worker.</summary>
+    public GuestAccess? Guest { get; init; }
+
+    /// <summary>Where they run, for people.</summary>
+    public string Where() => Guest?.Where() ?? "on a worker";
+
+    /// <summary>What runs where, for people; without the arguments, which may be many.</summary>
+    public string Describe()
+    {
+        string[] names = [.. Pre is null ? [] : new[] { $"pre-command {Pre.Name}" }, .. Post is null ? [] : new[] { $"post-command {Post.Name}" }];
+        return $"{string.Join(" and ", names)} {Where()}";
+    }
+
     public CommandLine? Of(CommandPhase phase) => phase == CommandPhase.Pre ? Pre : Post;
 }
 
-/// <summary>A program of the workers' command directory and its arguments, which no shell ever sees.</summary>
+/// <summary>A program of the workers' command directory, or of the guest, and its arguments, of which no shell ever makes anything else.</summary>
 internal sealed record CommandLine(string Name, IReadOnlyList<string> Arguments);

@@ -11,7 +11,7 @@ internal static class CommandCheck
     private const int LongestText = 4096;
 
     /// <exception cref="OperatorException">They cannot be run; names field and value.</exception>
-    public static void Check(BackupCommands? commands)
+    public static void Check(BackupCommands? commands, string guestKey)
     {
         if (commands is null)
         {
@@ -23,18 +23,32 @@ internal static class CommandCheck
             throw OperatorException.Invalid("commands.time_limit", $"{commands.TimeLimit}", $"use 1 second to {BackupCommands.LongestTimeLimit.TotalMinutes:F0} minutes: the application waits meanwhile.");
         }
 
-        Check("commands.pre", commands.Pre);
-        Check("commands.post", commands.Post);
+        if (commands.Guest is { } guest)
+        {
+            if (commands is { Pre: null, Post: null })
+            {
+                throw OperatorException.Invalid("commands.guest", guest.Where(), "name a pre-command or a post-command that is to run there.");
+            }
+
+            GuestCheck.Check(guest, guestKey);
+        }
+
+        Check("commands.pre", commands.Pre, commands.Guest is not null);
+        Check("commands.post", commands.Post, commands.Guest is not null);
     }
 
-    private static void Check(string field, CommandLine? command)
+    private static void Check(string field, CommandLine? command, bool inGuest)
     {
         if (command is null)
         {
             return;
         }
 
-        if (command.Name.Length is 0 or > 255 || command.Name is "." or ".." || command.Name.Any(letter => letter == '/' || char.IsControl(letter)))
+        if (inGuest)
+        {
+            GuestCheck.Check(field, command);
+        }
+        else if (command.Name.Length is 0 or > 255 || command.Name is "." or ".." || command.Name.Any(letter => letter == '/' || char.IsControl(letter)))
         {
             throw OperatorException.Invalid($"{field}.name", command.Name, "name a program in the workers' command directory, without a path.");
         }

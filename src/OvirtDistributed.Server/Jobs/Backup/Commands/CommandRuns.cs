@@ -9,7 +9,7 @@ namespace OvirtDistributed.Server.Jobs.Backup.Commands;
 /// Moves the commands of a job on, in single steps. A pre-command is never repeated: nobody knows how far it came. A post-command whose worker
 /// was lost is offered once more, to any worker, because the application waits for it.
 /// </summary>
-internal sealed class CommandRuns(TaskLeases leases, TaskSettlement settlement, ServerOptions options)
+internal sealed class CommandRuns(TaskLeases leases, TaskSettlement settlement, GuestFinder guests, ServerOptions options)
 {
     private const int MaxPostAttempts = 2;
 
@@ -26,7 +26,14 @@ internal sealed class CommandRuns(TaskLeases leases, TaskSettlement settlement, 
                 ClusterId = step.Job.ClusterId,
                 Phase = phase,
             };
+            var problem = await guests.FindAsync(step, phase, cancellationToken);
             step.Database.Add(task);
+            if (problem is not null)
+            {
+                GiveUp(step, task, problem);
+                return task;
+            }
+
             settlement.Offer(step, task);
             step.Info($"{NameOf(step.Job, phase)}: offered to the workers of the cluster", task.Id);
             return task;
@@ -124,8 +131,11 @@ internal sealed class CommandRuns(TaskLeases leases, TaskSettlement settlement, 
         task.Message = message;
     }
 
-    private static string NameOf(Job job, CommandPhase phase) =>
-        $"{(phase == CommandPhase.Pre ? "pre-command" : "post-command")} {job.Backup!.Commands!.Of(phase)!.Name}";
+    private static string NameOf(Job job, CommandPhase phase)
+    {
+        var commands = job.Backup!.Commands!;
+        return $"{(phase == CommandPhase.Pre ? "pre-command" : "post-command")} {commands.Of(phase)!.Name}{(commands.Guest is { } guest ? $" {guest.Where()}" : "")}";
+    }
 
     private static string LastLineOf(string output)
     {
