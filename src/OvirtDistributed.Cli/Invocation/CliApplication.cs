@@ -17,6 +17,7 @@ internal static class CliApplication
         var options = new GlobalOptions();
         var runner = new CommandRunner(host, options);
         var root = CommandTree.Build(runner, options);
+        EmptyValues.Refuse(root);
 
         // A name that begins with @ is a name, not a file of arguments.
         var parse = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });

@@ -86,6 +86,23 @@ public sealed class FailureTests
         Assert.Contains("OVD_SERVER", run.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("--pre-command is empty", "backup", "run", "web", "--pre-command", "")]
+    [InlineData("--repository is empty", "backup", "run", "web", "--repository", " ")]
+    [InlineData("--exclude-disk is empty", "backup", "run", "web", "--exclude-disk", "")]
+    [InlineData("VM is empty", "backup", "run", "")]
+    public async Task EmptyValue_IsRefusedAndNotTakenAsNoneAtAll(string expected, params string[] command)
+    {
+        var installation = new FakeInstallation();
+        await using var server = await FakeBackupServer.StartAsync(installation);
+
+        var run = await CliRun.OvdAsync(server, command);
+
+        Assert.Equal((int)ExitCode.Usage, run.ExitCode);
+        Assert.Contains(expected, run.Error, StringComparison.Ordinal);
+        Assert.Empty(installation.Requests);
+    }
+
     [Fact]
     public async Task NoGrpcAtTheAddress_SaysSo()
     {
