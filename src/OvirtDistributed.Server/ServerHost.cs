@@ -133,6 +133,7 @@ public static class ServerHost
         services.AddSingleton<RetentionRunner>();
         services.AddSingleton<VerifySchedule>();
         services.AddSingleton<PointRemoval>();
+        services.AddSingleton<DamagedPoints>();
         services.AddSingleton<PointLocks>();
         services.AddSingleton<PointVerification>();
         services.AddSingleton<PointPins>();

@@ -43,6 +43,8 @@ internal static class CommandTree
             new RepositoryAddCommand(runner),
             new RepositoryListCommand(runner),
             new RepositoryCollectCommand(runner),
+            new RepositoryDamagedCommand(runner),
+            new RepositorySetAsideCommand(runner),
             Group(
                 "key",
                 "Who can read an encrypted repository",

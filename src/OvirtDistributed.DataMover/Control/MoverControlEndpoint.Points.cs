@@ -24,7 +24,7 @@ internal sealed partial class MoverControlEndpoint
             request.ManagerId.Length > 0 ? request.ManagerId : null, request.VmId.Length > 0 ? request.VmId : null);
         foreach (var point in points)
         {
-            var answer = new ListPointsResponse { PointId = point.PointId, LockedUntil = store.LockedUntil(point.PointId)?.ToTimestamp() };
+            var answer = new ListPointsResponse { PointId = point.PointId, Path = point.Path, LockedUntil = store.LockedUntil(point.PointId)?.ToTimestamp() };
             try
             {
                 answer.Manifest = Stored(await store.ReadPointAsync(point.PointId, context.CancellationToken));
@@ -35,7 +35,12 @@ internal sealed partial class MoverControlEndpoint
             }
             catch (RepositoryException failure) when (failure.Error == RepositoryError.NotFound)
             {
-                continue; // removed since the list was made
+                if (store.FindPoint(point.PointId)?.Path != point.Path)
+                {
+                    continue; // removed since the list was made
+                }
+
+                answer.Problem = $"{point.Path}: it is gone";
             }
 
             await responses.WriteAsync(answer, context.CancellationToken);
@@ -43,9 +48,17 @@ internal sealed partial class MoverControlEndpoint
 
         foreach (var duplicate in store.ListDuplicatePoints().Where(duplicate => IsWanted(duplicate.Point, request)))
         {
-            await responses.WriteAsync(new ListPointsResponse { PointId = duplicate.Point.PointId, Problem = duplicate.Problem }, context.CancellationToken);
+            await responses.WriteAsync(await WithProblemAsync(store, duplicate, context.CancellationToken), context.CancellationToken);
         }
     }
+
+    // Which of two is the better one only their owner knows; one that cannot be read says so.
+    private static async Task<ListPointsResponse> WithProblemAsync(RepositoryStore store, DuplicatePoint duplicate, CancellationToken cancellationToken) => new()
+    {
+        PointId = duplicate.Point.PointId,
+        Path = duplicate.Point.Path,
+        Problem = await store.FindFaultAsync(duplicate.Point, cancellationToken) ?? duplicate.Problem,
+    };
 
     private static bool IsWanted(PointInfo point, ListPointsRequest request) =>
         (request.ManagerId.Length == 0 || point.ManagerId == request.ManagerId) && (request.VmId.Length == 0 || point.VmId == request.VmId);
@@ -65,6 +78,15 @@ internal sealed partial class MoverControlEndpoint
         var removed = await repository.RequireStore().RemovePointAsync(request.PointId, context.CancellationToken);
         Log.PointRemoved(logger, request.PointId, repository.Name, removed);
         return new RemovePointResponse { Removed = removed };
+    }
+
+    public override async Task<SetPointAsideResponse> SetPointAside(SetPointAsideRequest request, ServerCallContext context)
+    {
+        draining.ThrowIfDraining();
+        var store = roster.Require(request.Repository).RequireStore();
+        WireForms.Required(request.Path, "path");
+        var movedTo = await store.SetAsideAsync(request.Path, request.Unauthentic, context.CancellationToken);
+        return new SetPointAsideResponse { Moved = movedTo is not null, MovedTo = movedTo ?? "" };
     }
 
     public override async Task<LockPointResponse> LockPoint(LockPointRequest request, ServerCallContext context)

@@ -14,7 +14,8 @@ using Wire = OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Server.Admin;
 
-internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> contexts, RepositoryRegistry registry, RepositoryKeyring keyring, IDataMover mover)
+internal sealed class RepositoryAdminService(
+    IDbContextFactory<ServerDbContext> contexts, RepositoryRegistry registry, RepositoryKeyring keyring, DamagedPoints damaged, IDataMover mover)
     : Wire.RepositoryService.RepositoryServiceBase
 {
     public override async Task<Wire.AddRepositoryResponse> AddRepository(Wire.AddRepositoryRequest request, ServerCallContext context)
@@ -50,6 +51,26 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
         {
             throw failure.ToOperator();
         }
+    }
+
+    public override async Task<Wire.ListDamagedPointsResponse> ListDamagedPoints(Wire.ListDamagedPointsRequest request, ServerCallContext context)
+    {
+        var repository = await ResolveAsync(request.Repository, context.CancellationToken);
+        try
+        {
+            var points = await damaged.ListAsync(repository, context.CancellationToken);
+            return new Wire.ListDamagedPointsResponse { Points = { points.Select(ToWire) } };
+        }
+        catch (MoverException failure)
+        {
+            throw failure.ToOperator();
+        }
+    }
+
+    public override async Task<Wire.SetPointAsideResponse> SetPointAside(Wire.SetPointAsideRequest request, ServerCallContext context)
+    {
+        var moved = await damaged.SetAsideAsync(await ResolveAsync(request.Repository, context.CancellationToken), request.Point, context.CancellationToken);
+        return new Wire.SetPointAsideResponse { PointId = moved.PointId, MovedTo = moved.MovedTo };
     }
 
     public override async Task<Wire.ListKeySlotsResponse> ListKeySlots(Wire.ListKeySlotsRequest request, ServerCallContext context)
@@ -109,6 +130,17 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
         var all = await database.Repositories.AsNoTracking().ToListAsync(cancellationToken);
         return ToWire(all.First(row => row.Id == id), await database.RepositoryKeys.AsNoTracking().Select(row => row.KeySetId).ToListAsync(cancellationToken), all);
     }
+
+    private static Wire.DamagedPoint ToWire(DamagedPoint point) => new()
+    {
+        PointId = point.PointId,
+        Path = point.Path,
+        Problem = point.Problem,
+        Manager = point.Known?.ManagerName ?? "",
+        VmName = point.Known?.VmName ?? "",
+        Created = point.Known?.Created.ToTimestamp(),
+        LockedUntil = point.LockedUntil?.ToTimestamp(),
+    };
 
     private static Wire.KeySlot ToWire(KeySlot slot, ReadOnlyMemory<byte> stored) => new()
     {

@@ -48,6 +48,8 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
         {
             Encryption = Guid.TryParse(found.KeySetId, out var keySet) ? new EncryptionParameters { KeySetId = keySet, KeyCheck = found.KeyCheck.ToByteArray() } : null,
             KeySlots = found.KeySlots,
+            Collected = found.Collected?.ToDateTimeOffset(),
+            CollectionProblems = found.CollectionProblems,
             Parameters = found.Parameters,
         };
     });
@@ -112,6 +114,16 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             deadline: Deadline(CallLimit),
             cancellationToken: cancellationToken));
 
+    public Task<string?> SetPointAsideAsync(MoverAddress repository, string path, bool unauthentic, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client =>
+        {
+            var answer = await client.SetPointAsideAsync(
+                new SetPointAsideRequest { Repository = repository.Repository, Path = path, Unauthentic = unauthentic },
+                deadline: Deadline(CallLimit),
+                cancellationToken: cancellationToken);
+            return answer.Moved ? answer.MovedTo : null;
+        });
+
     public Task<DateTimeOffset> LockPointAsync(MoverAddress repository, string pointId, TimeSpan period, CancellationToken cancellationToken) =>
         CallAsync(repository, async client => (await client.LockPointAsync(
             new LockPointRequest { Repository = repository.Repository, PointId = pointId, Seconds = (long)period.TotalSeconds },
@@ -137,7 +149,7 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             }
 
             var point = call.ResponseStream.Current;
-            yield return new ListedPoint(point.PointId, point.Manifest.Memory, point.Problem, point.LockedUntil?.ToDateTimeOffset());
+            yield return new ListedPoint(point.PointId, point.Manifest.Memory, point.Problem, point.LockedUntil?.ToDateTimeOffset(), point.Path);
         }
     }
 

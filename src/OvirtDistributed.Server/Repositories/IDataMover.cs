@@ -27,6 +27,14 @@ internal interface IDataMover
     /// <exception cref="MoverException">Refused while the point is locked or in use.</exception>
     Task RemovePointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken);
 
+    /// <summary>Moves a manifest that cannot be read out of the way, durably.</summary>
+    /// <param name="repository">Where.</param>
+    /// <param name="path">The manifest, as <see cref="ListPointsAsync"/> names it.</param>
+    /// <param name="unauthentic">Its authentication code does not hold, which the Data Mover cannot see.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Its name now; null when there was none.</returns>
+    Task<string?> SetPointAsideAsync(MoverAddress repository, string path, bool unauthentic, CancellationToken cancellationToken);
+
     /// <summary>Locks a point for a time from now on, durably; an earlier, longer lock stays.</summary>
     /// <returns>The end that holds now.</returns>
     Task<DateTimeOffset> LockPointAsync(MoverAddress repository, string pointId, TimeSpan period, CancellationToken cancellationToken);
@@ -65,7 +73,12 @@ internal sealed record NewRepository(int ChunkAverageBytes, EncryptionParameters
 internal sealed record MoverAddress(string Address, string Repository);
 
 /// <summary>A point of a repository. <see cref="Problem"/> says why <see cref="Manifest"/> is empty; it is empty itself when all is well.</summary>
-internal sealed record ListedPoint(string PointId, ReadOnlyMemory<byte> Manifest, string Problem, DateTimeOffset? LockedUntil = null);
+/// <param name="PointId">The point.</param>
+/// <param name="Manifest">In its stored form.</param>
+/// <param name="Problem">For people.</param>
+/// <param name="LockedUntil">It cannot be removed before.</param>
+/// <param name="Path">The manifest's name in the repository; empty when the Data Mover is of an older version.</param>
+internal sealed record ListedPoint(string PointId, ReadOnlyMemory<byte> Manifest, string Problem, DateTimeOffset? LockedUntil = null, string Path = "");
 
 internal sealed record CommittedPoint(string PointId, bool Created, long StoredBytes, DateTimeOffset? LockedUntil = null);
 
@@ -76,6 +89,12 @@ internal sealed record MoverRepositoryStatus(
     public EncryptionParameters? Encryption { get; init; }
 
     public int KeySlots { get; init; }
+
+    /// <summary>When garbage was collected last; null when it was not since the Data Mover opened the repository.</summary>
+    public DateTimeOffset? Collected { get; init; }
+
+    /// <summary>Why that gave nothing back; empty when all was well.</summary>
+    public IReadOnlyList<string> CollectionProblems { get; init; } = [];
 
     /// <summary>Null while it is not open, and of a Data Mover of an older version.</summary>
     public RepositoryParameters? Parameters { get; init; }

@@ -19,6 +19,16 @@ internal static class FakeInfrastructureServices
 
         public override Task<ListRepositoriesResponse> ListRepositories(ListRepositoriesRequest request, ServerCallContext context) =>
             installation.AnswerAsync(request, context, () => new ListRepositoriesResponse { Repositories = { installation.Repositories } });
+
+        public override Task<ListDamagedPointsResponse> ListDamagedPoints(ListDamagedPointsRequest request, ServerCallContext context) =>
+            installation.AnswerAsync(request, context, () => new ListDamagedPointsResponse { Points = { installation.DamagedPoints } });
+
+        public override Task<SetPointAsideResponse> SetPointAside(SetPointAsideRequest request, ServerCallContext context) =>
+            installation.AnswerAsync(request, context, () =>
+            {
+                var point = installation.DamagedPoints.First(point => point.PointId.StartsWith(request.Point, StringComparison.Ordinal));
+                return new SetPointAsideResponse { PointId = point.PointId, MovedTo = "damaged" + point.Path["points".Length..] };
+            });
     }
 
     internal sealed class Workers(FakeInstallation installation) : WorkerService.WorkerServiceBase

@@ -14,6 +14,8 @@ internal sealed class FakeInstallation
 
     public List<Contracts.Admin.V1.Repository> Repositories { get; } = [];
 
+    public List<DamagedPoint> DamagedPoints { get; } = [];
+
     public List<Contracts.Admin.V1.Worker> Workers { get; } = [];
 
     public List<Queue> Queues { get; } = [];

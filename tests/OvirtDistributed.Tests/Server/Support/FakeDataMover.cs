@@ -120,8 +120,25 @@ internal sealed class FakeDataMover : IDataMover
         {
             await Task.Yield();
             var id = Read(point).PointId;
-            yield return Unreadable.Contains(id) ? new ListedPoint(id, default, "the manifest was made unreadable") : new ListedPoint(id, point, "", LockOf(id));
+            yield return Unreadable.Contains(id)
+                ? new ListedPoint(id, default, "the manifest was made unreadable", LockOf(id), PathOf(id))
+                : new ListedPoint(id, point, "", LockOf(id), PathOf(id));
         }
+    }
+
+    public static string PathOf(string pointId) => $"points/manager/vm/{pointId}.json";
+
+    public Task<string?> SetPointAsideAsync(MoverAddress repository, string path, bool unauthentic, CancellationToken cancellationToken)
+    {
+        Strike();
+        var (job, manifest) = PointsByJob.FirstOrDefault(point => PathOf(Read(point.Value).PointId) == path);
+        if (manifest is null)
+        {
+            return Task.FromResult<string?>(null);
+        }
+
+        PointsByJob.Remove(job);
+        return Task.FromResult<string?>("damaged" + path["points".Length..]);
     }
 
     /// <summary>Repositories, by their names at the Data Mover, whose points cannot be read.</summary>
