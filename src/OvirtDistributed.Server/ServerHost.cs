@@ -134,6 +134,7 @@ public static class ServerHost
         services.AddSingleton<VerifySchedule>();
         services.AddSingleton<PointRemoval>();
         services.AddSingleton<DamagedPoints>();
+        services.AddSingleton<LiveFigures>();
         services.AddSingleton<PointLocks>();
         services.AddSingleton<PointVerification>();
         services.AddSingleton<PointPins>();

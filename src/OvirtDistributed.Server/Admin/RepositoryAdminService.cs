@@ -15,7 +15,8 @@ using Wire = OvirtDistributed.Contracts.Admin.V1;
 namespace OvirtDistributed.Server.Admin;
 
 internal sealed class RepositoryAdminService(
-    IDbContextFactory<ServerDbContext> contexts, RepositoryRegistry registry, RepositoryKeyring keyring, DamagedPoints damaged, IDataMover mover)
+    IDbContextFactory<ServerDbContext> contexts, RepositoryRegistry registry, RepositoryKeyring keyring, DamagedPoints damaged, LiveFigures live, IDataMover mover,
+    TimeProvider time)
     : Wire.RepositoryService.RepositoryServiceBase
 {
     public override async Task<Wire.AddRepositoryResponse> AddRepository(Wire.AddRepositoryRequest request, ServerCallContext context)
@@ -32,7 +33,12 @@ internal sealed class RepositoryAdminService(
         await using var database = await contexts.CreateDbContextAsync(context.CancellationToken);
         var repositories = await database.Repositories.AsNoTracking().OrderBy(row => row.Name).ToListAsync(context.CancellationToken);
         var held = await database.RepositoryKeys.AsNoTracking().Select(row => row.KeySetId).ToListAsync(context.CancellationToken);
-        return new Wire.ListRepositoriesResponse { Repositories = { repositories.Select(repository => ToWire(repository, held, repositories)) } };
+        var answers = await live.ReadAsync(repositories, context.CancellationToken);
+        var now = time.GetUtcNow();
+        return new Wire.ListRepositoriesResponse
+        {
+            Repositories = { repositories.Select(repository => Refreshed(ToWire(repository, held, repositories), answers.GetValueOrDefault(repository.Id), now)) },
+        };
     }
 
     public override async Task CollectGarbage(
@@ -151,6 +157,23 @@ internal sealed class RepositoryAdminService(
         Stored = ByteString.CopyFrom(stored.Span),
     };
 
+    /// <summary>With what the Data Mover says now, in place of what it said at the last look.</summary>
+    private static Wire.Repository Refreshed(Wire.Repository repository, MoverRepositoryStatus? status, DateTimeOffset now)
+    {
+        if (status is null)
+        {
+            return repository;
+        }
+
+        (repository.State, repository.Problem) = (JobMessages.Words(RepositoryCondition.Ready.ToString()), "");
+        (repository.Points, repository.StoredBytes, repository.FreeBytes) = (status.Points, status.StoredBytes, status.FreeBytes);
+        (repository.Location, repository.KeySlots) = (status.Location, status.KeySlots);
+        repository.AsOf = now.ToTimestamp();
+        repository.Collected = status.Collected?.ToTimestamp();
+        repository.CollectionProblems.AddRange(status.CollectionProblems);
+        return repository;
+    }
+
     private static Wire.Repository ToWire(StoredRepository repository, List<Guid> keysHeld, List<StoredRepository> all) => new()
     {
         Id = repository.Id.ToString("D"),
@@ -166,6 +189,7 @@ internal sealed class RepositoryAdminService(
         Encrypted = repository.KeySetId is not null,
         KeyHeld = repository.KeySetId is { } keySet && keysHeld.Contains(keySet),
         KeySlots = repository.KeySlots,
+        AsOf = repository.Checked?.ToTimestamp(),
         ReplicaOf = all.Find(row => row.Id == repository.ReplicaOf)?.Name ?? "",
     };
 }

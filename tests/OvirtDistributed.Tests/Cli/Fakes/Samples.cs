@@ -45,6 +45,9 @@ internal static class Samples
             StoredBytes = 1_234_567_890_123,
             FreeBytes = 5L << 40,
             Location = "/srv/backup",
+            AsOf = Ago(TimeSpan.FromSeconds(40)),
+            Collected = Ago(TimeSpan.FromHours(5)),
+            CollectionProblems = { "point 0b2d-1: its manifest cannot be read", "point 77aa-1: its manifest cannot be read" },
         });
         installation.DamagedPoints.Add(new DamagedPoint
         {

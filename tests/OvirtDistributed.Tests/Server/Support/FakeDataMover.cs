@@ -47,11 +47,18 @@ internal sealed class FakeDataMover : IDataMover
     /// <summary>False: the repository has to be created first.</summary>
     public bool Exists { get; set; } = true;
 
-    public Task<MoverRepositoryStatus> ReadStatusAsync(MoverAddress repository, CancellationToken cancellationToken)
+    /// <summary>It takes calls for its status and never answers them.</summary>
+    public bool IsSilent { get; set; }
+
+    public async Task<MoverRepositoryStatus> ReadStatusAsync(MoverAddress repository, CancellationToken cancellationToken)
     {
         Strike();
-        return Task.FromResult(
-            new MoverRepositoryStatus("uid-1", Exists, Exists, "", PointsByJob.Count, 0, 1000, "/repository", "1") { Encryption = Encryption });
+        if (IsSilent)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
+        }
+
+        return new MoverRepositoryStatus("uid-1", Exists, Exists, "", PointsByJob.Count, 0, 1000, "/repository", "1") { Encryption = Encryption };
     }
 
     /// <summary>Creates it, and does not encrypt it whatever was asked for.</summary>
