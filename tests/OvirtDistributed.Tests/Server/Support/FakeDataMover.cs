@@ -155,9 +155,17 @@ internal sealed class FakeDataMover : IDataMover
         ? Task.FromException<ReadOnlyMemory<byte>?>(new MoverException(MoverFailure.Unreachable, "the Data Mover was made unreachable"))
         : Task.FromResult(PointsByJob.Values.FirstOrDefault(point => Read(point).PointId == pointId) is { } found ? (ReadOnlyMemory<byte>?)found : null);
 
+    /// <summary>The packs with what is no disk are lost.</summary>
+    public bool LostBlobs { get; set; }
+
     public Task<ReadOnlyMemory<byte>> ReadBlobFrameAsync(MoverAddress repository, string pointId, string blob, CancellationToken cancellationToken)
     {
         Strike();
+        if (LostBlobs)
+        {
+            throw new MoverException(MoverFailure.MissingFrames, "The Data Mover refused: 1 objects are lost: they are in no pack, the first is 54ab");
+        }
+
         var manifest = PointsByJob.Values.Select(Read).First(point => point.PointId == pointId);
         return Task.FromResult<ReadOnlyMemory<byte>>(_frames[manifest.Blobs.First(each => each.Name == blob).Digest]);
     }
