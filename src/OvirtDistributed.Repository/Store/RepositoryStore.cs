@@ -112,6 +112,7 @@ public sealed partial class RepositoryStore : IAsyncDisposable
         try
         {
             var keys = parameters.Encryption is null ? ContentKeys.Plain : ContentKeys.Opaque;
+            await TellUnreadableSlotsAsync(storage, logger, cancellationToken);
             var state = await new Recovery(storage, parameters, keys, options, timeProvider, logger).RunAsync(cancellationToken);
             var store = new RepositoryStore(storage, held, parameters, keys, state, options, timeProvider, logger);
             foreach (var problem in state.Report.Problems)

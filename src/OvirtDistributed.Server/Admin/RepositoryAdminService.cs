@@ -82,8 +82,13 @@ internal sealed class RepositoryAdminService(
     public override async Task<Wire.ListKeySlotsResponse> ListKeySlots(Wire.ListKeySlotsRequest request, ServerCallContext context)
     {
         var repository = await ResolveAsync(request.Repository, context.CancellationToken);
-        var slots = await keyring.ListAsync(repository, context.CancellationToken);
-        return new Wire.ListKeySlotsResponse { KeySetId = repository.KeySetId?.ToString("D") ?? "", Slots = { slots.Select(slot => ToWire(slot.Slot, slot.Stored)) } };
+        var (slots, problems) = await keyring.ListAsync(repository, context.CancellationToken);
+        return new Wire.ListKeySlotsResponse
+        {
+            KeySetId = repository.KeySetId?.ToString("D") ?? "",
+            Slots = { slots.Select(slot => ToWire(slot.Slot, slot.Stored)) },
+            Problems = { problems },
+        };
     }
 
     public override async Task<Wire.AddKeySlotResponse> AddKeySlot(Wire.AddKeySlotRequest request, ServerCallContext context)

@@ -205,12 +205,12 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
         }
     }
 
-    public Task<IReadOnlyList<ReadOnlyMemory<byte>>> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken) =>
-        CallAsync<IReadOnlyList<ReadOnlyMemory<byte>>>(repository, async client =>
+    public Task<MoverKeySlots> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client =>
         {
             var answer = await client.ListKeySlotsAsync(
                 new ListKeySlotsRequest { Repository = repository.Repository }, deadline: Deadline(CallLimit), cancellationToken: cancellationToken);
-            return [.. answer.Slots.Select(slot => slot.Memory)];
+            return new MoverKeySlots([.. answer.Slots.Select(slot => slot.Memory)], answer.Problems);
         });
 
     public Task AddKeySlotAsync(MoverAddress repository, ReadOnlyMemory<byte> slot, CancellationToken cancellationToken) =>

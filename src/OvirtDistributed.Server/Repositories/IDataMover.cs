@@ -54,8 +54,8 @@ internal interface IDataMover
     /// <summary>Collects garbage: progress, and last the report. Ends when nobody asks for more.</summary>
     IAsyncEnumerable<CollectGarbageResponse> CollectGarbageAsync(MoverAddress repository, bool dryRun, CancellationToken cancellationToken);
 
-    /// <summary>The key slots in their stored form, oldest first.</summary>
-    Task<IReadOnlyList<ReadOnlyMemory<byte>>> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken);
+    /// <summary>The key slots in their stored form, oldest first, and what is wrong with those that cannot be read.</summary>
+    Task<MoverKeySlots> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken);
 
     /// <summary>Durable on return.</summary>
     Task AddKeySlotAsync(MoverAddress repository, ReadOnlyMemory<byte> slot, CancellationToken cancellationToken);
@@ -69,6 +69,10 @@ internal interface IDataMover
 /// <param name="Encryption">Null = without.</param>
 /// <param name="ReplicaOf">The parameters of the repository it becomes a replica of; null for one of its own.</param>
 internal sealed record NewRepository(int ChunkAverageBytes, EncryptionParameters? Encryption, RepositoryParameters? ReplicaOf = null);
+
+/// <param name="Stored">Those that can be read.</param>
+/// <param name="Problems">One for each of the others.</param>
+internal sealed record MoverKeySlots(IReadOnlyList<ReadOnlyMemory<byte>> Stored, IReadOnlyList<string> Problems);
 
 internal sealed record MoverAddress(string Address, string Repository);
 

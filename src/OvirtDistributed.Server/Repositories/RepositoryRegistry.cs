@@ -135,7 +135,7 @@ internal sealed class RepositoryRegistry(
         }
 
         var created = await mover.CreateRepositoryAsync(address, new NewRepository(0, source.Encryption, parameters), cancellationToken);
-        foreach (var slot in created && source.Encryption is not null ? await mover.ListKeySlotsAsync(original.Address(), cancellationToken) : [])
+        foreach (var slot in created && source.Encryption is not null ? (await mover.ListKeySlotsAsync(original.Address(), cancellationToken)).Stored : [])
         {
             await mover.AddKeySlotAsync(address, slot, cancellationToken);
         }

@@ -14,6 +14,7 @@ public sealed class OutputTests
         { "manager-list", "manager list" },
         { "manager-inventory", "manager inventory" },
         { "repository-list", "repository list" },
+        { "repository-key-list", "repository key list main" },
         { "repository-damaged", "repository damaged main" },
         { "repository-set-aside", "repository set-aside main 0b2d" },
         { "worker-list", "worker list" },

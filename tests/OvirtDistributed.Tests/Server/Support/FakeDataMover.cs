@@ -189,8 +189,7 @@ internal sealed class FakeDataMover : IDataMover
         yield return new CollectGarbageResponse { Report = new GarbageReport { DryRun = dryRun } };
     }
 
-    public Task<IReadOnlyList<ReadOnlyMemory<byte>>> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<ReadOnlyMemory<byte>>>([]);
+    public Task<MoverKeySlots> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken) => Task.FromResult(new MoverKeySlots([], []));
 
     public Task AddKeySlotAsync(MoverAddress repository, ReadOnlyMemory<byte> slot, CancellationToken cancellationToken) => Task.CompletedTask;
 
