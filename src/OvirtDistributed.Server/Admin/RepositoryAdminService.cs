@@ -41,6 +41,14 @@ internal sealed class RepositoryAdminService(
         };
     }
 
+    public override async Task<Wire.RemoveRepositoryResponse> RemoveRepository(Wire.RemoveRepositoryRequest request, ServerCallContext context)
+    {
+        var removed = await registry.RemoveAsync(request.Repository, request.ForgetPoints, context.CancellationToken);
+        return removed is (var repository, var points)
+            ? new Wire.RemoveRepositoryResponse { Removed = true, Repository = ToWire(repository, [], []), Points = points }
+            : new Wire.RemoveRepositoryResponse();
+    }
+
     public override async Task CollectGarbage(
         Wire.CollectGarbageRequest request, IServerStreamWriter<Wire.CollectGarbageResponse> responses, ServerCallContext context)
     {

@@ -14,6 +14,8 @@ public sealed class OutputTests
         { "manager-list", "manager list" },
         { "manager-inventory", "manager inventory" },
         { "repository-list", "repository list" },
+        { "repository-remove", "repository remove main --forget-points" },
+        { "repository-remove-unknown", "repository remove other" },
         { "repository-key-list", "repository key list main" },
         { "repository-damaged", "repository damaged main" },
         { "repository-set-aside", "repository set-aside main 0b2d" },

@@ -20,6 +20,15 @@ internal static class FakeInfrastructureServices
         public override Task<ListRepositoriesResponse> ListRepositories(ListRepositoriesRequest request, ServerCallContext context) =>
             installation.AnswerAsync(request, context, () => new ListRepositoriesResponse { Repositories = { installation.Repositories } });
 
+        public override Task<RemoveRepositoryResponse> RemoveRepository(RemoveRepositoryRequest request, ServerCallContext context) =>
+            installation.AnswerAsync(request, context, () =>
+            {
+                var repository = installation.Repositories.Find(repository => repository.Name == request.Repository);
+                return repository is not null && installation.Repositories.Remove(repository)
+                    ? new RemoveRepositoryResponse { Removed = true, Repository = repository, Points = repository.Points }
+                    : new RemoveRepositoryResponse();
+            });
+
         public override Task<ListKeySlotsResponse> ListKeySlots(ListKeySlotsRequest request, ServerCallContext context) =>
             installation.AnswerAsync(request, context, () => new ListKeySlotsResponse
             {
