@@ -129,6 +129,7 @@ public static class ServerHost
         services.AddSingleton<RestorablePoint>();
         services.AddSingleton<ManifestBuilder>();
         services.AddSingleton<RetentionPlanner>();
+        services.AddSingleton<SharedDamage>();
         services.AddSingleton<RetentionPolicies>();
         services.AddSingleton<RetentionRunner>();
         services.AddSingleton<VerifySchedule>();

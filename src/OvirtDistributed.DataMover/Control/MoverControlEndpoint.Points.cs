@@ -149,7 +149,7 @@ internal sealed partial class MoverControlEndpoint
             }));
             if (!response.Healthy)
             {
-                await AddDamagedDisksAsync(response, store, request.PointId, ends.Token);
+                response.Disks.AddRange(await FindDamagedDisksAsync(store, request.PointId, ends.Token));
             }
 
             return response;
@@ -160,9 +160,16 @@ internal sealed partial class MoverControlEndpoint
         }
     }
 
-    private static async Task AddDamagedDisksAsync(
-        VerifyPointResponse response, RepositoryStore store, string pointId, CancellationToken cancellationToken)
+    public override async Task<FindKnownDamageResponse> FindKnownDamage(FindKnownDamageRequest request, ServerCallContext context)
     {
+        var store = roster.Require(request.Repository).RequireStore();
+        WireForms.Required(request.PointId, "point_id");
+        return new FindKnownDamageResponse { Disks = { await FindDamagedDisksAsync(store, request.PointId, context.CancellationToken) } };
+    }
+
+    private static async Task<List<DamagedDisk>> FindDamagedDisksAsync(RepositoryStore store, string pointId, CancellationToken cancellationToken)
+    {
+        var disks = new List<DamagedDisk>();
         foreach (var disk in (await store.ReadManifestAsync(pointId, cancellationToken)).Disks)
         {
             var ranges = await store.FindDamagedRangesAsync(pointId, disk.DiskId, cancellationToken);
@@ -170,9 +177,11 @@ internal sealed partial class MoverControlEndpoint
             {
                 var damaged = new DamagedDisk { DiskId = disk.DiskId };
                 damaged.Ranges.AddRange(ranges.Select(WireForms.ToWire));
-                response.Disks.Add(damaged);
+                disks.Add(damaged);
             }
         }
+
+        return disks;
     }
 
     private static ByteString Stored(StoredManifest point) => UnsafeByteOperations.UnsafeWrap(point.Bytes);

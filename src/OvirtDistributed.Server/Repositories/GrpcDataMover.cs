@@ -180,6 +180,12 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             deadline: Deadline(VerifyLimit),
             cancellationToken: cancellationToken));
 
+    public Task<bool> HasKnownDamageAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client => (await client.FindKnownDamageAsync(
+            new FindKnownDamageRequest { Repository = repository.Repository, PointId = pointId },
+            deadline: Deadline(CommitLimit),
+            cancellationToken: cancellationToken)).Disks.Count > 0);
+
     public async IAsyncEnumerable<CollectGarbageResponse> CollectGarbageAsync(
         MoverAddress repository, bool dryRun, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

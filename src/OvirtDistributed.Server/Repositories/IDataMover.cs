@@ -51,6 +51,9 @@ internal interface IDataMover
     /// <summary>Reads every object of a point and checks it.</summary>
     Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken);
 
+    /// <summary>Whether a disk of a point needs what is known to be damaged. Finds nothing new.</summary>
+    Task<bool> HasKnownDamageAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken);
+
     /// <summary>Collects garbage: progress, and last the report. Ends when nobody asks for more.</summary>
     IAsyncEnumerable<CollectGarbageResponse> CollectGarbageAsync(MoverAddress repository, bool dryRun, CancellationToken cancellationToken);
 

@@ -182,6 +182,15 @@ internal sealed class FakeDataMover : IDataMover
         return Task.FromResult(answer);
     }
 
+    /// <summary>Points that use what the verification of another one found damaged.</summary>
+    public HashSet<string> SharingDamage { get; } = [];
+
+    public Task<bool> HasKnownDamageAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken)
+    {
+        Strike();
+        return Task.FromResult(SharingDamage.Contains(pointId));
+    }
+
     public async IAsyncEnumerable<CollectGarbageResponse> CollectGarbageAsync(
         MoverAddress repository, bool dryRun, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
