@@ -174,11 +174,20 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             deadline: Deadline(CallLimit),
             cancellationToken: cancellationToken)).Frame.Memory);
 
-    public Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken) =>
-        CallAsync(repository, async client => await client.VerifyPointAsync(
-            new VerifyPointRequest { Repository = repository.Repository, PointId = pointId },
-            deadline: Deadline(VerifyLimit),
-            cancellationToken: cancellationToken));
+    public Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, Action<long>? progress, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client =>
+        {
+            var request = new WatchVerifyPointRequest { Repository = repository.Repository, PointId = pointId };
+            VerifyPointResponse? result = null;
+            using var call = client.WatchVerifyPoint(request, deadline: Deadline(VerifyLimit), cancellationToken: cancellationToken);
+            while (await call.ResponseStream.MoveNext(cancellationToken))
+            {
+                progress?.Invoke(call.ResponseStream.Current.CheckedBytes);
+                result = call.ResponseStream.Current.Result ?? result;
+            }
+
+            return result ?? throw new RpcException(new Status(StatusCode.Unavailable, "the verification ended without a result"));
+        });
 
     public Task<bool> HasKnownDamageAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken) =>
         CallAsync(repository, async client => (await client.FindKnownDamageAsync(

@@ -48,8 +48,8 @@ internal interface IDataMover
     /// <summary>The stored frame of a metadata blob.</summary>
     Task<ReadOnlyMemory<byte>> ReadBlobFrameAsync(MoverAddress repository, string pointId, string blob, CancellationToken cancellationToken);
 
-    /// <summary>Reads every object of a point and checks it.</summary>
-    Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken);
+    /// <summary>Reads every object of a point and checks it; says how many bytes it has checked from time to time.</summary>
+    Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, Action<long>? progress, CancellationToken cancellationToken);
 
     /// <summary>Whether a disk of a point needs what is known to be damaged. Finds nothing new.</summary>
     Task<bool> HasKnownDamageAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken);

@@ -28,6 +28,10 @@ internal sealed class FakeInstallation
 
     public List<RestorePoint> Points { get; } = [];
 
+    public List<WatchVerifyPointResponse> VerifySteps { get; } = [];
+
+    public Action? BeforeVerifyStep { get; set; }
+
     public List<RetentionPolicy> RetentionPolicies { get; } = [];
 
     public List<RetentionDecision> RetentionDecisions { get; } = [];

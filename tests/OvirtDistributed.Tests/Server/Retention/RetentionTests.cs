@@ -115,7 +115,7 @@ public sealed class RetentionTests(PostgresServer postgres)
     {
         await using var context = await site.Get<IDbContextFactory<ServerDbContext>>().CreateDbContextAsync(TestSite.Token);
         var point = await context.RestorePoints.AsNoTracking().SingleAsync(row => row.Id == pointId, TestSite.Token);
-        await site.Get<PointVerification>().VerifyAsync(point, await site.RepositoryAsync(), TestSite.Token);
+        await site.Get<PointVerification>().VerifyAsync(point, await site.RepositoryAsync(), progress: null, TestSite.Token);
     }
 
     [Fact]

@@ -170,7 +170,7 @@ internal sealed class FakeDataMover : IDataMover
         return Task.FromResult<ReadOnlyMemory<byte>>(_frames[manifest.Blobs.First(each => each.Name == blob).Digest]);
     }
 
-    public Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken)
+    public Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, Action<long>? progress, CancellationToken cancellationToken)
     {
         Strike();
         var answer = new VerifyPointResponse { Healthy = !Damaged.Contains(pointId) };
