@@ -59,7 +59,7 @@ internal static class Samples
             Created = Ago(TimeSpan.FromHours(3)),
         });
         installation.Workers.Add(new Contracts.Admin.V1.Worker { Id = "w1", Name = "worker-a", ClusterId = "c1", Cluster = "Default", Version = "0.1.0", State = WorkerState.Online, Slots = 4, BusySlots = 1, LastSeen = Ago(TimeSpan.FromSeconds(4)) });
-        installation.Workers.Add(new Contracts.Admin.V1.Worker { Id = "w2", Name = "worker-b", ClusterId = "c2", Cluster = "Edge", Version = "0.1.0", State = WorkerState.Silent, Slots = 4, LastSeen = Ago(TimeSpan.FromHours(3)), Embedded = true });
+        installation.Workers.Add(new Contracts.Admin.V1.Worker { Id = "w2", Name = "worker-b", ClusterId = "c2", Cluster = "Edge", Version = "0.1.0", State = WorkerState.Silent, Slots = 4, LastSeen = Ago(TimeSpan.FromHours(3)), Embedded = true, Problem = "no manager has its cluster" });
         installation.Queues.Add(new Queue { Name = "ovd.cluster.c1", Cluster = "Default", Consumers = 1 });
         installation.Queues.Add(new Queue { Name = "ovd.cluster.c2", Cluster = "Edge", Messages = 2, Problem = "2 offers wait and no worker listens" });
         installation.Jobs.Add(RunningJob());
