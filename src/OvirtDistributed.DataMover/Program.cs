@@ -5,6 +5,7 @@ using OvirtDistributed.DataMover.Commands;
 using OvirtDistributed.DataMover.Validation;
 using OvirtDistributed.Hosting.Configuration;
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Hosting.Listening;
 
 const string Usage = """
     ovd-datamover: serves repositories to workers, restores and the backup server.
@@ -15,7 +16,7 @@ const string Usage = """
 
     Settings also come from the environment (Section__Key=value) and appsettings.json:
       DataMover:Repositories:NAME:Path     directory of a repository, or ...:S3:* for a bucket
-      Listen:Grpc, Listen:Http             address:port of gRPC, and of health and metrics; a free port of loopback by default
+      Listen:Grpc, Listen:Http             address:port of gRPC, and of health and metrics; 127.0.0.1:7444 and :8444 by default
       Tls:CertificateFile, KeyFile, CaFile needed to listen on anything but loopback
     All settings: docs/operator-guide.md
     """;
@@ -38,4 +39,13 @@ catch (OperatorException failure)
     return ServiceProgram.Unusable;
 }
 
-return await new ServiceProgram(DataMoverHost.ServiceName, Usage, [AcceptClockCommand.Name, ValidateStorageCommand.Name]).RunAsync(args, DataMoverHost.Build, Console.Out, Console.Error);
+return await new ServiceProgram(DataMoverHost.ServiceName, Usage, [AcceptClockCommand.Name, ValidateStorageCommand.Name]).RunAsync(
+    args,
+    arguments =>
+    {
+        var builder = WebApplication.CreateBuilder(arguments);
+        DefaultPorts.DataMover.ApplyTo(builder);
+        return DataMoverHost.Build(builder);
+    },
+    Console.Out,
+    Console.Error);

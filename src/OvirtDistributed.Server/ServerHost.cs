@@ -129,10 +129,13 @@ public static class ServerHost
         services.AddSingleton<RestorablePoint>();
         services.AddSingleton<ManifestBuilder>();
         services.AddSingleton<RetentionPlanner>();
+        services.AddSingleton<SharedDamage>();
         services.AddSingleton<RetentionPolicies>();
         services.AddSingleton<RetentionRunner>();
         services.AddSingleton<VerifySchedule>();
         services.AddSingleton<PointRemoval>();
+        services.AddSingleton<DamagedPoints>();
+        services.AddSingleton<LiveFigures>();
         services.AddSingleton<PointLocks>();
         services.AddSingleton<PointVerification>();
         services.AddSingleton<PointPins>();

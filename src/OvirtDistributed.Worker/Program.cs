@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Hosting.Configuration;
+using OvirtDistributed.Hosting.Listening;
 using OvirtDistributed.Worker;
 
 const string Usage = """
@@ -14,8 +15,10 @@ const string Usage = """
       Worker:Name        the machine's name by default
       Worker:Slots       disks at a time, 2 by default
       Bus:Uri            RabbitMQ of the backup server
-      Listen:Grpc, Listen:Http, Tls:CertificateFile, Tls:KeyFile, Tls:CaFile
+      Listen:Grpc, Listen:Http  127.0.0.1:7445 and :8445 by default
+      Tls:CertificateFile, Tls:KeyFile, Tls:CaFile
     All settings: docs/operator-guide.md
     """;
 
-return await new ServiceProgram("ovd-worker", Usage, []).RunAsync(args, arguments => WorkerHost.Build(arguments), Console.Out, Console.Error);
+return await new ServiceProgram("ovd-worker", Usage, []).RunAsync(
+    args, arguments => WorkerHost.Build(arguments, DefaultPorts.Worker.ApplyTo), Console.Out, Console.Error);

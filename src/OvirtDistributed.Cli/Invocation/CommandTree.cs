@@ -42,7 +42,10 @@ internal static class CommandTree
             "Where backups are stored",
             new RepositoryAddCommand(runner),
             new RepositoryListCommand(runner),
+            new RepositoryRemoveCommand(runner),
             new RepositoryCollectCommand(runner),
+            new RepositoryDamagedCommand(runner),
+            new RepositorySetAsideCommand(runner),
             Group(
                 "key",
                 "Who can read an encrypted repository",

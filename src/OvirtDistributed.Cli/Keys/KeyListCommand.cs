@@ -25,8 +25,10 @@ internal sealed class KeyListCommand : ServerCommand
         if (context.Output.IsJson)
         {
             context.Output.Json(response);
+            return ExitCode.Ok;
         }
-        else if (response.Slots.Count == 0)
+
+        if (response.Slots.Count == 0)
         {
             context.Output.Line($"Repository {repository} has no recovery key: without this server nobody can read it. Add one with: ovd repository key add {repository} --passphrase-file FILE");
         }
@@ -39,6 +41,16 @@ internal sealed class KeyListCommand : ServerCommand
             }
 
             table.WriteTo(context.Output);
+        }
+
+        foreach (var problem in response.Problems)
+        {
+            context.Output.Line(new StyledLine().Add($"Cannot be read, and opens nothing: {Cell.Printable(problem)}", Tone.Bad));
+        }
+
+        if (response.Problems.Count > 0)
+        {
+            context.Output.Line($"Remove such a key (its id is the name of the file) and add it again: ovd repository key remove {repository} ID");
         }
 
         return ExitCode.Ok;

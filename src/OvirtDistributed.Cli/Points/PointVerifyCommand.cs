@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.CommandLine;
+using Grpc.Core;
 using OvirtDistributed.Cli.Invocation;
 using OvirtDistributed.Cli.Jobs;
 using OvirtDistributed.Cli.Output;
+using OvirtDistributed.Cli.Watching;
 using OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Cli.Points;
@@ -55,9 +57,7 @@ internal sealed class PointVerifyCommand : ServerCommand
             return await StartedJobs.FinishAsync(context, [.. started.Jobs], context.Value(_wait), cancellationToken);
         }
 
-        // No time limit: all of the point is read.
-        var response = await context.Server.Points.VerifyPointAsync(
-            new VerifyPointRequest { Point = context.Value(_point) }, cancellationToken: cancellationToken);
+        var response = await VerifyAsync(context, cancellationToken);
         if (context.Output.IsJson)
         {
             context.Output.Json(response);
@@ -68,6 +68,26 @@ internal sealed class PointVerifyCommand : ServerCommand
         }
 
         return response.Result.Healthy ? ExitCode.Ok : ExitCode.DataDamaged;
+    }
+
+    private async Task<VerifyPointResponse> VerifyAsync(CommandContext context, CancellationToken cancellationToken)
+    {
+        // No time limit: all of the point is read, and the progress shows that it lives.
+        var shown = context.Time.GetTimestamp();
+        using var call = context.Server.Points.WatchVerifyPoint(new WatchVerifyPointRequest { Point = context.Value(_point) }, cancellationToken: cancellationToken);
+        VerifyPointResponse? result = null;
+        await foreach (var step in call.ResponseStream.ReadAllAsync(cancellationToken))
+        {
+            result = step.Result ?? result;
+            if (!context.Output.IsJson && result is null && context.Time.GetElapsedTime(shown) >= LineView.ProgressInterval)
+            {
+                shown = context.Time.GetTimestamp();
+                var percent = step.SizeBytes == 0 ? 0 : Math.Min(100, 100.0 * step.CheckedBytes / step.SizeBytes);
+                context.Output.Line($"{ByteText.Size(step.CheckedBytes)} checked, of at most {ByteText.Size(step.SizeBytes)} ({percent:F0} %)");
+            }
+        }
+
+        return result ?? throw new CliException(ExitCode.Unavailable, "unavailable", "The verification ended without a result: look at the Data Mover's log.");
     }
 
     private static void Write(CommandContext context, VerifyPointResponse response)

@@ -55,6 +55,10 @@ internal sealed class RepositoryCollectCommand : ServerCommand
         else
         {
             Write(context, report);
+            if (report.Problems.Count > 0)
+            {
+                context.Output.Line($"Restore points that cannot be read are listed by: ovd repository damaged {request.Repository}");
+            }
         }
 
         return report.Problems.Count > 0 ? ExitCode.DataDamaged : ExitCode.Ok;

@@ -7,7 +7,10 @@ namespace OvirtDistributed.Cli.Repositories;
 
 internal static class RepositoryTable
 {
-    public static void Write(CommandContext context, IEnumerable<Contracts.Admin.V1.Repository> repositories)
+    // Below it figures are of now: the Data Mover answered, and clocks of two machines differ a little.
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(10);
+
+    public static void Write(CommandContext context, IReadOnlyCollection<Contracts.Admin.V1.Repository> repositories)
     {
         var table = new TextTable("NAME", "STATE", ">POINTS", ">STORED", ">FREE", "ENCRYPTION", "DATA MOVER", "LOCATION", "PROBLEM");
         foreach (var repository in repositories)
@@ -25,6 +28,27 @@ internal static class RepositoryTable
         }
 
         table.WriteTo(context.Output);
+        foreach (var repository in repositories)
+        {
+            WriteNotes(context, repository);
+        }
+    }
+
+    private static void WriteNotes(CommandContext context, Contracts.Admin.V1.Repository repository)
+    {
+        if (repository.AsOf is { } asOf && context.Time.GetUtcNow() - asOf.ToDateTimeOffset() > Fresh)
+        {
+            context.Output.Line(new StyledLine().Add(
+                $"{Cell.Printable(repository.Name)}: as of {TimeText.Relative(asOf, context.Time)}, its Data Mover does not answer now", Tone.Attention));
+        }
+
+        if (repository.CollectionProblems.Count > 0)
+        {
+            var more = repository.CollectionProblems.Count > 1 ? $" (and {repository.CollectionProblems.Count - 1} more)" : "";
+            context.Output.Line(new StyledLine().Add(
+                $"{Cell.Printable(repository.Name)}: no space is given back ({TimeText.Relative(repository.Collected, context.Time)}): {Cell.Printable(repository.CollectionProblems[0])}{more}",
+                Tone.Bad));
+        }
     }
 
     /// <summary>What to do about the key of a repository; null when nothing is.</summary>

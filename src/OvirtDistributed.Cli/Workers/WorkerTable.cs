@@ -10,7 +10,7 @@ internal static class WorkerTable
 {
     public static void Write(CommandContext context, IEnumerable<Worker> workers)
     {
-        var table = new TextTable("NAME", "STATE", "CLUSTER", ">BUSY", ">SLOTS", "LAST SEEN", "VERSION", "KIND");
+        var table = new TextTable("NAME", "STATE", "CLUSTER", ">BUSY", ">SLOTS", "LAST SEEN", "VERSION", "KIND", "PROBLEM");
         foreach (var worker in workers)
         {
             table.Add(
@@ -26,7 +26,8 @@ internal static class WorkerTable
                 $"{worker.Slots}",
                 TimeText.Relative(worker.LastSeen, context.Time),
                 worker.Version,
-                worker.Embedded ? "embedded" : "dedicated");
+                worker.Embedded ? "embedded" : "dedicated",
+                new Cell(worker.Problem, Tone.Bad));
         }
 
         table.WriteTo(context.Output);

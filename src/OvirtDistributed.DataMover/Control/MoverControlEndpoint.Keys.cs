@@ -16,8 +16,12 @@ internal sealed partial class MoverControlEndpoint
     public override async Task<ListKeySlotsResponse> ListKeySlots(ListKeySlotsRequest request, ServerCallContext context)
     {
         var store = roster.Require(request.Repository).RequireStore();
-        var slots = await store.ListKeySlotsAsync(context.CancellationToken);
-        return new ListKeySlotsResponse { Slots = { slots.Select(slot => UnsafeByteOperations.UnsafeWrap(KeySlotCodec.Write(slot))) } };
+        var (slots, unreadable) = await store.ReadKeySlotsAsync(context.CancellationToken);
+        return new ListKeySlotsResponse
+        {
+            Slots = { slots.Select(slot => UnsafeByteOperations.UnsafeWrap(KeySlotCodec.Write(slot))) },
+            Problems = { unreadable.Select(slot => slot.Problem) },
+        };
     }
 
     public override async Task<AddKeySlotResponse> AddKeySlot(AddKeySlotRequest request, ServerCallContext context)

@@ -24,7 +24,7 @@ internal sealed partial class MoverControlEndpoint
             request.ManagerId.Length > 0 ? request.ManagerId : null, request.VmId.Length > 0 ? request.VmId : null);
         foreach (var point in points)
         {
-            var answer = new ListPointsResponse { PointId = point.PointId, LockedUntil = store.LockedUntil(point.PointId)?.ToTimestamp() };
+            var answer = new ListPointsResponse { PointId = point.PointId, Path = point.Path, LockedUntil = store.LockedUntil(point.PointId)?.ToTimestamp() };
             try
             {
                 answer.Manifest = Stored(await store.ReadPointAsync(point.PointId, context.CancellationToken));
@@ -35,7 +35,12 @@ internal sealed partial class MoverControlEndpoint
             }
             catch (RepositoryException failure) when (failure.Error == RepositoryError.NotFound)
             {
-                continue; // removed since the list was made
+                if (store.FindPoint(point.PointId)?.Path != point.Path)
+                {
+                    continue; // removed since the list was made
+                }
+
+                answer.Problem = $"{point.Path}: it is gone";
             }
 
             await responses.WriteAsync(answer, context.CancellationToken);
@@ -43,9 +48,17 @@ internal sealed partial class MoverControlEndpoint
 
         foreach (var duplicate in store.ListDuplicatePoints().Where(duplicate => IsWanted(duplicate.Point, request)))
         {
-            await responses.WriteAsync(new ListPointsResponse { PointId = duplicate.Point.PointId, Problem = duplicate.Problem }, context.CancellationToken);
+            await responses.WriteAsync(await WithProblemAsync(store, duplicate, context.CancellationToken), context.CancellationToken);
         }
     }
+
+    // Which of two is the better one only their owner knows; one that cannot be read says so.
+    private static async Task<ListPointsResponse> WithProblemAsync(RepositoryStore store, DuplicatePoint duplicate, CancellationToken cancellationToken) => new()
+    {
+        PointId = duplicate.Point.PointId,
+        Path = duplicate.Point.Path,
+        Problem = await store.FindFaultAsync(duplicate.Point, cancellationToken) ?? duplicate.Problem,
+    };
 
     private static bool IsWanted(PointInfo point, ListPointsRequest request) =>
         (request.ManagerId.Length == 0 || point.ManagerId == request.ManagerId) && (request.VmId.Length == 0 || point.VmId == request.VmId);
@@ -65,6 +78,15 @@ internal sealed partial class MoverControlEndpoint
         var removed = await repository.RequireStore().RemovePointAsync(request.PointId, context.CancellationToken);
         Log.PointRemoved(logger, request.PointId, repository.Name, removed);
         return new RemovePointResponse { Removed = removed };
+    }
+
+    public override async Task<SetPointAsideResponse> SetPointAside(SetPointAsideRequest request, ServerCallContext context)
+    {
+        draining.ThrowIfDraining();
+        var store = roster.Require(request.Repository).RequireStore();
+        WireForms.Required(request.Path, "path");
+        var movedTo = await store.SetAsideAsync(request.Path, request.Unauthentic, context.CancellationToken);
+        return new SetPointAsideResponse { Moved = movedTo is not null, MovedTo = movedTo ?? "" };
     }
 
     public override async Task<LockPointResponse> LockPoint(LockPointRequest request, ServerCallContext context)
@@ -99,58 +121,6 @@ internal sealed partial class MoverControlEndpoint
         }
 
         return answer;
-    }
-
-    // A disk of the storage that is lost may take millions with it: their list would not fit into an answer, and nobody reads it.
-    private const int MostListed = 10_000;
-
-    public override async Task<VerifyPointResponse> VerifyPoint(VerifyPointRequest request, ServerCallContext context)
-    {
-        draining.ThrowIfDraining();
-        var store = roster.Require(request.Repository).RequireStore();
-        WireForms.Required(request.PointId, "point_id");
-        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, draining.Token);
-        try
-        {
-            var report = await store.VerifyAsync(request.PointId, progress: null, ends.Token);
-            var response = new VerifyPointResponse
-            {
-                Healthy = report.Damages.Count == 0,
-                CheckedObjects = report.Frames,
-                CheckedBytes = report.PlainBytes,
-                DamagedObjects = report.Damages.Count,
-            };
-            response.Damaged.AddRange(report.Damages.Take(MostListed).Select(damage => new DamagedObject
-            {
-                Object = damage.Digest.ToString(),
-                Problem = damage.Offset < 0 ? damage.Reason : $"{damage.Reason} ({damage.Object} at {damage.Offset})",
-            }));
-            if (!response.Healthy)
-            {
-                await AddDamagedDisksAsync(response, store, request.PointId, ends.Token);
-            }
-
-            return response;
-        }
-        catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
-        {
-            throw Draining.Failure();
-        }
-    }
-
-    private static async Task AddDamagedDisksAsync(
-        VerifyPointResponse response, RepositoryStore store, string pointId, CancellationToken cancellationToken)
-    {
-        foreach (var disk in (await store.ReadManifestAsync(pointId, cancellationToken)).Disks)
-        {
-            var ranges = await store.FindDamagedRangesAsync(pointId, disk.DiskId, cancellationToken);
-            if (ranges.Count > 0)
-            {
-                var damaged = new DamagedDisk { DiskId = disk.DiskId };
-                damaged.Ranges.AddRange(ranges.Select(WireForms.ToWire));
-                response.Disks.Add(damaged);
-            }
-        }
     }
 
     private static ByteString Stored(StoredManifest point) => UnsafeByteOperations.UnsafeWrap(point.Bytes);

@@ -164,6 +164,9 @@ internal sealed partial class MoverControlEndpoint(
         return readers;
     }
 
+    // A status is asked for every minute, and the report of a round has them all.
+    private const int MostProblems = 10;
+
     private static RepositoryStatus StatusOf(HostedRepository repository)
     {
         var status = new RepositoryStatus
@@ -185,6 +188,8 @@ internal sealed partial class MoverControlEndpoint(
             status.StoredBytes = figures.PackBytes;
             status.FreeBytes = figures.FreeBytes ?? 0;
             status.OpenSessions = figures.WriteSessions + figures.ReadSessions;
+            status.Collected = store.LastCollection?.Ended.ToTimestamp();
+            status.CollectionProblems.AddRange((store.LastCollection?.Problems ?? []).Take(MostProblems));
         }
 
         return status;

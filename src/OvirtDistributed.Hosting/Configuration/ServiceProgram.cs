@@ -2,6 +2,7 @@
 
 using Microsoft.AspNetCore.Builder;
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Hosting.Listening;
 
 namespace OvirtDistributed.Hosting.Configuration;
 
@@ -49,15 +50,17 @@ public sealed record ServiceProgram(string Name, string Usage, IReadOnlyList<str
             return Unusable;
         }
 
-        return await RunAsync(application, error);
+        return await RunAsync(application, output, error);
     }
 
-    private async Task<int> RunAsync(WebApplication application, TextWriter error)
+    private async Task<int> RunAsync(WebApplication application, TextWriter output, TextWriter error)
     {
         try
         {
             await using (application)
             {
+                using var told = application.Lifetime.ApplicationStarted.Register(
+                    () => output.WriteLine($"{Name} listening on {application.GrpcAddress()} (gRPC) and {application.HttpAddress()} (health and metrics)"));
                 await application.RunAsync();
                 return 0;
             }

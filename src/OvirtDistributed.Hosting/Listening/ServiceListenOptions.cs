@@ -9,10 +9,10 @@ public sealed class ServiceListenOptions
 {
     public const string Section = "Listen";
 
-    /// <summary><c>address:port</c> of the gRPC endpoint. Port 0 takes a free one. Default: loopback, free port.</summary>
+    /// <summary><c>address:port</c> of the gRPC endpoint. Port 0 takes a free one. Default: loopback; of a program one of <see cref="DefaultPorts"/>, else a free port.</summary>
     public string Grpc { get; set; } = "127.0.0.1:0";
 
-    /// <summary><c>address:port</c> of the HTTP/1.1 endpoint for health (<c>/healthz/live</c>, <c>/healthz/ready</c>) and <c>/metrics</c>. Default: loopback, free port.</summary>
+    /// <summary><c>address:port</c> of the HTTP/1.1 endpoint for health (<c>/healthz/live</c>, <c>/healthz/ready</c>) and <c>/metrics</c>. Default: as of <see cref="Grpc"/>.</summary>
     public string Http { get; set; } = "127.0.0.1:0";
 
     /// <summary>Every problem with these options. Plain-text gRPC is refused beyond loopback.</summary>

@@ -14,6 +14,10 @@ public sealed class LocalStorage : IStorageBackend
     private readonly HashSet<string> _folders = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
 
+    // Who looks into a directory that turns out not to be its own leaves nothing there.
+    private bool _madeTemporaryFolder;
+    private volatile bool _wrote;
+
     private LocalStorage(string root)
     {
         _root = root;
@@ -29,7 +33,8 @@ public sealed class LocalStorage : IStorageBackend
         Guard($"open {storage._root}", () =>
         {
             var existed = Directory.Exists(storage._root);
-            Directory.CreateDirectory(Path.Combine(storage._root, TemporaryFolder));
+            storage._madeTemporaryFolder = !Directory.Exists(storage.TemporaryPath);
+            Directory.CreateDirectory(storage.TemporaryPath);
             if (!existed)
             {
                 Posix.FlushDirectory(Path.GetDirectoryName(storage._root) ?? "/");
@@ -175,7 +180,22 @@ public sealed class LocalStorage : IStorageBackend
         return Task.FromResult<IAsyncDisposable?>(stream);
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync()
+    {
+        if (_madeTemporaryFolder && !_wrote)
+        {
+            try
+            {
+                Directory.Delete(TemporaryPath);
+            }
+            catch (Exception exception) when (StorageFailure.IsExpected(exception))
+            {
+                // Somebody else's write is in it, or it is gone already.
+            }
+        }
+
+        return ValueTask.CompletedTask;
+    }
 
     internal static void Guard(string what, Action action) => Guard(what, () =>
     {
@@ -199,6 +219,7 @@ public sealed class LocalStorage : IStorageBackend
     internal void EnsureFolder(string path)
     {
         var folder = Path.GetDirectoryName(path)!;
+        _wrote = true;
         lock (_gate)
         {
             if (!_folders.Contains(folder))
@@ -228,12 +249,14 @@ public sealed class LocalStorage : IStorageBackend
         return Path.Combine(_root, name);
     }
 
-    private string NewTemporaryPath() => Path.Combine(_root, TemporaryFolder, Guid.NewGuid().ToString("N"));
+    private string TemporaryPath => Path.Combine(_root, TemporaryFolder);
+
+    private string NewTemporaryPath() => Path.Combine(TemporaryPath, Guid.NewGuid().ToString("N"));
 
     // Who holds the lock is the only writer, so whatever is unfinished belongs to a process that is gone.
     private void RemoveLeftovers() => Guard("remove unfinished writes", () =>
     {
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(_root, TemporaryFolder)))
+        foreach (var file in Directory.EnumerateFiles(TemporaryPath))
         {
             File.Delete(file);
         }

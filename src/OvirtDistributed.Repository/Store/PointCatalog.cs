@@ -63,7 +63,7 @@ internal sealed class PointCatalog
     }
 
     /// <summary>
-    /// Takes a point out of the catalog, so that nobody can pin it any more. Garbage collection still sees it until <see cref="Forget"/>: its
+    /// Takes a point out of the catalog, so that nobody can pin it any more. Garbage collection still sees it until <see cref="Forget(string)"/>: its
     /// manifest is there as long as its deletion has not returned.
     /// </summary>
     /// <param name="pointId">The point.</param>
@@ -92,6 +92,28 @@ internal sealed class PointCatalog
 
             _removing[pointId] = removed;
             return true;
+        }
+    }
+
+    /// <summary>As <see cref="TryRemove(string, out PointInfo?)"/>, also of a point whose id another one has.</summary>
+    public bool TryRemove(PointInfo point)
+    {
+        lock (_gate)
+        {
+            return _byId.GetValueOrDefault(point.PointId)?.Path != point.Path || TryRemove(point.PointId, out _);
+        }
+    }
+
+    /// <summary>The manifest of this very point is deleted.</summary>
+    public void Forget(PointInfo point)
+    {
+        lock (_gate)
+        {
+            _doubtful.Remove(point.Path);
+            if (!_duplicates.Remove(point.Path))
+            {
+                Forget(point.PointId);
+            }
         }
     }
 

@@ -75,6 +75,7 @@ public sealed partial class RepositoryStore
             Problems = [.. marker.Problems, .. sweeper.Problems],
         };
         Tell(report);
+        _lastCollection = new CollectionOutcome(_context.TimeProvider.GetUtcNow(), report.Problems);
         return report;
     }
 

@@ -10,6 +10,7 @@ public sealed partial class RepositoryStore
 {
     private readonly SemaphoreSlim _inspecting = new(1, 1);
     private long? _inspected;
+    private int _failuresInspected;
 
     /// <summary>The same, unless it was done a moment ago, by whoever.</summary>
     private Task InspectPacksNowAndThenAsync(CancellationToken cancellationToken) => InspectPacksAsync(_context.Packs.Options.InspectionInterval, cancellationToken);
@@ -25,7 +26,9 @@ public sealed partial class RepositoryStore
         await _inspecting.WaitAsync(cancellationToken);
         try
         {
-            if (_inspected is { } last && _context.TimeProvider.GetElapsedTime(last) < interval)
+            // A pack that failed while it was written is looked at before anybody relies on what it is thought to hold.
+            var failures = _context.Pool.Failures;
+            if (_inspected is { } last && failures == _failuresInspected && _context.TimeProvider.GetElapsedTime(last) < interval)
             {
                 return;
             }
@@ -39,6 +42,7 @@ public sealed partial class RepositoryStore
             }
 
             _inspected = _context.TimeProvider.GetTimestamp();
+            _failuresInspected = failures;
         }
         finally
         {
@@ -50,7 +54,7 @@ public sealed partial class RepositoryStore
     private async Task<List<(uint Pack, long Length)>> ShorterPacksAsync(CancellationToken cancellationToken)
     {
         // Open ones grow, and are left out whether they were open before or came meanwhile.
-        var open = _context.Pool.OpenNumbers();
+        var open = _context.Pool.GrowingNumbers();
         var expected = new Dictionary<uint, long>();
         foreach (var pack in _state.Packs.Numbers())
         {

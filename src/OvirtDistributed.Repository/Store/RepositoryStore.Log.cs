@@ -18,6 +18,12 @@ public sealed partial class RepositoryStore
         [LoggerMessage(LogLevel.Information, "Point {PointId} of VM {VmId} removed")]
         public static partial void PointRemoved(ILogger logger, string pointId, string vmId);
 
+        [LoggerMessage(LogLevel.Warning, "A key slot cannot be read, so its recipient cannot open the repository; remove it and add it again: {Problem}")]
+        public static partial void KeySlotUnreadable(ILogger logger, string problem);
+
+        [LoggerMessage(LogLevel.Warning, "The manifest of point {PointId} of VM {VmId} cannot be read and was set aside: it is {Name} now")]
+        public static partial void PointSetAside(ILogger logger, string pointId, string vmId, string name);
+
         [LoggerMessage(LogLevel.Warning, "An index run was damaged and is rebuilt from the packs: {Fault}")]
         public static partial void RunDamaged(ILogger logger, string fault);
 

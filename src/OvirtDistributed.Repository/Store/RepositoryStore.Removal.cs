@@ -45,6 +45,7 @@ public sealed partial class RepositoryStore
             await _state.Locks.ForgetAsync(pointId);
         }
 
+        ForgetProblemsOf(pointId);
         Log.PointRemoved(_logger, point.PointId, point.VmId);
         return true;
     }

@@ -112,6 +112,7 @@ public sealed partial class RepositoryStore : IAsyncDisposable
         try
         {
             var keys = parameters.Encryption is null ? ContentKeys.Plain : ContentKeys.Opaque;
+            await TellUnreadableSlotsAsync(storage, logger, cancellationToken);
             var state = await new Recovery(storage, parameters, keys, options, timeProvider, logger).RunAsync(cancellationToken);
             var store = new RepositoryStore(storage, held, parameters, keys, state, options, timeProvider, logger);
             foreach (var problem in state.Report.Problems)
@@ -155,13 +156,15 @@ public sealed partial class RepositoryStore : IAsyncDisposable
     {
         var point = _state.Points.Find(pointId) ?? throw PointNotFound(pointId);
         var content = await RepositoryFile.ReadTextAsync(_storage, point.Path, cancellationToken) ?? throw PointNotFound(pointId);
-        var manifest = ManifestCodec.Read(point.Path, content, Keys);
-        if (manifest.PointId != point.PointId || manifest.VmId != point.VmId || manifest.ManagerId != point.ManagerId || manifest.JobId != point.JobId)
-        {
-            throw RepositoryException.Damaged($"{point.Path}: it holds point {manifest.PointId} of VM {manifest.VmId}, job {manifest.JobId}");
-        }
+        return new StoredManifest(ReadManifestOf(point, content), content);
+    }
 
-        return new StoredManifest(manifest, content);
+    private VmManifest ReadManifestOf(PointInfo point, byte[] content)
+    {
+        var manifest = ManifestCodec.Read(point.Path, content, Keys);
+        return manifest.PointId == point.PointId && manifest.VmId == point.VmId && manifest.ManagerId == point.ManagerId && manifest.JobId == point.JobId
+            ? manifest
+            : throw RepositoryException.Damaged($"{point.Path}: it holds point {manifest.PointId} of VM {manifest.VmId}, job {manifest.JobId}");
     }
 
     /// <summary>Figures, from memory and without reading packs.</summary>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Text.Json;
+using System.Threading.Channels;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -119,12 +120,58 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
         var repository = await database.Repositories.AsNoTracking().FirstAsync(row => row.Id == point.RepositoryId, context.CancellationToken);
         try
         {
-            var result = await verification.VerifyAsync(point, repository, context.CancellationToken);
+            var result = await verification.VerifyAsync(point, repository, progress: null, context.CancellationToken);
             return new Wire.VerifyPointResponse { PointId = point.Id, Result = result, ContentProven = repository.KeySetId is null };
         }
         catch (MoverException failure)
         {
             throw failure.ToOperator();
+        }
+    }
+
+    public override async Task WatchVerifyPoint(
+        Wire.WatchVerifyPointRequest request, IServerStreamWriter<Wire.WatchVerifyPointResponse> responses, ServerCallContext context)
+    {
+        await using var database = await contexts.CreateDbContextAsync(context.CancellationToken);
+        var point = await PointLookup.ResolveAsync(database, "point", request.Point, context.CancellationToken);
+        var repository = await database.Repositories.AsNoTracking().FirstAsync(row => row.Id == point.RepositoryId, context.CancellationToken);
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+
+        // Only the newest progress matters: a slow caller must not hold up the verification.
+        var progress = Channel.CreateBounded<long>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
+        var verified = VerifyAsync(point, repository, progress.Writer, ends.Token);
+        try
+        {
+            await foreach (var bytes in progress.Reader.ReadAllAsync(context.CancellationToken))
+            {
+                await responses.WriteAsync(new Wire.WatchVerifyPointResponse { CheckedBytes = bytes, SizeBytes = point.SizeBytes }, context.CancellationToken);
+            }
+
+            var result = new Wire.VerifyPointResponse { PointId = point.Id, Result = await verified, ContentProven = repository.KeySetId is null };
+            await responses.WriteAsync(
+                new Wire.WatchVerifyPointResponse { CheckedBytes = result.Result.CheckedBytes, SizeBytes = point.SizeBytes, Result = result }, context.CancellationToken);
+        }
+        catch (MoverException failure)
+        {
+            throw failure.ToOperator();
+        }
+        finally
+        {
+            await ends.CancelAsync();
+            await ((Task)verified).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<Contracts.Mover.V1.VerifyPointResponse> VerifyAsync(
+        RestorePoint point, StoredRepository repository, ChannelWriter<long> progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await verification.VerifyAsync(point, repository, bytes => progress.TryWrite(bytes), cancellationToken);
+        }
+        finally
+        {
+            progress.Complete();
         }
     }
 

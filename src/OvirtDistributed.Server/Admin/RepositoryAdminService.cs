@@ -14,7 +14,9 @@ using Wire = OvirtDistributed.Contracts.Admin.V1;
 
 namespace OvirtDistributed.Server.Admin;
 
-internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> contexts, RepositoryRegistry registry, RepositoryKeyring keyring, IDataMover mover)
+internal sealed class RepositoryAdminService(
+    IDbContextFactory<ServerDbContext> contexts, RepositoryRegistry registry, RepositoryKeyring keyring, DamagedPoints damaged, LiveFigures live, IDataMover mover,
+    TimeProvider time)
     : Wire.RepositoryService.RepositoryServiceBase
 {
     public override async Task<Wire.AddRepositoryResponse> AddRepository(Wire.AddRepositoryRequest request, ServerCallContext context)
@@ -31,7 +33,20 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
         await using var database = await contexts.CreateDbContextAsync(context.CancellationToken);
         var repositories = await database.Repositories.AsNoTracking().OrderBy(row => row.Name).ToListAsync(context.CancellationToken);
         var held = await database.RepositoryKeys.AsNoTracking().Select(row => row.KeySetId).ToListAsync(context.CancellationToken);
-        return new Wire.ListRepositoriesResponse { Repositories = { repositories.Select(repository => ToWire(repository, held, repositories)) } };
+        var answers = await live.ReadAsync(repositories, context.CancellationToken);
+        var now = time.GetUtcNow();
+        return new Wire.ListRepositoriesResponse
+        {
+            Repositories = { repositories.Select(repository => Refreshed(ToWire(repository, held, repositories), answers.GetValueOrDefault(repository.Id), now)) },
+        };
+    }
+
+    public override async Task<Wire.RemoveRepositoryResponse> RemoveRepository(Wire.RemoveRepositoryRequest request, ServerCallContext context)
+    {
+        var removed = await registry.RemoveAsync(request.Repository, request.ForgetPoints, context.CancellationToken);
+        return removed is (var repository, var points)
+            ? new Wire.RemoveRepositoryResponse { Removed = true, Repository = ToWire(repository, [], []), Points = points }
+            : new Wire.RemoveRepositoryResponse();
     }
 
     public override async Task CollectGarbage(
@@ -52,11 +67,36 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
         }
     }
 
+    public override async Task<Wire.ListDamagedPointsResponse> ListDamagedPoints(Wire.ListDamagedPointsRequest request, ServerCallContext context)
+    {
+        var repository = await ResolveAsync(request.Repository, context.CancellationToken);
+        try
+        {
+            var points = await damaged.ListAsync(repository, context.CancellationToken);
+            return new Wire.ListDamagedPointsResponse { Points = { points.Select(ToWire) } };
+        }
+        catch (MoverException failure)
+        {
+            throw failure.ToOperator();
+        }
+    }
+
+    public override async Task<Wire.SetPointAsideResponse> SetPointAside(Wire.SetPointAsideRequest request, ServerCallContext context)
+    {
+        var moved = await damaged.SetAsideAsync(await ResolveAsync(request.Repository, context.CancellationToken), request.Point, context.CancellationToken);
+        return new Wire.SetPointAsideResponse { PointId = moved.PointId, MovedTo = moved.MovedTo };
+    }
+
     public override async Task<Wire.ListKeySlotsResponse> ListKeySlots(Wire.ListKeySlotsRequest request, ServerCallContext context)
     {
         var repository = await ResolveAsync(request.Repository, context.CancellationToken);
-        var slots = await keyring.ListAsync(repository, context.CancellationToken);
-        return new Wire.ListKeySlotsResponse { KeySetId = repository.KeySetId?.ToString("D") ?? "", Slots = { slots.Select(slot => ToWire(slot.Slot, slot.Stored)) } };
+        var (slots, problems) = await keyring.ListAsync(repository, context.CancellationToken);
+        return new Wire.ListKeySlotsResponse
+        {
+            KeySetId = repository.KeySetId?.ToString("D") ?? "",
+            Slots = { slots.Select(slot => ToWire(slot.Slot, slot.Stored)) },
+            Problems = { problems },
+        };
     }
 
     public override async Task<Wire.AddKeySlotResponse> AddKeySlot(Wire.AddKeySlotRequest request, ServerCallContext context)
@@ -110,6 +150,17 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
         return ToWire(all.First(row => row.Id == id), await database.RepositoryKeys.AsNoTracking().Select(row => row.KeySetId).ToListAsync(cancellationToken), all);
     }
 
+    private static Wire.DamagedPoint ToWire(DamagedPoint point) => new()
+    {
+        PointId = point.PointId,
+        Path = point.Path,
+        Problem = point.Problem,
+        Manager = point.Known?.ManagerName ?? "",
+        VmName = point.Known?.VmName ?? "",
+        Created = point.Known?.Created.ToTimestamp(),
+        LockedUntil = point.LockedUntil?.ToTimestamp(),
+    };
+
     private static Wire.KeySlot ToWire(KeySlot slot, ReadOnlyMemory<byte> stored) => new()
     {
         Id = slot.Id.ToString("D"),
@@ -118,6 +169,23 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
         Created = slot.Created.ToTimestamp(),
         Stored = ByteString.CopyFrom(stored.Span),
     };
+
+    /// <summary>With what the Data Mover says now, in place of what it said at the last look.</summary>
+    private static Wire.Repository Refreshed(Wire.Repository repository, MoverRepositoryStatus? status, DateTimeOffset now)
+    {
+        if (status is null)
+        {
+            return repository;
+        }
+
+        (repository.State, repository.Problem) = (JobMessages.Words(RepositoryCondition.Ready.ToString()), "");
+        (repository.Points, repository.StoredBytes, repository.FreeBytes) = (status.Points, status.StoredBytes, status.FreeBytes);
+        (repository.Location, repository.KeySlots) = (status.Location, status.KeySlots);
+        repository.AsOf = now.ToTimestamp();
+        repository.Collected = status.Collected?.ToTimestamp();
+        repository.CollectionProblems.AddRange(status.CollectionProblems);
+        return repository;
+    }
 
     private static Wire.Repository ToWire(StoredRepository repository, List<Guid> keysHeld, List<StoredRepository> all) => new()
     {
@@ -134,6 +202,7 @@ internal sealed class RepositoryAdminService(IDbContextFactory<ServerDbContext> 
         Encrypted = repository.KeySetId is not null,
         KeyHeld = repository.KeySetId is { } keySet && keysHeld.Contains(keySet),
         KeySlots = repository.KeySlots,
+        AsOf = repository.Checked?.ToTimestamp(),
         ReplicaOf = all.Find(row => row.Id == repository.ReplicaOf)?.Name ?? "",
     };
 }

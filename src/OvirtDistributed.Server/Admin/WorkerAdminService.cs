@@ -42,6 +42,9 @@ internal sealed class WorkerAdminService(
                     BusySlots = busy.GetValueOrDefault(worker.Id),
                     LastSeen = worker.LastSeen.ToTimestamp(),
                     Embedded = worker.Embedded,
+                    Problem = clusters.ContainsKey(worker.ClusterId)
+                        ? ""
+                        : $"no manager has cluster {worker.ClusterId}, so it gets no work: check Worker:ClusterId (ovd manager inventory NAME -o json), or add the manager",
                 }),
             },
         };

@@ -14,9 +14,9 @@ internal sealed class PointVerification(IDbContextFactory<ServerDbContext> conte
     private const int LongestDamage = 500;
 
     /// <exception cref="MoverException">The Data Mover's failures. Damage is no failure but a result.</exception>
-    public async Task<VerifyPointResponse> VerifyAsync(RestorePoint point, StoredRepository repository, CancellationToken cancellationToken)
+    public async Task<VerifyPointResponse> VerifyAsync(RestorePoint point, StoredRepository repository, Action<long>? progress, CancellationToken cancellationToken)
     {
-        var result = await mover.VerifyPointAsync(repository.Address(), point.Id, cancellationToken);
+        var result = await mover.VerifyPointAsync(repository.Address(), point.Id, progress, cancellationToken);
         var damage = result.Healthy ? "" : $"{result.Damaged.Count} damaged objects, the first: {result.Damaged.FirstOrDefault()?.Problem}";
         damage = Shorten(damage);
         var now = time.GetUtcNow();

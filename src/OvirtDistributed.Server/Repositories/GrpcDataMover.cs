@@ -48,6 +48,8 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
         {
             Encryption = Guid.TryParse(found.KeySetId, out var keySet) ? new EncryptionParameters { KeySetId = keySet, KeyCheck = found.KeyCheck.ToByteArray() } : null,
             KeySlots = found.KeySlots,
+            Collected = found.Collected?.ToDateTimeOffset(),
+            CollectionProblems = found.CollectionProblems,
             Parameters = found.Parameters,
         };
     });
@@ -112,6 +114,16 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             deadline: Deadline(CallLimit),
             cancellationToken: cancellationToken));
 
+    public Task<string?> SetPointAsideAsync(MoverAddress repository, string path, bool unauthentic, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client =>
+        {
+            var answer = await client.SetPointAsideAsync(
+                new SetPointAsideRequest { Repository = repository.Repository, Path = path, Unauthentic = unauthentic },
+                deadline: Deadline(CallLimit),
+                cancellationToken: cancellationToken);
+            return answer.Moved ? answer.MovedTo : null;
+        });
+
     public Task<DateTimeOffset> LockPointAsync(MoverAddress repository, string pointId, TimeSpan period, CancellationToken cancellationToken) =>
         CallAsync(repository, async client => (await client.LockPointAsync(
             new LockPointRequest { Repository = repository.Repository, PointId = pointId, Seconds = (long)period.TotalSeconds },
@@ -137,7 +149,7 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             }
 
             var point = call.ResponseStream.Current;
-            yield return new ListedPoint(point.PointId, point.Manifest.Memory, point.Problem, point.LockedUntil?.ToDateTimeOffset());
+            yield return new ListedPoint(point.PointId, point.Manifest.Memory, point.Problem, point.LockedUntil?.ToDateTimeOffset(), point.Path);
         }
     }
 
@@ -162,11 +174,26 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
             deadline: Deadline(CallLimit),
             cancellationToken: cancellationToken)).Frame.Memory);
 
-    public Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken) =>
-        CallAsync(repository, async client => await client.VerifyPointAsync(
-            new VerifyPointRequest { Repository = repository.Repository, PointId = pointId },
-            deadline: Deadline(VerifyLimit),
-            cancellationToken: cancellationToken));
+    public Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, Action<long>? progress, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client =>
+        {
+            var request = new WatchVerifyPointRequest { Repository = repository.Repository, PointId = pointId };
+            VerifyPointResponse? result = null;
+            using var call = client.WatchVerifyPoint(request, deadline: Deadline(VerifyLimit), cancellationToken: cancellationToken);
+            while (await call.ResponseStream.MoveNext(cancellationToken))
+            {
+                progress?.Invoke(call.ResponseStream.Current.CheckedBytes);
+                result = call.ResponseStream.Current.Result ?? result;
+            }
+
+            return result ?? throw new RpcException(new Status(StatusCode.Unavailable, "the verification ended without a result"));
+        });
+
+    public Task<bool> HasKnownDamageAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client => (await client.FindKnownDamageAsync(
+            new FindKnownDamageRequest { Repository = repository.Repository, PointId = pointId },
+            deadline: Deadline(CommitLimit),
+            cancellationToken: cancellationToken)).Disks.Count > 0);
 
     public async IAsyncEnumerable<CollectGarbageResponse> CollectGarbageAsync(
         MoverAddress repository, bool dryRun, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -193,12 +220,12 @@ internal sealed class GrpcDataMover(TlsIdentity? tls) : IDataMover, IDisposable
         }
     }
 
-    public Task<IReadOnlyList<ReadOnlyMemory<byte>>> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken) =>
-        CallAsync<IReadOnlyList<ReadOnlyMemory<byte>>>(repository, async client =>
+    public Task<MoverKeySlots> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken) =>
+        CallAsync(repository, async client =>
         {
             var answer = await client.ListKeySlotsAsync(
                 new ListKeySlotsRequest { Repository = repository.Repository }, deadline: Deadline(CallLimit), cancellationToken: cancellationToken);
-            return [.. answer.Slots.Select(slot => slot.Memory)];
+            return new MoverKeySlots([.. answer.Slots.Select(slot => slot.Memory)], answer.Problems);
         });
 
     public Task AddKeySlotAsync(MoverAddress repository, ReadOnlyMemory<byte> slot, CancellationToken cancellationToken) =>

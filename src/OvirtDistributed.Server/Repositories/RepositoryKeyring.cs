@@ -13,12 +13,11 @@ namespace OvirtDistributed.Server.Repositories;
 internal sealed partial class RepositoryKeyring(
     IDataMover mover, RepositoryKeys keys, PointCatalog catalog, RepositoryMonitor monitor, ILogger<RepositoryKeyring> logger)
 {
-    public Task<IReadOnlyList<(KeySlot Slot, ReadOnlyMemory<byte> Stored)>> ListAsync(StoredRepository repository, CancellationToken cancellationToken) =>
-        CallAsync<IReadOnlyList<(KeySlot, ReadOnlyMemory<byte>)>>(repository, async () =>
-        {
-            var stored = await mover.ListKeySlotsAsync(repository.Address(), cancellationToken);
-            return [.. stored.Select(slot => (KeySlotCodec.Read("key slot", slot.Span), slot))];
-        });
+    public Task<ListedKeySlots> ListAsync(StoredRepository repository, CancellationToken cancellationToken) => CallAsync(repository, async () =>
+    {
+        var slots = await mover.ListKeySlotsAsync(repository.Address(), cancellationToken);
+        return new ListedKeySlots([.. slots.Stored.Select(slot => (KeySlotCodec.Read("key slot", slot.Span), slot))], slots.Problems);
+    });
 
     /// <summary>Adds a slot that was made by the caller.</summary>
     public Task AddAsync(StoredRepository repository, ReadOnlyMemory<byte> stored, CancellationToken cancellationToken) => CallAsync(repository, async () =>
@@ -96,3 +95,7 @@ internal sealed partial class RepositoryKeyring(
         public static partial void KeyImported(ILogger logger, string repository);
     }
 }
+
+/// <param name="Slots">Read, and in the stored form.</param>
+/// <param name="Problems">Slots that cannot be read, with their names.</param>
+internal sealed record ListedKeySlots(IReadOnlyList<(KeySlot Slot, ReadOnlyMemory<byte> Stored)> Slots, IReadOnlyList<string> Problems);

@@ -33,7 +33,7 @@ internal sealed class RepositoryRegistry(
             var (status, created) = await OpenAsync(address, request, original, cancellationToken);
             var repository = new StoredRepository
             {
-                Id = Guid.NewGuid(),
+                Id = await IdOfAsync(context, status.RepositoryUid, cancellationToken),
                 Name = name,
                 MoverAddress = moverAddress,
                 MoverRepository = address.Repository,
@@ -59,6 +59,67 @@ internal sealed class RepositoryRegistry(
             throw new OperatorException(FailureKind.AlreadyExists, $"The repository behind {moverAddress} is known already under another name.", failure);
         }
     }
+
+    /// <summary>Forgets a repository. Everything in it stays, and so does its key here.</summary>
+    /// <param name="text">Name or id.</param>
+    /// <param name="forgetPoints">Also when the catalog lists points in it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>What was forgotten, and how many points; null when there was none.</returns>
+    /// <exception cref="OperatorException">Jobs use it, or it has points and they were not to be forgotten.</exception>
+    public async Task<(StoredRepository Repository, int Points)?> RemoveAsync(string text, bool forgetPoints, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await FindAsync(context, text, cancellationToken) is not { } repository)
+        {
+            return null;
+        }
+
+        await RefuseWhileUsedAsync(context, repository, cancellationToken);
+        var points = await context.RestorePoints.CountAsync(point => point.RepositoryId == repository.Id, cancellationToken);
+        if (points > 0 && !forgetPoints)
+        {
+            var pins = await context.PointPins.CountAsync(pin => pin.RepositoryId == repository.Id, cancellationToken);
+            throw new OperatorException(
+                FailureKind.WrongState,
+                $"repository '{repository.Name}' has {points} restore point(s){(pins > 0 ? $", {pins} of them pinned" : "")}. They stay in it and come back when it is added again, "
+                + "but without it nobody lists, verifies or restores them here, and their pins are lost: say so with --forget-points.");
+        }
+
+        await context.Repositories.Where(row => row.Id == repository.Id).ExecuteDeleteAsync(cancellationToken);
+        return (repository, points);
+    }
+
+    private static async Task<StoredRepository?> FindAsync(ServerDbContext context, string text, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return text.Length == 0
+                ? throw OperatorException.Invalid("repository", text, "write the name or id of a repository (ovd repository list).")
+                : NameLookup.Resolve(await context.Repositories.AsNoTracking().ToListAsync(cancellationToken), "repository", "repository", text, row => row.Name, row => row.Id);
+        }
+        catch (OperatorException failure) when (failure.Kind == FailureKind.NotFound)
+        {
+            return null;
+        }
+    }
+
+    private static async Task RefuseWhileUsedAsync(ServerDbContext context, StoredRepository repository, CancellationToken cancellationToken)
+    {
+        var running = await context.Jobs.AsNoTracking().Where(job => job.Outcome == JobOutcome.Running).ToListAsync(cancellationToken);
+        var users = running.FindAll(job => job.RepositoryId == repository.Id || job.Copy?.SourceRepositoryId == repository.Id);
+        if (users.Count > 0)
+        {
+            throw new OperatorException(
+                FailureKind.WrongState, $"repository '{repository.Name}' is used by {users.Count} running job(s), the first is {users[0].Id}: wait for them, or cancel them.");
+        }
+    }
+
+    /// <summary>
+    /// The id a repository carries in itself, so that one that was removed and is added again is the same: checkpoints on managers and copies in other
+    /// repositories name it.
+    /// </summary>
+    private static async Task<Guid> IdOfAsync(ServerDbContext context, string repositoryUid, CancellationToken cancellationToken) =>
+        Guid.TryParse(repositoryUid, out var id) && !await context.Repositories.AnyAsync(row => row.Id == id, cancellationToken) ? id : Guid.NewGuid();
 
     private async Task<(MoverRepositoryStatus Status, bool Created)> OpenAsync(
         MoverAddress address, RepositoryRequest request, StoredRepository? original, CancellationToken cancellationToken)
@@ -135,7 +196,7 @@ internal sealed class RepositoryRegistry(
         }
 
         var created = await mover.CreateRepositoryAsync(address, new NewRepository(0, source.Encryption, parameters), cancellationToken);
-        foreach (var slot in created && source.Encryption is not null ? await mover.ListKeySlotsAsync(original.Address(), cancellationToken) : [])
+        foreach (var slot in created && source.Encryption is not null ? (await mover.ListKeySlotsAsync(original.Address(), cancellationToken)).Stored : [])
         {
             await mover.AddKeySlotAsync(address, slot, cancellationToken);
         }

@@ -7,7 +7,7 @@ using OvirtDistributed.Server.Database;
 namespace OvirtDistributed.Server.Retention;
 
 /// <summary>Applies each VM's policy to the catalog of restore points. Reads only.</summary>
-internal sealed class RetentionPlanner(IDbContextFactory<ServerDbContext> contexts, TimeProvider time)
+internal sealed class RetentionPlanner(IDbContextFactory<ServerDbContext> contexts, SharedDamage damage, TimeProvider time)
 {
     /// <summary>Every point in scope, by repository and VM, newest first.</summary>
     public async Task<IReadOnlyList<PlannedPoint>> PlanAsync(RetentionScope scope, CancellationToken cancellationToken)
@@ -25,8 +25,9 @@ internal sealed class RetentionPlanner(IDbContextFactory<ServerDbContext> contex
         {
             var rule = scope.Instead ?? rules.RuleOf(group.Key.Vm);
             var points = group.ToDictionary(point => point.Id, StringComparer.Ordinal);
+            var shared = await damage.FindAsync(repositories[group.Key.RepositoryId], points.Values, cancellationToken);
             var candidates = points.Values.Select(point => new RetentionCandidate(
-                point.Id, point.Created, IsGood: point.Damage.Length == 0, PinReason: pins.GetValueOrDefault((point.RepositoryId, point.Id)), LockedUntil: point.LockedUntil));
+                point.Id, point.Created, IsGood: point.Damage.Length == 0 && !shared.Contains(point.Id), PinReason: pins.GetValueOrDefault((point.RepositoryId, point.Id)), LockedUntil: point.LockedUntil));
             planned.AddRange(RetentionCalculator.Decide(rule.Rule, candidates, now).Select(decision =>
                 new PlannedPoint(points[decision.Point.PointId], repositories[group.Key.RepositoryId], decision, rule.Name)));
         }

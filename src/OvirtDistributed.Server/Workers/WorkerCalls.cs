@@ -49,6 +49,11 @@ internal sealed partial class WorkerCalls(
             },
             cancellationToken);
         Log.WorkerRegistered(logger, request.Name, request.WorkerId, clusterId, request.Slots);
+        if (!await workers.IsClusterKnownAsync(clusterId, cancellationToken))
+        {
+            Log.ClusterUnknown(logger, request.Name, clusterId);
+        }
+
         return new RegisterResponse { HeartbeatInterval = options.HeartbeatInterval.ToDuration(), LeaseDuration = options.LeaseDuration.ToDuration() };
     }
 

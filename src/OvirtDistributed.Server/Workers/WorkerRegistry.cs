@@ -2,6 +2,7 @@
 
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Inventory;
 
 namespace OvirtDistributed.Server.Workers;
 
@@ -33,6 +34,13 @@ internal sealed class WorkerRegistry(IDbContextFactory<ServerDbContext> contexts
         var now = time.GetUtcNow();
         return await context.Workers.Where(worker => worker.Id == workerId).ExecuteUpdateAsync(
             set => set.SetProperty(worker => worker.LastSeen, now).SetProperty(worker => worker.FreeSlots, freeSlots), cancellationToken) > 0;
+    }
+
+    /// <summary>Whether a manager's inventory has the cluster. Work is offered to clusters of managers only: a worker of another one waits for ever.</summary>
+    public async Task<bool> IsClusterKnownAsync(Guid clusterId, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context.Inventory.AnyAsync(item => item.Kind == InventoryKind.Cluster && item.ObjectId == clusterId, cancellationToken);
     }
 
     public async Task<bool> IsKnownAsync(string workerId, CancellationToken cancellationToken)

@@ -46,6 +46,7 @@ internal sealed class MoverProcess : IAsyncDisposable
         }
 
         start.ArgumentList.Add($"--Listen:Grpc=127.0.0.1:{port}");
+        start.ArgumentList.Add("--Listen:Http=127.0.0.1:0");
         var process = Process.Start(start)!;
         process.OutputDataReceived += (_, _) => { };
         process.ErrorDataReceived += (_, line) => TestContext.Current.SendDiagnosticMessage(line.Data ?? "");

@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using OvirtDistributed.DataMover;
 using OvirtDistributed.Hosting.Configuration;
+using OvirtDistributed.Hosting.Listening;
 using OvirtDistributed.Tests.Shared;
 using OvirtDistributed.Worker;
 using Xunit;
@@ -55,6 +56,43 @@ public sealed class ServiceProgramTests : IDisposable
         Assert.Equal(ServiceProgram.Failed, code);
         Assert.Contains(address, Assert.Single(Lines()), StringComparison.Ordinal);
         Assert.Contains("set Listen:Grpc", _error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Started_SaysInOneLineWhereItListens()
+    {
+        var building = new TaskCompletionSource<WebApplication>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var running = RunAsync(
+            arguments =>
+            {
+                var application = DataMoverHost.Build(arguments);
+                building.SetResult(application);
+                return application;
+            },
+            $"--DataMover:Repositories:main:Path={_directory.Path}",
+            "--Logging:Console:Disabled=true");
+        var built = await building.Task.WithinDeadline();
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var registration = built.Lifetime.ApplicationStarted.Register(started.SetResult);
+        await started.Task.WithinDeadline();
+        var (grpc, http) = (built.GrpcAddress(), built.HttpAddress());
+        built.Lifetime.StopApplication();
+
+        Assert.Equal(0, await running);
+        Assert.Equal($"ovd-some listening on {grpc} (gRPC) and {http} (health and metrics){Environment.NewLine}", _output.ToString());
+    }
+
+    [Theory]
+    [InlineData(null, "127.0.0.1:7444")]
+    [InlineData("--Listen:Grpc=127.0.0.1:9", "127.0.0.1:9")]
+    public void NothingConfigured_PortsAreTheDocumentedOnes(string? argument, string expected)
+    {
+        var builder = WebApplication.CreateBuilder(argument is null ? [] : [argument]);
+
+        DefaultPorts.DataMover.ApplyTo(builder);
+
+        Assert.Equal(expected, builder.Configuration["Listen:Grpc"]);
+        Assert.Equal("127.0.0.1:8444", builder.Configuration["Listen:Http"]);
     }
 
     [Fact]

@@ -69,7 +69,7 @@ internal sealed class LivenessMarker(RecoveredState state, StoredFrameReader rea
         catch (RepositoryException failure) when (failure.Error is RepositoryError.Damaged or RepositoryError.NewerFormat)
         {
             _points.Add(point.Path);
-            var remedy = failure.Error == RepositoryError.NewerFormat ? "a newer Data Mover has written it and can collect" : "restore its manifest from a copy, or remove the point";
+            var remedy = failure.Error == RepositoryError.NewerFormat ? "a newer Data Mover has written it and can collect" : "restore its manifest from a copy, or set it aside";
             Problems.Add($"point {point.PointId}: {failure.Message}; {remedy}");
             return;
         }

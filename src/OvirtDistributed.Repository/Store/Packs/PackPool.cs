@@ -13,6 +13,7 @@ internal sealed class PackPool : IAsyncDisposable
     private readonly Stack<PackWriter> _idle = new();
     private readonly HashSet<PackWriter> _all = [];
     private readonly HashSet<uint> _creating = [];
+    private int _closedFailures;
 
     public PackPool(PackContext context, PackNumberAllocator numbers)
     {
@@ -172,6 +173,27 @@ internal sealed class PackPool : IAsyncDisposable
         }
     }
 
+    /// <summary>How many packs were given up because a write or flush failed. More than before: what is stored may be less than was thought.</summary>
+    public int Failures
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _closedFailures + _all.Count(writer => writer.HasFailed);
+            }
+        }
+    }
+
+    /// <summary>As <see cref="OpenNumbers"/>, without those given up: they do not grow any more.</summary>
+    public HashSet<uint> GrowingNumbers()
+    {
+        lock (_gate)
+        {
+            return [.. _creating, .. _all.Where(writer => !writer.HasFailed).Select(writer => writer.Number)];
+        }
+    }
+
     /// <summary>The packs that are being written, or wait for being written on.</summary>
     public HashSet<uint> OpenNumbers()
     {
@@ -193,7 +215,7 @@ internal sealed class PackPool : IAsyncDisposable
     {
         lock (_gate)
         {
-            _all.Remove(writer);
+            _closedFailures += _all.Remove(writer) && writer.HasFailed ? 1 : 0;
         }
 
         await writer.DisposeAsync();

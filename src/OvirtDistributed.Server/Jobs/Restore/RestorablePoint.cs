@@ -17,7 +17,7 @@ internal sealed class RestorablePoint(PointReader points)
     {
         var job = context.Job;
         var details = job.Restore!;
-        var found = await FindAsync(context.Database, job.RepositoryId, details.PointId, cancellationToken);
+        var found = await FindAsync(context.Database, job.RepositoryId, details.PointId, details.NeedsOvf(), cancellationToken);
         found.Unreadable.ToList().ForEach(problem => context.Warning(problem));
         if (found.Copy is { } copy)
         {
@@ -33,14 +33,19 @@ internal sealed class RestorablePoint(PointReader points)
     }
 
     /// <summary>The same for who has no job: says which copy was read instead.</summary>
+    /// <param name="database">What is known.</param>
+    /// <param name="repositoryId">The point's own repository.</param>
+    /// <param name="pointId">The point.</param>
+    /// <param name="withOvf">False: the OVF is not wanted, and a point that has lost it is as good as any.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="MoverException">Neither the repository nor a copy can be read: the failure of the repository.</exception>
-    public async Task<FoundPoint> FindAsync(ServerDbContext database, Guid repositoryId, string pointId, CancellationToken cancellationToken)
+    public async Task<FoundPoint> FindAsync(ServerDbContext database, Guid repositoryId, string pointId, bool withOvf, CancellationToken cancellationToken)
     {
         var repository = await database.Repositories.AsNoTracking().FirstOrDefaultAsync(row => row.Id == repositoryId, cancellationToken)
             ?? throw new MoverException(MoverFailure.NotFound, $"Repository {repositoryId} is not known any more.");
         try
         {
-            var (manifest, ovf) = await ReadAsync(repository, pointId, cancellationToken);
+            var (manifest, ovf) = await ReadAsync(repository, pointId, withOvf, cancellationToken);
             return new FoundPoint(manifest, ovf);
         }
         catch (MoverException failure)
@@ -48,7 +53,7 @@ internal sealed class RestorablePoint(PointReader points)
             var unreadable = new List<string>();
             foreach (var (point, other) in await PointCopies.FindAsync(database, repository.Id, pointId, cancellationToken))
             {
-                if (await TryReadAsync(unreadable, other, point.Id, cancellationToken) is { } found)
+                if (await TryReadAsync(unreadable, other, point.Id, withOvf, cancellationToken) is { } found)
                 {
                     return new FoundPoint(found.Manifest, found.Ovf)
                     {
@@ -62,18 +67,19 @@ internal sealed class RestorablePoint(PointReader points)
         }
     }
 
-    private async Task<(VmManifest? Manifest, string Ovf)> ReadAsync(StoredRepository repository, string pointId, CancellationToken cancellationToken)
+    private async Task<(VmManifest? Manifest, string Ovf)> ReadAsync(StoredRepository repository, string pointId, bool withOvf, CancellationToken cancellationToken)
     {
         var manifest = await points.FindAsync(repository, pointId, cancellationToken);
-        return manifest is null ? (null, "") : (manifest, await points.ReadOvfAsync(repository, manifest, cancellationToken));
+        return manifest is null || !withOvf ? (manifest, "") : (manifest, await points.ReadOvfAsync(repository, manifest, cancellationToken));
     }
 
     /// <summary>Null when this copy cannot be read either.</summary>
-    private async Task<(VmManifest? Manifest, string Ovf)?> TryReadAsync(List<string> unreadable, StoredRepository repository, string pointId, CancellationToken cancellationToken)
+    private async Task<(VmManifest? Manifest, string Ovf)?> TryReadAsync(
+        List<string> unreadable, StoredRepository repository, string pointId, bool withOvf, CancellationToken cancellationToken)
     {
         try
         {
-            var found = await ReadAsync(repository, pointId, cancellationToken);
+            var found = await ReadAsync(repository, pointId, withOvf, cancellationToken);
             return found.Manifest is null ? null : found;
         }
         catch (MoverException failure)

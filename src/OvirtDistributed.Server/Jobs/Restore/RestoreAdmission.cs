@@ -56,7 +56,7 @@ internal sealed class RestoreAdmission(
         RestoreRequestCheck.Check(request);
         var point = await PointLookup.ResolveAsync(context, "point", request.Point, cancellationToken);
         var manager = await FindManagerAsync(context, request, point, cancellationToken);
-        var manifest = await ReadAsync(context, point, cancellationToken);
+        var manifest = await ReadAsync(context, point, withOvf: request.Scope == RestoreScope.NewVm, cancellationToken);
         var target = await FindTargetAsync(context, request, point, manager, cancellationToken);
         var cluster = await targets.ClusterAsync(manager, point, manifest, target?.ClusterId.ToString("D") ?? request.Cluster, cancellationToken);
         var domain = await targets.StorageDomainAsync(manager, cluster, request.StorageDomain, cancellationToken);
@@ -161,13 +161,19 @@ internal sealed class RestoreAdmission(
         }
     }
 
-    private async Task<VmManifest?> ReadAsync(ServerDbContext context, RestorePoint point, CancellationToken cancellationToken)
+    /// <summary>Null while it cannot be read: it may be later.</summary>
+    /// <exception cref="OperatorException">What the restore needs of it is damaged.</exception>
+    private async Task<VmManifest?> ReadAsync(ServerDbContext context, RestorePoint point, bool withOvf, CancellationToken cancellationToken)
     {
         try
         {
-            var found = await points.FindAsync(context, point.RepositoryId, point.Id, cancellationToken);
+            var found = await points.FindAsync(context, point.RepositoryId, point.Id, withOvf, cancellationToken);
             return found.Manifest
                 ?? throw new OperatorException(FailureKind.NotFound, $"Restore point {point.Id} is not in its repository any more.");
+        }
+        catch (MoverException failure) when (failure.Failure == MoverFailure.Damaged)
+        {
+            throw new OperatorException(FailureKind.DataDamaged, failure.Message, failure);
         }
         catch (MoverException)
         {

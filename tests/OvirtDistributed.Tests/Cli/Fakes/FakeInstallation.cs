@@ -14,6 +14,8 @@ internal sealed class FakeInstallation
 
     public List<Contracts.Admin.V1.Repository> Repositories { get; } = [];
 
+    public List<DamagedPoint> DamagedPoints { get; } = [];
+
     public List<Contracts.Admin.V1.Worker> Workers { get; } = [];
 
     public List<Queue> Queues { get; } = [];
@@ -25,6 +27,10 @@ internal sealed class FakeInstallation
     public List<JobLogEntry> Logs { get; } = [];
 
     public List<RestorePoint> Points { get; } = [];
+
+    public List<WatchVerifyPointResponse> VerifySteps { get; } = [];
+
+    public Action? BeforeVerifyStep { get; set; }
 
     public List<RetentionPolicy> RetentionPolicies { get; } = [];
 

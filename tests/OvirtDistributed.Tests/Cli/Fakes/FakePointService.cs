@@ -3,6 +3,7 @@
 using Grpc.Core;
 using OvirtDistributed.Contracts.Admin.V1;
 using OvirtDistributed.Hosting.Errors;
+using Task = System.Threading.Tasks.Task;
 
 namespace OvirtDistributed.Tests.Cli.Fakes;
 
@@ -20,6 +21,15 @@ internal sealed class FakePointService(FakeInstallation installation) : PointSer
 
     public override Task<LockPointResponse> LockPoint(LockPointRequest request, ServerCallContext context) => installation.AnswerAsync(
         request, context, () => new LockPointResponse { PointId = Find(request.Point).Id, LockedUntil = Samples.Ago(TimeSpan.FromDays(-request.Days)) });
+
+    public override async Task WatchVerifyPoint(WatchVerifyPointRequest request, IServerStreamWriter<WatchVerifyPointResponse> responses, ServerCallContext context)
+    {
+        foreach (var step in await installation.AnswerAsync(request, context, () => installation.VerifySteps))
+        {
+            installation.BeforeVerifyStep?.Invoke();
+            await responses.WriteAsync(step, context.CancellationToken);
+        }
+    }
 
     private RestorePoint Find(string id) =>
         installation.Points.FirstOrDefault(point => point.Id.StartsWith(id, StringComparison.Ordinal))

@@ -45,9 +45,21 @@ internal static class Samples
             StoredBytes = 1_234_567_890_123,
             FreeBytes = 5L << 40,
             Location = "/srv/backup",
+            AsOf = Ago(TimeSpan.FromSeconds(40)),
+            Collected = Ago(TimeSpan.FromHours(5)),
+            CollectionProblems = { "point 0b2d-1: its manifest cannot be read", "point 77aa-1: its manifest cannot be read" },
+        });
+        installation.DamagedPoints.Add(new DamagedPoint
+        {
+            PointId = "0b2d-1",
+            Path = "points/m1/v1/20260101T000000000Z_0b2d-1_job-1.json",
+            Problem = "points/m1/v1/20260101T000000000Z_0b2d-1_job-1.json: its checksum does not hold, or it was cut short",
+            VmName = "web01",
+            Manager = "prod",
+            Created = Ago(TimeSpan.FromHours(3)),
         });
         installation.Workers.Add(new Contracts.Admin.V1.Worker { Id = "w1", Name = "worker-a", ClusterId = "c1", Cluster = "Default", Version = "0.1.0", State = WorkerState.Online, Slots = 4, BusySlots = 1, LastSeen = Ago(TimeSpan.FromSeconds(4)) });
-        installation.Workers.Add(new Contracts.Admin.V1.Worker { Id = "w2", Name = "worker-b", ClusterId = "c2", Cluster = "Edge", Version = "0.1.0", State = WorkerState.Silent, Slots = 4, LastSeen = Ago(TimeSpan.FromHours(3)), Embedded = true });
+        installation.Workers.Add(new Contracts.Admin.V1.Worker { Id = "w2", Name = "worker-b", ClusterId = "c2", Cluster = "Edge", Version = "0.1.0", State = WorkerState.Silent, Slots = 4, LastSeen = Ago(TimeSpan.FromHours(3)), Embedded = true, Problem = "no manager has its cluster" });
         installation.Queues.Add(new Queue { Name = "ovd.cluster.c1", Cluster = "Default", Consumers = 1 });
         installation.Queues.Add(new Queue { Name = "ovd.cluster.c2", Cluster = "Edge", Messages = 2, Problem = "2 offers wait and no worker listens" });
         installation.Jobs.Add(RunningJob());

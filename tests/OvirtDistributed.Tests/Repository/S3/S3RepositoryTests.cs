@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.S3;
 using OvirtDistributed.Repository.Storage;
 using OvirtDistributed.Repository.Store;
@@ -65,6 +66,45 @@ public sealed class S3RepositoryTests(CephFixture ceph) : IDisposable
         }
 
         Assert.DoesNotContain(await CephFixture.KeysAsync(options), key => key.Key.Contains("/index/", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task DamagedManifest_IsSetAsideUnlessTheBucketProtectsIt(bool isProtected)
+    {
+        var options = await ceph.CreateBucketAsync(objectLock: true);
+        var disk = new TestDisk(8 << 20).Fill(0, 3 << 20, 1, compressible: false);
+        await using var storage = await OpenAsync(options, "cache");
+        string path;
+        await using (var store = await TestRepository.CreateAsync(storage, _token).WithinDeadline())
+        {
+            await store.BackUpAsync("job-0", disk, disk.DataExtents(), null, _token).WithinDeadline();
+            path = Assert.Single(store.ListPoints()).Path;
+        }
+
+        await storage.PutAsync(path, new byte[] { 1, 2, 3 }, StoragePutMode.Replace, _token).WithinDeadline();
+        if (isProtected)
+        {
+            Assert.True(await storage.ProtectAsync(path, TimeProvider.System.GetUtcNow().AddHours(1), _token).WithinDeadline());
+        }
+
+        await using var opened = await TestRepository.OpenAsync(storage, _token).WithinDeadline();
+        if (isProtected)
+        {
+            var refused = await Assert.ThrowsAsync<RepositoryException>(() => opened.SetAsideAsync(path, unauthentic: false, _token).WithinDeadline());
+            Assert.Equal(RepositoryError.PointLocked, refused.Error);
+            Assert.Equal(path, Assert.Single(opened.ListPoints()).Path);
+            return;
+        }
+
+        Assert.NotEmpty((await opened.CollectAsync(new GcOptions { Grace = TimeSpan.Zero }, null, _token).WithinDeadline()).Problems);
+        var aside = await opened.SetAsideAsync(path, unauthentic: false, _token).WithinDeadline();
+        Assert.Equal(3, (await storage.FindAsync(aside!, _token).WithinDeadline())!.Value.Length);
+        Assert.Null(await storage.FindAsync(path, _token).WithinDeadline());
+        var report = await opened.CollectAsync(new GcOptions { Grace = TimeSpan.Zero }, null, _token).WithinDeadline();
+        Assert.Empty(report.Problems);
+        Assert.True(report.RemovedPacks > 0, report.ToString());
     }
 
     [Fact]

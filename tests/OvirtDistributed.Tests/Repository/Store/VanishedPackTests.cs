@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using OvirtDistributed.Repository;
 using OvirtDistributed.Repository.Storage;
 using OvirtDistributed.Repository.Store;
 using OvirtDistributed.Repository.Store.Collection;
@@ -77,6 +78,35 @@ public sealed class VanishedPackTests : IAsyncDisposable
 
         await using var reopened = await TestRepository.OpenAsync(_storage, _token);
         Assert.Empty(reopened.Recovery.Problems);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task PackThatIsBeingWritten_TheAttemptFailsWithThat_AndTheNextSendsAllThatIsLost(bool cutOff)
+    {
+        // Packs of 32 MiB: the next backup goes on in the one that holds the first.
+        await RepositoryStore.CreateAsync(_storage, TestRepository.Parameters(32 << 20), _token);
+        await using var store = await TestRepository.OpenAsync(_storage, _token);
+        await store.BackUpAsync("job-0", _disk, _disk.DataExtents(), null, _token).WithinDeadline();
+        Spoil(cutOff);
+        var other = new TestDisk(12 << 20).Fill(0, 5 << 20, 2, compressible: false);
+
+        var failure = await Assert.ThrowsAsync<RepositoryException>(() => store.BackUpAsync("job-1", other, other.DataExtents(), null, _token).WithinDeadline());
+
+        Assert.Equal(RepositoryError.Unavailable, failure.Error); // what a worker tries again
+        Assert.Contains(cutOff ? "cut off by somebody else" : "removed by somebody else", failure.Message, StringComparison.Ordinal);
+
+        // The first one's frames are not held any more, at once and not a minute later.
+        await store.BackUpAsync("job-2", _disk, _disk.DataExtents(), null, _token).WithinDeadline();
+        foreach (var point in new[] { "point-job-0", "point-job-2" })
+        {
+            Assert.Equal(_disk.Content, await store.RestoreAsync(point, _token).WithinDeadline());
+        }
+
+        await using var retry = await store.OpenWriteSessionAsync(TestRepository.Request("task-job-1", 2, other), _token);
+        await using var writer = new TestWriter(store, retry);
+        await writer.WriteAsync(other, other.DataExtents(), _token).WithinDeadline();
     }
 
     private async Task<RepositoryStore> MakeAsync(RepositoryStoreOptions? options = null)

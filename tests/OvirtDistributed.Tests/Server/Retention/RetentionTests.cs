@@ -54,6 +54,30 @@ public sealed class RetentionTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task PointThatSharesKnownDamage_IsNotTheNewestGoodOne()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var points = await BackUpAsync(site, "vm", 4);
+        site.Mover.Damaged.Add(points[2]);
+        site.Mover.SharingDamage.UnionWith([points[3], points[1]]);
+
+        // Nothing is known to be damaged: nobody is asked.
+        Assert.Equal(points[3], await NewestGoodAsync(site));
+        await VerifyAsync(site, points[2]);
+        Assert.Equal(points[0], await NewestGoodAsync(site));
+        site.Mover.SharingDamage.Clear();
+        Assert.Equal(points[3], await NewestGoodAsync(site));
+
+        // A Data Mover that does not answer changes nothing.
+        site.Mover.Arm(MoverFailure.Unreachable);
+        Assert.Equal(points[3], await NewestGoodAsync(site));
+    }
+
+    private static async Task<string> NewestGoodAsync(TestSite site) => Assert.Single(
+        await site.Get<RetentionPlanner>().PlanAsync(new RetentionScope(Instead: new NamedRule("one", LastOne)), TestSite.Token).WithinDeadline(),
+        planned => planned.Decision.Reasons.Contains("newest good point")).Point.Id;
+
+    [Fact]
     public async Task LockedPoint_StaysAndThePlanSaysUntilWhen()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
@@ -91,7 +115,7 @@ public sealed class RetentionTests(PostgresServer postgres)
     {
         await using var context = await site.Get<IDbContextFactory<ServerDbContext>>().CreateDbContextAsync(TestSite.Token);
         var point = await context.RestorePoints.AsNoTracking().SingleAsync(row => row.Id == pointId, TestSite.Token);
-        await site.Get<PointVerification>().VerifyAsync(point, await site.RepositoryAsync(), TestSite.Token);
+        await site.Get<PointVerification>().VerifyAsync(point, await site.RepositoryAsync(), progress: null, TestSite.Token);
     }
 
     [Fact]

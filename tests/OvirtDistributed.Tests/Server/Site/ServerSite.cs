@@ -3,6 +3,7 @@
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using OvirtDistributed.Contracts.Admin.V1;
+using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.DataMover;
 using OvirtDistributed.Hosting.Grpc;
 using OvirtDistributed.Hosting.Listening;
@@ -42,6 +43,8 @@ internal sealed class ServerSite : IAsyncDisposable
     public RetentionService.RetentionServiceClient Retention => new(_channel!);
 
     public WorkerService.WorkerServiceClient Workers => new(_channel!);
+
+    public WorkerControlService.WorkerControlServiceClient WorkerControl => new(_channel!);
 
     public string Directory => _directory.Path;
 

@@ -47,11 +47,18 @@ internal sealed class FakeDataMover : IDataMover
     /// <summary>False: the repository has to be created first.</summary>
     public bool Exists { get; set; } = true;
 
-    public Task<MoverRepositoryStatus> ReadStatusAsync(MoverAddress repository, CancellationToken cancellationToken)
+    /// <summary>It takes calls for its status and never answers them.</summary>
+    public bool IsSilent { get; set; }
+
+    public async Task<MoverRepositoryStatus> ReadStatusAsync(MoverAddress repository, CancellationToken cancellationToken)
     {
         Strike();
-        return Task.FromResult(
-            new MoverRepositoryStatus("uid-1", Exists, Exists, "", PointsByJob.Count, 0, 1000, "/repository", "1") { Encryption = Encryption });
+        if (IsSilent)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
+        }
+
+        return new MoverRepositoryStatus("uid-1", Exists, Exists, "", PointsByJob.Count, 0, 1000, "/repository", "1") { Encryption = Encryption };
     }
 
     /// <summary>Creates it, and does not encrypt it whatever was asked for.</summary>
@@ -120,8 +127,25 @@ internal sealed class FakeDataMover : IDataMover
         {
             await Task.Yield();
             var id = Read(point).PointId;
-            yield return Unreadable.Contains(id) ? new ListedPoint(id, default, "the manifest was made unreadable") : new ListedPoint(id, point, "", LockOf(id));
+            yield return Unreadable.Contains(id)
+                ? new ListedPoint(id, default, "the manifest was made unreadable", LockOf(id), PathOf(id))
+                : new ListedPoint(id, point, "", LockOf(id), PathOf(id));
         }
+    }
+
+    public static string PathOf(string pointId) => $"points/manager/vm/{pointId}.json";
+
+    public Task<string?> SetPointAsideAsync(MoverAddress repository, string path, bool unauthentic, CancellationToken cancellationToken)
+    {
+        Strike();
+        var (job, manifest) = PointsByJob.FirstOrDefault(point => PathOf(Read(point.Value).PointId) == path);
+        if (manifest is null)
+        {
+            return Task.FromResult<string?>(null);
+        }
+
+        PointsByJob.Remove(job);
+        return Task.FromResult<string?>("damaged" + path["points".Length..]);
     }
 
     /// <summary>Repositories, by their names at the Data Mover, whose points cannot be read.</summary>
@@ -131,14 +155,22 @@ internal sealed class FakeDataMover : IDataMover
         ? Task.FromException<ReadOnlyMemory<byte>?>(new MoverException(MoverFailure.Unreachable, "the Data Mover was made unreachable"))
         : Task.FromResult(PointsByJob.Values.FirstOrDefault(point => Read(point).PointId == pointId) is { } found ? (ReadOnlyMemory<byte>?)found : null);
 
+    /// <summary>The packs with what is no disk are lost.</summary>
+    public bool LostBlobs { get; set; }
+
     public Task<ReadOnlyMemory<byte>> ReadBlobFrameAsync(MoverAddress repository, string pointId, string blob, CancellationToken cancellationToken)
     {
         Strike();
+        if (LostBlobs)
+        {
+            throw new MoverException(MoverFailure.MissingFrames, "The Data Mover refused: 1 objects are lost: they are in no pack, the first is 54ab");
+        }
+
         var manifest = PointsByJob.Values.Select(Read).First(point => point.PointId == pointId);
         return Task.FromResult<ReadOnlyMemory<byte>>(_frames[manifest.Blobs.First(each => each.Name == blob).Digest]);
     }
 
-    public Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken)
+    public Task<VerifyPointResponse> VerifyPointAsync(MoverAddress repository, string pointId, Action<long>? progress, CancellationToken cancellationToken)
     {
         Strike();
         var answer = new VerifyPointResponse { Healthy = !Damaged.Contains(pointId) };
@@ -150,6 +182,15 @@ internal sealed class FakeDataMover : IDataMover
         return Task.FromResult(answer);
     }
 
+    /// <summary>Points that use what the verification of another one found damaged.</summary>
+    public HashSet<string> SharingDamage { get; } = [];
+
+    public Task<bool> HasKnownDamageAsync(MoverAddress repository, string pointId, CancellationToken cancellationToken)
+    {
+        Strike();
+        return Task.FromResult(SharingDamage.Contains(pointId));
+    }
+
     public async IAsyncEnumerable<CollectGarbageResponse> CollectGarbageAsync(
         MoverAddress repository, bool dryRun, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -157,8 +198,7 @@ internal sealed class FakeDataMover : IDataMover
         yield return new CollectGarbageResponse { Report = new GarbageReport { DryRun = dryRun } };
     }
 
-    public Task<IReadOnlyList<ReadOnlyMemory<byte>>> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<ReadOnlyMemory<byte>>>([]);
+    public Task<MoverKeySlots> ListKeySlotsAsync(MoverAddress repository, CancellationToken cancellationToken) => Task.FromResult(new MoverKeySlots([], []));
 
     public Task AddKeySlotAsync(MoverAddress repository, ReadOnlyMemory<byte> slot, CancellationToken cancellationToken) => Task.CompletedTask;
 
