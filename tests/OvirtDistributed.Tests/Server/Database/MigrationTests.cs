@@ -57,7 +57,7 @@ public sealed class MigrationTests(PostgresServer postgres)
         Assert.Equal(
             [
                 "0001_initial", "0002_one_backup_per_vm", "0003_retention", "0004_repository_keys", "0005_point_verification", "0006_point_locks", "0007_point_copies",
-                "0008_rescue", "0009_manager_ssh", "0010_restore_plans", "0011_command_tasks", "0013_worker_export_domains",
+                "0008_rescue", "0009_manager_ssh", "0010_restore_plans", "0011_command_tasks", "0013_worker_export_domains", "0014_request_fingerprints",
             ],
             await AskAsync(source, """SELECT "MigrationId" FROM "__EFMigrationsHistory" """));
     }
