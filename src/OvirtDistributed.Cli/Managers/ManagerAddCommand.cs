@@ -64,7 +64,7 @@ internal sealed class ManagerAddCommand : ServerCommand
         request.HostAddresses.Add(NameValuePairs.Parse("--host-address", context.Value(_hostAddresses)));
         if (context.Value(_caFile) is { } caFile)
         {
-            request.CaPem = await ReadCaAsync(caFile, cancellationToken);
+            request.CaPem = await LocalFile.ReadAsync("--ca-file", caFile, cancellationToken);
         }
 
         // Settings are checked before anybody types a password.
@@ -91,17 +91,5 @@ internal sealed class ManagerAddCommand : ServerCommand
         }
 
         return ExitCode.Ok;
-    }
-
-    private static async Task<string> ReadCaAsync(string file, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await File.ReadAllTextAsync(file, cancellationToken);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw CliException.LocalFile($"--ca-file '{file}' cannot be read: {failure.Message}");
-        }
     }
 }

@@ -21,9 +21,6 @@ internal sealed partial class CommandExecution(string? directory, TimeProvider t
     private const int KilledExitCode = 137;
     private static readonly TimeSpan PatienceAfterTerm = TimeSpan.FromSeconds(5);
 
-    // A process that left the group may hold the pipes open for ever.
-    private static readonly TimeSpan PatienceForOutput = TimeSpan.FromSeconds(2);
-
     /// <summary>Runs the command to its end, or to its time limit.</summary>
     /// <exception cref="TaskFailureException">It was not started: none may be run here, or there is no such program.</exception>
     /// <exception cref="OperationCanceledException">It was ended because the token was cancelled.</exception>
@@ -54,7 +51,7 @@ internal sealed partial class CommandExecution(string? directory, TimeProvider t
         {
             // What the command left running in its group ends with it, as with a service.
             _ = Kill(-process.Id, KillSignal);
-            await DrainAsync(reading, stopReading);
+            await OutputTail.DrainAsync(reading, stopReading, time);
         }
 
         await process.WaitForExitAsync(cancellationToken).WaitAsync(PatienceAfterTerm, time, cancellationToken);
@@ -130,22 +127,6 @@ internal sealed partial class CommandExecution(string? directory, TimeProvider t
         catch (Win32Exception failure)
         {
             throw new TaskFailureException(FailureCode.BadOrder, $"Program '{command.Name}' cannot be started through coreutils' timeout: {failure.Message}", failure);
-        }
-    }
-
-    private async Task DrainAsync(Task reading, CancellationTokenSource stop)
-    {
-        try
-        {
-            await reading.WaitAsync(PatienceForOutput, time);
-        }
-        catch (TimeoutException)
-        {
-            await stop.CancelAsync();
-        }
-        catch (IOException)
-        {
-            // The pipe broke: what came before counts.
         }
     }
 

@@ -19,7 +19,6 @@ internal sealed class GuestCommands(TimeProvider time)
 
     // What comes before the program begins: the connection, the login, and a guest that has much to do.
     private static readonly TimeSpan LoginPatience = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan PatienceForOutput = TimeSpan.FromSeconds(2);
 
     /// <summary>Runs the command to its end, or to its time limit.</summary>
     /// <exception cref="TaskFailureException">The guest cannot be reached, is not the one that is trusted, does not let the user in, or the connection broke.</exception>
@@ -86,7 +85,7 @@ internal sealed class GuestCommands(TimeProvider time)
             // With the connection the guest's program ends as well.
             process.Kill();
             await process.WaitForExitAsync(CancellationToken.None);
-            await DrainAsync(reading, stopReading);
+            await OutputTail.DrainAsync(reading, stopReading, time);
         }
 
         var code = late ? TimeoutExitCode : process.ExitCode;
@@ -107,21 +106,5 @@ internal sealed class GuestCommands(TimeProvider time)
         return new TaskFailureException(
             FailureCode.SourceFailed,
             errors.Explain($"The SSH connection to guest {access.Address} failed or broke, so it is not known how the command ended there (exit code 255 of ssh, not of the command)"));
-    }
-
-    private async Task DrainAsync(Task reading, CancellationTokenSource stop)
-    {
-        try
-        {
-            await reading.WaitAsync(PatienceForOutput, time);
-        }
-        catch (TimeoutException)
-        {
-            await stop.CancelAsync();
-        }
-        catch (IOException)
-        {
-            // The pipe broke: what came before counts.
-        }
     }
 }

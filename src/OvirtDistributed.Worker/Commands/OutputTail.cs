@@ -7,6 +7,9 @@ internal sealed class OutputTail
 {
     public const int Capacity = 64 << 10;
 
+    // A process that left the command's group may hold the pipes open for ever.
+    private static readonly TimeSpan PatienceForOutput = TimeSpan.FromSeconds(2);
+
     private readonly byte[] _ring = new byte[Capacity];
     private readonly Lock _lock = new();
     private long _written;
@@ -33,6 +36,26 @@ internal sealed class OutputTail
         {
             Add(buffer.AsSpan(0, count));
             also?.Add(buffer.AsSpan(0, count));
+        }
+    }
+
+    /// <summary>Waits a moment for what an ended program has still in its pipes, then gives up reading them.</summary>
+    /// <param name="reading">All <see cref="ReadAsync"/> of the program.</param>
+    /// <param name="stop">Ends them.</param>
+    /// <param name="time">Clock.</param>
+    public static async Task DrainAsync(Task reading, CancellationTokenSource stop, TimeProvider time)
+    {
+        try
+        {
+            await reading.WaitAsync(PatienceForOutput, time);
+        }
+        catch (TimeoutException)
+        {
+            await stop.CancelAsync();
+        }
+        catch (IOException)
+        {
+            // The pipe broke: what came before counts.
         }
     }
 

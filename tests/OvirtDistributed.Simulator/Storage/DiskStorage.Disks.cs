@@ -9,24 +9,8 @@ public sealed partial class DiskStorage
     /// <summary>Sizes are whole sectors, as on a real domain.</summary>
     private const long SectorBytes = 512;
 
-    public async Task CreateDiskAsync(DiskSpec spec, CancellationToken cancellationToken)
-    {
-        var disk = Register(spec);
-        try
-        {
-            await _qemuImg.CreateAsync(Path.Combine(disk.Directory, disk.Record.Active.File), spec.Format, spec.VirtualSizeBytes, cancellationToken);
-            Complete(disk);
-        }
-        catch
-        {
-            Unregister(disk);
-            throw;
-        }
-        finally
-        {
-            _ = disk.Gate.Release();
-        }
-    }
+    public Task CreateDiskAsync(DiskSpec spec, CancellationToken cancellationToken) =>
+        MakeAsync(spec, disk => _qemuImg.CreateAsync(disk.DataPathOf(disk.Record.Active), spec.Format, spec.VirtualSizeBytes, cancellationToken));
 
     public async Task DeleteDiskAsync(Guid diskId, CancellationToken cancellationToken)
     {
@@ -131,27 +115,15 @@ public sealed partial class DiskStorage
         using var hold = await HoldAsync(diskId, cancellationToken);
         var source = hold.Only;
         var layer = imageId is { } id ? source.Record.Layers[source.Record.IndexOf(id)] : source.Record.Active;
-        var disk = Register(target with { VirtualSizeBytes = layer.VirtualSizeBytes });
-        try
+        await MakeAsync(target with { VirtualSizeBytes = layer.VirtualSizeBytes }, async disk =>
         {
-            await CopyOutAsync(source, layer, Path.Combine(disk.Directory, disk.Record.Active.File), target.Format, cancellationToken);
+            await CopyOutAsync(source, layer, disk.DataPathOf(disk.Record.Active), target.Format, cancellationToken);
             if (target.VirtualSizeBytes > layer.VirtualSizeBytes)
             {
-                await _qemuImg.ResizeAsync(Path.Combine(disk.Directory, disk.Record.Active.File), target.Format, target.VirtualSizeBytes, cancellationToken);
+                await _qemuImg.ResizeAsync(disk.DataPathOf(disk.Record.Active), target.Format, target.VirtualSizeBytes, cancellationToken);
                 disk.Update(disk.Record with { Layers = [disk.Record.Active with { VirtualSizeBytes = target.VirtualSizeBytes }] });
             }
-
-            Complete(disk);
-        }
-        catch
-        {
-            Unregister(disk);
-            throw;
-        }
-        finally
-        {
-            _ = disk.Gate.Release();
-        }
+        });
     }
 
     public async Task StandOnAsync(Guid templateDiskId, DiskSpec target, CancellationToken cancellationToken)
@@ -161,25 +133,14 @@ public sealed partial class DiskStorage
         var shared = template.Record.Layers is [var only]
             ? only with { File = $"t-{only.File}", TemplateDisk = templateDiskId }
             : throw new StorageException(StorageFailure.ToolFailed, $"Disk {templateDiskId} has snapshots and cannot be a template's.");
-        var disk = Register(target with { Format = VolumeFormat.Cow, VirtualSizeBytes = shared.VirtualSizeBytes });
-        try
+        await MakeAsync(target with { Format = VolumeFormat.Cow, VirtualSizeBytes = shared.VirtualSizeBytes }, async disk =>
         {
             HardLink.Create(template.DataPathOf(only), disk.DataPathOf(shared));
             disk.Link(shared.ImageId, shared.File);
             await _qemuImg.CreateOverlayAsync(
                 disk.DataPathOf(disk.Record.Active), DiskEntry.VolumeName(shared.ImageId), shared.Format, shared.VirtualSizeBytes, cancellationToken);
             disk.Update(disk.Record with { Layers = [shared, disk.Record.Active] });
-            Complete(disk);
-        }
-        catch
-        {
-            Unregister(disk);
-            throw;
-        }
-        finally
-        {
-            _ = disk.Gate.Release();
-        }
+        });
     }
 
     public async Task CopyToFileAsync(Guid diskId, string file, VolumeFormat format, CancellationToken cancellationToken)
@@ -188,25 +149,8 @@ public sealed partial class DiskStorage
         await CopyOutAsync(hold.Only, hold.Only.Record.Active, file, format, cancellationToken);
     }
 
-    public async Task CopyFromFileAsync(string file, VolumeFormat format, DiskSpec target, CancellationToken cancellationToken)
-    {
-        var disk = Register(target);
-        try
-        {
-            var path = Path.Combine(disk.Directory, disk.Record.Active.File);
-            await _qemuImg.ConvertAsync(file, QemuImg.FormatName(format), path, target.Format, cancellationToken);
-            Complete(disk);
-        }
-        catch
-        {
-            Unregister(disk);
-            throw;
-        }
-        finally
-        {
-            _ = disk.Gate.Release();
-        }
-    }
+    public Task CopyFromFileAsync(string file, VolumeFormat format, DiskSpec target, CancellationToken cancellationToken) => MakeAsync(
+        target, disk => _qemuImg.ConvertAsync(file, QemuImg.FormatName(format), disk.DataPathOf(disk.Record.Active), target.Format, cancellationToken));
 
     public async Task SaveReferenceAsync(Guid diskId, string rawFilePath, CancellationToken cancellationToken)
     {
@@ -225,6 +169,26 @@ public sealed partial class DiskStorage
         }
 
         return _qemuImg.ConvertAsync(disk.PathOf(layer), QemuImg.FormatName(layer.Format), target, format, cancellationToken);
+    }
+
+    /// <summary>A new disk, which is there once <paramref name="fill"/> has made its files, and not at all when that fails.</summary>
+    private async Task MakeAsync(DiskSpec spec, Func<DiskEntry, Task> fill)
+    {
+        var disk = Register(spec);
+        try
+        {
+            await fill(disk);
+            Complete(disk);
+        }
+        catch
+        {
+            Unregister(disk);
+            throw;
+        }
+        finally
+        {
+            _ = disk.Gate.Release();
+        }
     }
 
     /// <summary>Makes the entry of a new disk, with its gate held. End with <see cref="Complete"/> or <see cref="Unregister"/>.</summary>
