@@ -34,7 +34,12 @@ internal sealed class BenchRun(BenchOptions options, TextWriter output) : IAsync
 
         var tlsDirectory = Path.Combine(_directory, "tls");
         var certificates = LabCertificates.Create(tlsDirectory, TimeProvider.System);
-        OvdContender[] ours = [new(throughImageIo: true, certificates, tlsDirectory), new(throughImageIo: false, certificates, tlsDirectory)];
+        OvdContender[] ours =
+        [
+            new(throughImageIo: true, tracksChanges: true, certificates, tlsDirectory),
+            new(throughImageIo: false, tracksChanges: true, certificates, tlsDirectory),
+            new(throughImageIo: false, tracksChanges: false, certificates, tlsDirectory),
+        ];
         IContender[] all = [.. ours, new ResticContender(), new BorgContender(), new QemuImgContender()];
         _contenders.AddRange(all.Where(contender => options.Admits(contender.Name)));
         if (_contenders.Count == 0)
@@ -51,7 +56,7 @@ internal sealed class BenchRun(BenchOptions options, TextWriter output) : IAsync
             }
         }
 
-        var measures = Targets.Evaluate(_samples, [.. ours.Select(contender => contender.Name)]);
+        var measures = Targets.Evaluate(_samples);
         measures.AddRange(await RunScenariosAsync(images, cancellationToken));
         BenchReport.WriteTable(output, measures);
         BenchReport.WriteNotes(output, versions);

@@ -10,9 +10,14 @@ namespace OvirtDistributed.Benchmarks.Contenders;
 /// <summary>
 /// Ours: worker process and Data Mover process over mutual TLS, fresh ones in each round. With <paramref name="throughImageIo"/> the disk is
 /// read and written through an ImageIO daemon over qemu-nbd, each a process too, as in a data center; else the worker uses the raw file.
+/// Without <paramref name="tracksChanges"/> an incremental backup is not told what changed and reads the whole disk, as the rivals do.
 /// </summary>
-internal sealed class OvdContender(bool throughImageIo, LabCertificates certificates, string tlsDirectory) : IContender
+internal sealed class OvdContender(bool throughImageIo, bool tracksChanges, LabCertificates certificates, string tlsDirectory) : IContender
 {
+    public const string ImageIo = "ovd (ImageIO)";
+    public const string File = "ovd (file)";
+    public const string Untracked = "ovd (file, no CBT)";
+
     private const string FullPoint = "full";
     private const int WarmUpBytes = 64 << 20;
 
@@ -27,7 +32,7 @@ internal sealed class OvdContender(bool throughImageIo, LabCertificates certific
     private long _allocated;
     private long _moved;
 
-    public string Name => throughImageIo ? "ovd (ImageIO)" : "ovd (file)";
+    public string Name => throughImageIo ? ImageIo : tracksChanges ? File : Untracked;
 
     public bool IsIncremental => true;
 
@@ -63,7 +68,7 @@ internal sealed class OvdContender(bool throughImageIo, LabCertificates certific
 
     public async Task<TimeSpan> RestoreAsync(string file, long sizeBytes, CancellationToken cancellationToken)
     {
-        await using (var target = File.Create(file))
+        await using (var target = System.IO.File.Create(file))
         {
             target.SetLength(sizeBytes);
         }
@@ -111,7 +116,7 @@ internal sealed class OvdContender(bool throughImageIo, LabCertificates certific
         var content = new byte[WarmUpBytes];
         new Random(3).NextBytes(content);
         var raw = Path.Combine(_directory, "warmup.raw");
-        await File.WriteAllBytesAsync(raw, content, cancellationToken);
+        await System.IO.File.WriteAllBytesAsync(raw, content, cancellationToken);
         _repository = MoverProcess.WarmUpRepository;
         _ = await BackUpAsync(new TestImage(raw, raw, null, []), FullPoint, "disk", throughImageIo, cancellationToken);
         _ = await RestoreAsync(Path.Combine(_directory, "warmup.restored"), WarmUpBytes, cancellationToken);
@@ -127,7 +132,11 @@ internal sealed class OvdContender(bool throughImageIo, LabCertificates certific
             ? await NbdExport.OpenAsync(image.CowFile!, image.CowFile == image.RawFile ? "raw" : "qcow2", image.Bitmap, writable: false, _directory, cancellationToken)
             : null;
         var request = await RequestAsync(point, disk, image.SizeBytes, image.RawFile, export, writable: false, image.Bitmap is not null, cancellationToken);
-        request = request with { BasePoint = image.DirtyBlocks.Count == 0 ? null : FullPoint, DirtyBlocks = image.DirtyBlocks };
+        request = request with
+        {
+            BasePoint = image.DirtyBlocks.Count == 0 ? null : FullPoint,
+            DirtyBlocks = tracksChanges ? image.DirtyBlocks : null,
+        };
         var (took, _) = await RunAsync(
             point,
             request,

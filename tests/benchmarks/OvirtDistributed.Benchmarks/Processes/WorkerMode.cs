@@ -136,7 +136,8 @@ internal sealed class WorkerMode
             order.Backup = new BackupDiskOrder
             {
                 TransportMode = "cbt",
-                Incremental = request.BasePoint is not null,
+                // With a base but without its changes the disk is read in full, and what the base holds is not sent.
+                Incremental = request.BasePoint is not null && (request.DirtyBlocks is not null || request.File is null),
                 BasePointId = request.BasePoint ?? string.Empty,
                 EngineBackupId = $"backup-{request.TaskId}",
                 ImageTransfer = transfer,

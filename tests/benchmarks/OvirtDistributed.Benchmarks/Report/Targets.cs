@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using OvirtDistributed.Benchmarks.Contenders;
+
 namespace OvirtDistributed.Benchmarks.Report;
 
 /// <summary>The targets: which figure of ours is set against which rival's, and what it may be at most.</summary>
@@ -25,6 +27,13 @@ internal static class Targets
         new(Quantity.MoverAllocated, null, 32, 12),
     ];
 
+    // The rest of such a backup and its restore is that of a tracked one.
+    private static readonly Target[] WithoutTracking =
+    [
+        new(Quantity.Incremental, Restic, 0.45, 0.30),
+        new(Quantity.Incremental, Borg, 0.75, 0.50),
+    ];
+
     // What is stored does not depend on the way the disk was read.
     private static readonly Target[] Once =
     [
@@ -34,12 +43,15 @@ internal static class Targets
     ];
 
     /// <summary>All rows for which there are samples.</summary>
-    public static List<Measure> Evaluate(Samples samples, IReadOnlyList<string> ways)
+    public static List<Measure> Evaluate(Samples samples)
     {
-        var measures = ways.SelectMany(way => PerWay.Select(target => Row(samples, target, way, $", {way}"))).ToList();
-        measures.AddRange(Once.Select(target => Row(samples, target, ways[0], string.Empty)));
+        List<Measure?> measures = [.. Rows(samples, PerWay, OvdContender.ImageIo), .. Rows(samples, PerWay, OvdContender.File), .. Rows(samples, WithoutTracking, OvdContender.Untracked)];
+        measures.AddRange(Once.Select(target => Row(samples, target, OvdContender.ImageIo, string.Empty)));
         return [.. measures.OfType<Measure>()];
     }
+
+    private static IEnumerable<Measure?> Rows(Samples samples, IEnumerable<Target> targets, string way) =>
+        targets.Select(target => Row(samples, target, way, $", {way}"));
 
     private static Measure? Row(Samples samples, Target target, string way, string suffix)
     {
