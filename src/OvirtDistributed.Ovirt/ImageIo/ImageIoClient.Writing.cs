@@ -22,9 +22,9 @@ public sealed partial class ImageIoClient
             {
                 lane.HasUnflushedWrites = true;
                 // A daemon without PATCH flush makes every write durable by itself.
-                using var request = lane.Request(HttpMethod.Put, Features.Flush ? "?flush=n" : string.Empty);
+                using var request = lane.Request(HttpMethod.Put, Features.Flush ? ImageLane.Unflushed : string.Empty);
                 request.Content = new MemoryContent(data, lane.Guard);
-                request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
+                request.Content.Headers.TryAddWithoutValidation("Content-Type", "application/octet-stream");
                 request.Content.Headers.TryAddWithoutValidation("Content-Range", $"bytes {offsetBytes}-{offsetBytes + data.Length - 1}/*");
                 return await SendWriteAsync(lane, request, "a write", token);
             },

@@ -14,9 +14,13 @@ namespace OvirtDistributed.Ovirt.ImageIo;
 /// </remarks>
 internal sealed class ImageLane : IDisposable
 {
+    /// <summary>Asks the daemon not to flush after a write.</summary>
+    public const string Unflushed = "?flush=n";
+
     private const int MaxErrorTextBytes = 1024;
 
     private readonly Uri _image;
+    private readonly Uri _imageUnflushed;
     private readonly string _endpoint;
     private readonly HttpMessageInvoker _http;
     private readonly ImageIoOptions _options;
@@ -24,6 +28,7 @@ internal sealed class ImageLane : IDisposable
     public ImageLane(TransferUrl url, string? caPem, IReadOnlyDictionary<string, string> hostAddresses, ImageIoOptions options, TimeProvider timeProvider)
     {
         _image = url.Uri;
+        _imageUnflushed = new Uri(url.Uri.AbsoluteUri + Unflushed);
         _endpoint = url.Uri.Authority;
         _options = options;
         Guard = new IdleGuard(timeProvider);
@@ -46,7 +51,14 @@ internal sealed class ImageLane : IDisposable
 
     public HttpRequestMessage Request(HttpMethod method, string suffix = "")
     {
-        var request = new HttpRequestMessage(method, suffix.Length == 0 ? _image : new Uri(_image.AbsoluteUri + suffix))
+        // The address of every write is taken apart once.
+        var address = suffix switch
+        {
+            "" => _image,
+            Unflushed => _imageUnflushed,
+            _ => new Uri(_image.AbsoluteUri + suffix),
+        };
+        var request = new HttpRequestMessage(method, address)
         {
             Version = HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
@@ -145,6 +157,11 @@ internal sealed class ImageLane : IDisposable
     public static async Task<byte[]> ReadSmallAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         const int MaxBytes = 64 * 1024;
+        if (response.Content.Headers.ContentLength == 0)
+        {
+            return [];
+        }
+
         await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         var buffer = new MemoryStream();
         var piece = new byte[4096];
