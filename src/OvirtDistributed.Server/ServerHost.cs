@@ -170,6 +170,7 @@ public static class ServerHost
         services.AddSingleton<StepExecutor>();
         services.AddSingleton<OutboxPump>();
         services.AddSingleton<Reconciler>();
+        services.AddSingleton<OrphanSweep>();
         services.AddSingleton<BackupPlanner>();
         services.AddSingleton<BackupPreview>();
         services.AddSingleton<CbtSwitch>();
@@ -234,6 +235,7 @@ public static class ServerHost
         services.AddHostedService(provider => provider.GetRequiredService<OutboxPump>());
         services.AddHostedService<JobRunner>();
         services.AddHostedService(provider => provider.GetRequiredService<Reconciler>());
+        services.AddHostedService(provider => provider.GetRequiredService<OrphanSweep>());
         services.AddHostedService(provider => provider.GetRequiredService<InventoryReader>());
         services.AddHostedService(provider => provider.GetRequiredService<RepositoryMonitor>());
         services.AddHostedService(provider => provider.GetRequiredService<RetentionRunner>());

@@ -7,9 +7,10 @@ using Npgsql;
 namespace OvirtDistributed.Server.Jobs;
 
 /// <summary>
-/// Per task: its preparation for a worker and its settlement never run at the same time, on whichever of several servers. The locks are the
-/// database's and end with the connection that holds them, so a dead server holds nothing up. One connection holds all of this server's: a
-/// preparation may take half an hour, and hundreds of them at once must not use the database's connections up.
+/// Per task: its preparation for a worker and its settlement never run at the same time, on whichever of several servers. Likewise per worker's VM,
+/// within the preparation of a task: disks are attached to it one at a time. The locks are the database's and end with the connection that holds them, so a
+/// dead server holds nothing up. One connection holds all of this server's: a preparation may take half an hour, and hundreds of them at once must not use
+/// the database's connections up.
 /// </summary>
 internal sealed class PreparationLocks(NpgsqlDataSource database, TimeProvider time) : IAsyncDisposable
 {
@@ -19,19 +20,19 @@ internal sealed class PreparationLocks(NpgsqlDataSource database, TimeProvider t
     private readonly SemaphoreSlim _turn = new(1, 1);
     private NpgsqlConnection? _connection;
 
-    /// <summary>Waits for the task's lock; dispose to release.</summary>
-    public async Task<IAsyncDisposable> EnterAsync(Guid taskId, CancellationToken cancellationToken)
+    /// <summary>Waits for the lock of a task or a VM; dispose to release.</summary>
+    public async Task<IAsyncDisposable> EnterAsync(Guid id, CancellationToken cancellationToken)
     {
         // In this process callers wait here: the database would give one connection the same lock twice.
-        var turn = await _locks.EnterAsync(taskId, cancellationToken);
+        var turn = await _locks.EnterAsync(id, cancellationToken);
         try
         {
-            while (!await AskAsync("SELECT pg_try_advisory_lock($1)", taskId, cancellationToken))
+            while (!await AskAsync("SELECT pg_try_advisory_lock($1)", id, cancellationToken))
             {
                 await Task.Delay(LookAgainAfter, time, cancellationToken);
             }
 
-            return new Holder(this, turn, taskId);
+            return new Holder(this, turn, id);
         }
         catch
         {
@@ -50,16 +51,16 @@ internal sealed class PreparationLocks(NpgsqlDataSource database, TimeProvider t
         _turn.Dispose();
     }
 
-    // Advisory locks have 64 bit names; two tasks that share one wait for each other now and then, nothing worse.
-    private static long KeyOf(Guid taskId) => BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(taskId.ToByteArray()));
+    // Advisory locks have 64 bit names; two ids that share one wait for each other now and then, nothing worse.
+    private static long KeyOf(Guid id) => BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(id.ToByteArray()));
 
-    private async Task<bool> AskAsync(string question, Guid taskId, CancellationToken cancellationToken)
+    private async Task<bool> AskAsync(string question, Guid id, CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken);
         try
         {
             _connection ??= await database.OpenConnectionAsync(cancellationToken);
-            await using var command = new NpgsqlCommand(question, _connection) { Parameters = { new() { Value = KeyOf(taskId) } } };
+            await using var command = new NpgsqlCommand(question, _connection) { Parameters = { new() { Value = KeyOf(id) } } };
 
             // Once asked the answer is waited for: else nobody would know whether the lock is held.
             return await command.ExecuteScalarAsync(CancellationToken.None) is true;
@@ -78,11 +79,11 @@ internal sealed class PreparationLocks(NpgsqlDataSource database, TimeProvider t
         }
     }
 
-    private async ValueTask LeaveAsync(Guid taskId)
+    private async ValueTask LeaveAsync(Guid id)
     {
         try
         {
-            await AskAsync("SELECT pg_advisory_unlock($1)", taskId, CancellationToken.None);
+            await AskAsync("SELECT pg_advisory_unlock($1)", id, CancellationToken.None);
         }
         catch (NpgsqlException)
         {
@@ -90,13 +91,13 @@ internal sealed class PreparationLocks(NpgsqlDataSource database, TimeProvider t
         }
     }
 
-    private sealed class Holder(PreparationLocks owner, IDisposable turn, Guid taskId) : IAsyncDisposable
+    private sealed class Holder(PreparationLocks owner, IDisposable turn, Guid id) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {
             try
             {
-                await owner.LeaveAsync(taskId);
+                await owner.LeaveAsync(id);
             }
             finally
             {

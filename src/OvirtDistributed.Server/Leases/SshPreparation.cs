@@ -68,7 +68,10 @@ internal sealed class SshPreparation(IDbContextFactory<ServerDbContext> contexts
         var top = details.Layers[task.DiskId];
         if (details.GivesLayers)
         {
-            return (Below(top, diskId, await engine.ListVolumesAsync(diskId, cancellationToken)), false);
+            var (chain, unlisted) = Below(top, diskId, await engine.ListVolumesAsync(diskId, cancellationToken));
+            return unlisted is { } missing
+                ? ([.. chain, await FindOnTemplateAsync(engine, job.VmId, diskId, chain, missing, cancellationToken)], false)
+                : (chain, false);
         }
 
         // The disk as it was before the snapshot: its format is that of the layer the snapshot keeps.
@@ -77,14 +80,17 @@ internal sealed class SshPreparation(IDbContextFactory<ServerDbContext> contexts
         return ([new EngineVolume(top, diskId, null, disk.Format, disk.StorageDomainId)], true);
     }
 
-    /// <summary>From a layer down to the last one, which has no parent.</summary>
-    private static List<EngineVolume> Below(Guid top, Guid diskId, IReadOnlyList<EngineVolume> volumes)
+    /// <summary>From a layer down to the last one, which has no parent, or whose parent (the second value) the manager does not list.</summary>
+    private static (List<EngineVolume> Chain, Guid? Unlisted) Below(Guid top, Guid diskId, IReadOnlyList<EngineVolume> volumes)
     {
         var chain = new List<EngineVolume>();
         for (Guid? next = top; next is { } id;)
         {
-            var volume = volumes.FirstOrDefault(candidate => candidate.Id == id)
-                ?? throw new EngineException(EngineFailure.Failed, $"The manager does not list layer {id} of disk {diskId}: where the disk stands on a template, that takes a manager of 4.4.8 or later.");
+            if (volumes.FirstOrDefault(candidate => candidate.Id == id) is not { } volume)
+            {
+                return (chain, id);
+            }
+
             if (chain.Contains(volume))
             {
                 throw new EngineException(EngineFailure.Failed, $"The manager lists the layers of disk {diskId} in a circle, by {id}.");
@@ -94,7 +100,23 @@ internal sealed class SshPreparation(IDbContextFactory<ServerDbContext> contexts
             next = volume.ParentId;
         }
 
-        return chain;
+        return (chain, null);
+    }
+
+    /// <summary>
+    /// Managers before 4.4.8 list the layers of a disk without its template's. A template's disk has one layer, which the layer above names by its id, and it lies
+    /// on the same storage domain: a thin disk is made nowhere else.
+    /// </summary>
+    private static async Task<EngineVolume> FindOnTemplateAsync(
+        IEngine engine, Guid vmId, Guid diskId, List<EngineVolume> above, Guid missing, CancellationToken cancellationToken)
+    {
+        var file = above.Count == 0
+            ? null
+            : (await engine.ListVolumeFilesAsync(vmId, diskId, cancellationToken)).FirstOrDefault(candidate => candidate.OnTemplate && candidate.Id == missing);
+        return file is not null
+            ? new EngineVolume(file.Id, diskId, null, file.Format, above[^1].StorageDomainId)
+            : throw new EngineException(
+                EngineFailure.Failed, $"Layer {missing} of disk {diskId} is neither one that the manager lists nor a disk of the VM's template: was a snapshot deleted while the backup ran?");
     }
 
     private async Task<bool> IsOnBlockAsync(Guid managerId, EngineVolume volume, bool fromHeader, CancellationToken cancellationToken)

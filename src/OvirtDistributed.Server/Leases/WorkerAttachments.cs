@@ -2,13 +2,14 @@
 
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Leases;
 
 /// <summary>Attaches the disk of an attempt to the VM in which the attempt's worker runs.</summary>
-internal sealed class WorkerAttachments(IDbContextFactory<ServerDbContext> contexts, EngineLedger ledger, ServerOptions options)
+internal sealed class WorkerAttachments(IDbContextFactory<ServerDbContext> contexts, EngineLedger ledger, PreparationLocks locks, ServerOptions options)
 {
     /// <summary>Idempotent for the attempt.</summary>
     /// <param name="engine">The VM's manager.</param>
@@ -21,6 +22,9 @@ internal sealed class WorkerAttachments(IDbContextFactory<ServerDbContext> conte
     public async Task AttachAsync(IEngine engine, LedgerOwner owner, string workerId, Guid diskId, Guid? snapshotId, CancellationToken cancellationToken)
     {
         var vmId = await FindVmAsync(engine, workerId, cancellationToken);
+
+        // One at a time for a VM, as the manager plugs them: else all slots of a worker would find the same room at once.
+        await using var turn = await locks.EnterAsync(vmId, cancellationToken);
         var attached = await engine.ListAttachmentsAsync(vmId, cancellationToken);
         var found = attached.FirstOrDefault(attachment => attachment.DiskId == diskId);
         var entry = await ledger.FindOpenAsync(LedgerKind.Attachment, owner, cancellationToken);

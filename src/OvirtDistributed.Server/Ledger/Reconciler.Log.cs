@@ -6,20 +6,11 @@ internal sealed partial class Reconciler
 {
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "Snapshot {SnapshotId} of VM {VmId} carries our mark and no restore point needs it: deleted")]
-        public static partial void OrphanSnapshot(ILogger logger, Guid snapshotId, Guid vmId);
-
         [LoggerMessage(LogLevel.Information, "Left-over {Kind} of job {JobId} ended: {Result}")]
         public static partial void LeftoverEnded(ILogger logger, LedgerKind kind, Guid jobId, CleanupResult result);
 
         [LoggerMessage(LogLevel.Warning, "Left-over {Kind} of job {JobId} could not be ended yet: {Problem}")]
         public static partial void LeftoverStays(ILogger logger, LedgerKind kind, Guid jobId, string problem);
-
-        [LoggerMessage(LogLevel.Warning, "Backup {BackupId} of VM {VmId} carries our mark but nobody knows it: ended")]
-        public static partial void OrphanEnded(ILogger logger, Guid backupId, Guid vmId);
-
-        [LoggerMessage(LogLevel.Warning, "VM {VmId} could not be searched for left-overs: {Problem}")]
-        public static partial void SweepFailed(ILogger logger, Guid vmId, string problem);
 
         [LoggerMessage(LogLevel.Warning, "Ledger and engines could not be compared; trying again later")]
         public static partial void RoundFailed(ILogger logger, Exception exception);

@@ -23,6 +23,8 @@ public sealed class BootedWorkerTests(SharedServers servers, ITestOutputHelper o
             output,
             options => options with
             {
+                // Its own and one more: two disks at a time are wanted, and the second waits.
+                ServerSettings = new Dictionary<string, string>(options.ServerSettings) { ["Server:MaxAttachedDisks"] = "2" },
                 WorkerVms = ["agent"],
                 BootWorkerVms = true,
                 Simulator = options.Simulator with { DeviceSerialLength = 20 },
@@ -39,6 +41,7 @@ public sealed class BootedWorkerTests(SharedServers servers, ITestOutputHelper o
         await site.RestoresToAsync(backup, reference, request => request.TransportMode = Mode);
         await site.FinishAsync(checkpointsPerVm: 0);
         var machine = Assert.IsType<GuestService>(Assert.Single(site.Lab.Workers)).Machine;
-        Assert.Equal((4, 4), (machine.HotPlugged, machine.HotUnplugged));
+        Assert.Equal((4, 4, 2), (machine.HotPlugged, machine.HotUnplugged, machine.MostDisks));
+        Assert.Contains("the limit is 2 (Server:MaxAttachedDisks)", machine.Tail(int.MaxValue), StringComparison.Ordinal);
     }
 }

@@ -47,6 +47,26 @@ public sealed class SshBackupTests(SharedServers servers, ITestOutputHelper outp
         await site.FinishAsync(checkpointsPerVm: 0, snapshotsPerVm: 1);
     }
 
+    /// <summary>From 4.4.3 to 4.4.7 the layers of a disk are listed without its template's.</summary>
+    [Fact]
+    public async Task ManagerThatDoesNotListTheTemplatesLayers_DisksOnATemplateAreWhole()
+    {
+        await using var site = await TestSite.StartAsync(
+            servers, OneCluster(Stopped("golden", Disk(32), Raw(16))), output, options => options with { Simulator = options.Simulator with { EngineVersion = "4.4.6.8-1.el8" } });
+        await using var host = await SshHost.StartAsync(site);
+        await host.IntroduceAsync();
+        await site.AddThinVmAsync("web");
+        await WriteAsync(site, (await site.VmAsync("web")).DiskIds[0], 8 * MiB, 3 * 65536);
+        var reference = await site.SaveReferenceAsync("web");
+
+        var full = await BackUpAsync(site);
+
+        Assert.Equal((Mode, "full"), (full.TransportMode, full.Mode));
+        await site.RestoresToAsync(full, reference);
+        await host.HoldsNothingAsync();
+        await site.FinishAsync(checkpointsPerVm: 0, snapshotsPerVm: 1);
+    }
+
     [Fact]
     public async Task WorkerKilledInTheMiddle_TheHostIsCleanAndAnotherWorkerGoesOn()
     {

@@ -2,6 +2,8 @@
 
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.NetworkInformation;
 using Google.Protobuf.WellKnownTypes;
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Lab.Servers;
@@ -37,6 +39,23 @@ public sealed class GuestCommandTests : IDisposable
         Assert.Contains($"{string.Concat(arguments.Select(argument => $"[{argument}]"))}\njob-1/vm-1/it's web/post/taken\n", output, StringComparison.Ordinal);
         Assert.Contains("problem\n", output, StringComparison.Ordinal);
         Assert.Empty(Folders());
+    }
+
+    [Fact]
+    public async Task GuestWithAnIpv6Address_RunsTheCommandAndNoOtherKeyIsTrusted()
+    {
+        Assert.SkipUnless(HasIpv6Loopback(), "this machine has no ::1");
+        await using var guest = await PrivateSshd.StartAsync(_directory.File("sshd"), Token, address: "::1").WithinDeadline();
+        Program(guest, "tell", "echo \"$SSH_CONNECTION\"");
+        var order = await OrderAsync(guest, "tell");
+
+        var report = await RunAsync(order).WithinDeadline();
+
+        Assert.Equal(0, report.ExitCode);
+        Assert.Matches($@"^::1 \d+ ::1 {guest.Port}\n$", report.Output.ToStringUtf8());
+        order.Command.Guest.KnownHosts = await File.ReadAllTextAsync(await guest.WriteWrongKnownHostsAsync(Token), Token);
+        var failure = await Assert.ThrowsAsync<TaskFailureException>(() => RunAsync(order).WithinDeadline());
+        Assert.Contains($"Guest ::1 shows another SSH host key than the one pinned for [::1]:{guest.Port}", failure.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -171,7 +190,7 @@ public sealed class GuestCommandTests : IDisposable
             Guest = new GuestProgram
             {
                 Program = program,
-                Address = "127.0.0.1",
+                Address = guest.Address,
                 Port = guest.Port,
                 User = guest.User,
                 PrivateKey = await File.ReadAllTextAsync(guest.KeyFile, Token),
@@ -179,6 +198,9 @@ public sealed class GuestCommandTests : IDisposable
             },
         },
     };
+
+    private static bool HasIpv6Loopback() =>
+        NetworkInterface.GetAllNetworkInterfaces().SelectMany(card => card.GetIPProperties().UnicastAddresses).Any(own => own.Address.Equals(IPAddress.IPv6Loopback));
 
     private static string[] Folders() => Directory.GetDirectories(Path.GetTempPath(), $"ovd-guest-{Environment.ProcessId}-*");
 

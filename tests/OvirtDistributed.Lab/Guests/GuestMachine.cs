@@ -32,6 +32,9 @@ internal sealed class GuestMachine(Guid systemUuid, string directory) : IGuestBu
     /// <summary>Disks that came while it ran.</summary>
     public int HotPlugged { get; private set; }
 
+    /// <summary>The most disks it had at any moment.</summary>
+    public int MostDisks { get; private set; }
+
     /// <summary>Disks that the guest has let go while it ran.</summary>
     public int HotUnplugged { get; private set; }
 
@@ -71,7 +74,7 @@ internal sealed class GuestMachine(Guid systemUuid, string directory) : IGuestBu
     }
 
     /// <summary>The last lines of its console.</summary>
-    public string Tail() => _process?.Tail() ?? "";
+    public string Tail(int lines = 20) => _process?.Tail(lines) ?? "";
 
     /// <summary>Switches it off.</summary>
     public async Task StopAsync()
@@ -112,6 +115,7 @@ internal sealed class GuestMachine(Guid systemUuid, string directory) : IGuestBu
             }
 
             _disks.Add(disk.DiskId, disk);
+            MostDisks = Math.Max(MostDisks, _disks.Count);
         },
         cancellationToken);
 

@@ -20,12 +20,16 @@ public sealed class PrivateSshd : IAsyncDisposable
     private readonly SshdAccount? _account;
     private ChildProcess? _process;
 
-    private PrivateSshd(string directory, SshdAccount? account)
+    private PrivateSshd(string directory, SshdAccount? account, string address)
     {
         _directory = directory;
         _account = account;
+        Address = address;
         ProgramDirectory = Path.Combine(directory, "bin");
     }
+
+    /// <summary>Where it listens.</summary>
+    public string Address { get; }
 
     public int Port { get; } = FreePorts.Take();
 
@@ -43,7 +47,8 @@ public sealed class PrivateSshd : IAsyncDisposable
     /// <param name="directory">The server's own.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <param name="account">Who may come in by password instead; nobody else is known there then but root. Takes root.</param>
-    public static async Task<PrivateSshd> StartAsync(string directory, CancellationToken cancellationToken, SshdAccount? account = null)
+    /// <param name="address">Loopback address to listen on.</param>
+    public static async Task<PrivateSshd> StartAsync(string directory, CancellationToken cancellationToken, SshdAccount? account = null, string address = "127.0.0.1")
     {
         if (!File.Exists(Server))
         {
@@ -56,7 +61,7 @@ public sealed class PrivateSshd : IAsyncDisposable
             Directory.CreateDirectory(SeparationDirectory);
         }
 
-        var server = new PrivateSshd(directory, account);
+        var server = new PrivateSshd(directory, account, address);
         Directory.CreateDirectory(server.ProgramDirectory);
         await NewKeyAsync(server.KeyFile, cancellationToken);
         await NewKeyAsync(server.HostKeyFile, cancellationToken);
@@ -93,7 +98,7 @@ public sealed class PrivateSshd : IAsyncDisposable
     private async Task PinAsync(string file, string hostKey, CancellationToken cancellationToken)
     {
         var key = (await File.ReadAllTextAsync($"{hostKey}.pub", cancellationToken)).Split(' ');
-        await File.WriteAllTextAsync(file, $"[127.0.0.1]:{Port.ToString(CultureInfo.InvariantCulture)} {key[0]} {key[1]}\n", cancellationToken);
+        await File.WriteAllTextAsync(file, $"[{Address}]:{Port.ToString(CultureInfo.InvariantCulture)} {key[0]} {key[1]}\n", cancellationToken);
     }
 
     private async Task RunAsync(CancellationToken cancellationToken)
@@ -101,7 +106,7 @@ public sealed class PrivateSshd : IAsyncDisposable
         var configuration = Path.Combine(_directory, "sshd_config");
         string[] lines =
         [
-            $"Port {Port}", "ListenAddress 127.0.0.1", $"HostKey {HostKeyFile}", $"AuthorizedKeysFile {KeyFile}.pub", $"PidFile {Path.Combine(_directory, "pid")}", "UsePAM no",
+            $"Port {Port}", $"ListenAddress {Address}", $"HostKey {HostKeyFile}", $"AuthorizedKeysFile {KeyFile}.pub", $"PidFile {Path.Combine(_directory, "pid")}", "UsePAM no",
             "StrictModes no", "PermitRootLogin prohibit-password", $"PasswordAuthentication {(_account is null ? "no" : "yes")}", $"SetEnv PATH={ProgramDirectory}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         ];
         await File.WriteAllLinesAsync(configuration, lines, cancellationToken);
@@ -130,7 +135,7 @@ public sealed class PrivateSshd : IAsyncDisposable
         try
         {
             using var client = new TcpClient();
-            await client.ConnectAsync("127.0.0.1", Port, cancellationToken);
+            await client.ConnectAsync(Address, Port, cancellationToken);
             return true;
         }
         catch (SocketException)

@@ -138,6 +138,25 @@ public sealed class DiskAttachmentTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task AllSlotsOfAWorkerAskAtOnce_NoMoreDisksThanTheLimitAreAttached()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        site.Options.MaxAttachedDisks = 2;
+        var workerVm = await site.AddWorkerVmAsync();
+        var id = await site.BackUpAsync(site.AddVm("vm", disks: 6).Name, mode: TransportModes.DiskAttachment);
+        var claims = new List<LeaseClaim>();
+        foreach (var task in (await site.DriveAsync(id, JobState.Copying)).Tasks)
+        {
+            claims.Add(await site.LeaseAsync(task));
+        }
+
+        var asked = await Task.WhenAll(claims.Select(claim => Record.ExceptionAsync(() => site.Get<AttemptPreparation>().PrepareAsync(claim, TestSite.Token)).AsTask())).WithinDeadline();
+
+        Assert.Single(site.Engine.Attachments[workerVm.Id]);
+        Assert.Equal(5, asked.OfType<EngineException>().Count(refused => refused.IsPassing && refused.Message.Contains("the limit is 2", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task NoWorkerInAVm_IsSaidAtOnce()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();

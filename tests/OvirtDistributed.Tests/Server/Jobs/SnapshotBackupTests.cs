@@ -192,24 +192,6 @@ public sealed class SnapshotBackupTests(PostgresServer postgres)
         Assert.Contains("cbt needs a manager of version 4.4", refused.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task DatabaseForgotTheJob_TheSweepRemovesItsSnapshotAndNoOther()
-    {
-        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
-        var vm = site.AddVm("vm");
-        var foreign = site.Engine.TakeSnapshot(vm.Id, "somebody's");
-        await RunAsync(site, vm);
-        var lost = site.Engine.TakeSnapshot(vm.Id, $"Backup by OvirtDistributed {EngineMarker.Of(site.InstanceId, site.RepositoryId, Guid.NewGuid())}");
-        await site.Engine.ListSnapshotsAsync(vm.Id, TestSite.Token);
-
-        await site.Get<Reconciler>().SweepAsync(TestSite.Token).WithinDeadline();
-        await site.Engine.ListSnapshotsAsync(vm.Id, TestSite.Token);
-
-        Assert.Equal(2, site.Engine.Snapshots[vm.Id].Count);
-        Assert.Contains(site.Engine.Snapshots[vm.Id], snapshot => snapshot.Id == foreign.Id);
-        Assert.DoesNotContain(site.Engine.Snapshots[vm.Id], snapshot => snapshot.Id == lost.Id);
-    }
-
     private static async Task<Job> RunAsync(TestSite site, EngineVm vm) =>
         await site.RunToEndAsync(await site.BackUpAsync(vm.Name, mode: TransportModes.ImageTransfer)).WithinDeadline();
 

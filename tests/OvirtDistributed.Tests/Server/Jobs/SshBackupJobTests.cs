@@ -86,11 +86,43 @@ public sealed class SshBackupJobTests(PostgresServer postgres) : IDisposable
         var claim = await site.LeaseAsync(task);
 
         var unlisted = await Assert.ThrowsAsync<EngineException>(() => site.Get<AttemptPreparation>().PrepareAsync(claim, TestSite.Token)).WithinDeadline();
-        Assert.Contains("does not list layer", unlisted.Message, StringComparison.Ordinal);
+        Assert.Contains("neither one that the manager lists nor a disk of the VM's template", unlisted.Message, StringComparison.Ordinal);
 
         site.Engine.Inventory = site.Engine.Inventory with { Hosts = [.. site.Engine.Inventory.Hosts.Select(host => host with { Status = "maintenance" })] };
         var down = await Assert.ThrowsAsync<EngineException>(() => site.Get<AttemptPreparation>().PrepareAsync(claim, TestSite.Token)).WithinDeadline();
         Assert.Contains("No host of the data center is up", down.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ManagerDoesNotListTheTemplatesLayer_ItIsFoundAmongTheTemplatesDisksByItsIdAlone(bool isOfTheTemplate)
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        site.Engine.ProductVersion = "4.4.6";
+        _ = AddHosts(site);
+        _ = await SetAccessAsync(site);
+        var vm = site.AddVm("vm");
+        var id = await site.BackUpAsync(vm.Name, mode: TransportModes.Ssh);
+        var job = await site.DriveAsync(id, JobState.Copying);
+        var task = Assert.Single(job.Tasks);
+        var (top, template) = (job.Backup!.Layers[task.DiskId], Guid.NewGuid());
+        site.Engine.Volumes[task.DiskId] = [new EngineVolume(top, task.DiskId, template, "cow", site.BlockDomainId)];
+        site.Engine.TemplateFiles[vm.Id] = new EngineVolumeFile(isOfTheTemplate ? template : Guid.NewGuid(), Guid.NewGuid(), "raw", OnTemplate: true);
+        var claim = await site.LeaseAsync(task);
+        var preparing = site.Get<AttemptPreparation>().PrepareAsync(claim, TestSite.Token);
+
+        if (!isOfTheTemplate)
+        {
+            Assert.Contains($"Layer {template}", (await Assert.ThrowsAsync<EngineException>(() => preparing).WithinDeadline()).Message, StringComparison.Ordinal);
+            return;
+        }
+
+        var order = OrderMessages.ToWire((await preparing)!, claim, site.Options).Backup.SshDisk;
+        Assert.False(order.BackingFromHeader);
+        Assert.Equal(
+            [(top.ToString(), "qcow2", true, $"{task.DiskId}"), (template.ToString(), "raw", true, $"{task.DiskId}")],
+            order.Chain.Select(volume => (volume.VolumeId, volume.Format, volume.LogicalVolume, volume.DiskId)));
     }
 
     [Fact]

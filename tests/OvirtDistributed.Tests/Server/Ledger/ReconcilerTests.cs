@@ -65,26 +65,6 @@ public sealed class ReconcilerTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task DatabaseWasEmptied_OurBackupsAreFoundByTheirMarkAndOthersAreNot()
-    {
-        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
-        var vm = site.AddVm("vm");
-        var other = site.AddVm("other");
-        await site.RunToEndAsync(await site.BackUpAsync(vm.Name)).WithinDeadline();
-        await site.RunToEndAsync(await site.BackUpAsync(other.Name)).WithinDeadline();
-        await StartAsync(vm, $"lost {EngineMarker.Of(site.InstanceId, site.RepositoryId, Guid.NewGuid())}");
-        await StartAsync(other, $"theirs {EngineMarker.Of(Guid.NewGuid(), site.RepositoryId, Guid.NewGuid())}");
-
-        Assert.Equal(1, await site.Get<Reconciler>().SweepAsync(TestSite.Token));
-
-        Assert.Equal(EngineBackupPhase.Finalizing, site.Engine.Backups.Values.Last(backup => backup.VmId == vm.Id).Phase);
-        Assert.Equal(EngineBackupPhase.Starting, site.Engine.Backups.Values.Last(backup => backup.VmId == other.Id).Phase);
-
-        Task StartAsync(EngineVm of, string description) => site.Engine.StartBackupAsync(
-            new EngineBackupStart(of.Id, Guid.NewGuid(), Guid.NewGuid(), [of.Disks[0].Id], null, false, description), TestSite.Token);
-    }
-
-    [Fact]
     public async Task RunningJob_SettlesItsOwn()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();

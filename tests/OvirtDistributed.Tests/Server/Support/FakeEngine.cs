@@ -16,6 +16,8 @@ internal sealed partial class FakeEngine : IEngine
 {
     private readonly List<(string Call, FaultMoment Moment, EngineException Failure)> _faults = [];
 
+    private readonly Lock _turn = new();
+
     private int _moments;
 
     public List<string> Calls { get; } = [];
@@ -164,11 +166,14 @@ internal sealed partial class FakeEngine : IEngine
 
     private Task<T> CallAsync<T>(string name, Func<T> work)
     {
-        Calls.Add(name);
-        Strike(name, FaultMoment.Before);
-        var result = work();
-        Strike(name, FaultMoment.After);
-        return Task.FromResult(result);
+        lock (_turn)
+        {
+            Calls.Add(name);
+            Strike(name, FaultMoment.Before);
+            var result = work();
+            Strike(name, FaultMoment.After);
+            return Task.FromResult(result);
+        }
     }
 
     private void Strike(string name, FaultMoment moment)

@@ -15,6 +15,18 @@ internal sealed class SteppingTimeProvider : TimeProvider
     private DateTimeOffset _now = new(2026, 3, 4, 5, 6, 7, TimeSpan.Zero);
     private TimeSpan _advanced;
 
+    /// <summary>Something waits for a time that only <see cref="Advance"/> brings.</summary>
+    public bool IsAwaited
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _timers.Count > 0;
+            }
+        }
+    }
+
     public override long GetTimestamp()
     {
         lock (_lock)
