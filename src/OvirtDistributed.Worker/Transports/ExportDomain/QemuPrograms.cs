@@ -26,14 +26,14 @@ internal sealed record QemuPrograms(string Server, string ImageTool)
             await process.WaitForExitAsync(either.Token);
             if (process.ExitCode != 0)
             {
-                throw new TaskFailureException(FailureCode.TargetFailed, $"{ImageTool} failed on this worker: {said.Trim().ReplaceLineEndings("; ")}");
+                throw new TaskFailureException(FailureCode.TargetFailed, $"{ImageTool} failed on the worker: {said.Trim().ReplaceLineEndings("; ")}");
             }
         }
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
             cancellationToken.ThrowIfCancellationRequested();
-            throw new TaskFailureException(FailureCode.TargetFailed, $"{ImageTool} did not end on this worker within {Patience.TotalMinutes} minutes.");
+            throw new TaskFailureException(FailureCode.TargetFailed, $"{ImageTool} did not end on the worker within {Patience.TotalMinutes} minutes.");
         }
     }
 
