@@ -391,4 +391,22 @@ public sealed class JobTests
         Assert.Equal("3f2a", server.Installation.Single<CancelJobRequest>().Id);
         Assert.Contains("was asked to stop", run.Out, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData(JobOutcome.Succeeded, "", "succeeded at 2026-01-15T02:04:05Z (1 h ago), restore point 7b1d22aa.")]
+    [InlineData(JobOutcome.Warning, "The manager keeps a lock.", "succeeded, with a warning at 2026-01-15T02:04:05Z (1 h ago), restore point 7b1d22aa: The manager keeps a lock.")]
+    [InlineData(JobOutcome.Failed, "No space.", "failed at 2026-01-15T02:04:05Z (1 h ago), restore point 7b1d22aa: No space.")]
+    public async Task CancelTooLate_SaysHowAndWhenItEnded(JobOutcome outcome, string message, string expected)
+    {
+        var installation = Samples.Installation();
+        var job = installation.Jobs[0];
+        (job.Outcome, job.Message, job.PointId) = (outcome, message, Samples.PointId);
+        var run = new CliRun();
+        job.Ended = Google.Protobuf.WellKnownTypes.Timestamp.FromDateTimeOffset(run.Time.GetUtcNow() - TimeSpan.FromHours(1));
+        await using var server = await FakeBackupServer.StartAsync(installation);
+
+        await run.RunAsync(server.Address, CancellationToken.None, "job", "cancel", "3f2a");
+
+        Assert.Equal($"Job 3f2a9c1e had ended before it could be cancelled: {expected}\n", run.Out);
+    }
 }
