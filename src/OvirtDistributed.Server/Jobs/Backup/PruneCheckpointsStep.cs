@@ -54,7 +54,7 @@ internal sealed class PruneCheckpointsStep(IEngineDirectory engines, Installatio
 
     private static StepResult Warn(Job job, string problem)
     {
-        job.Warn($"The restore point is good, but what an older backup left on the manager could not be deleted: {problem}. The next backup tries again.");
+        job.Warn($"The restore point is good, but what an older backup left on the manager could not be deleted: {problem.TrimEnd('.')}. The next backup tries again.");
         return StepResult.Next(JobEvent.CheckpointsPruned);
     }
 }

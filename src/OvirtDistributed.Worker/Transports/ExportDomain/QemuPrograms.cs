@@ -45,7 +45,7 @@ internal sealed record QemuPrograms(string Server, string ImageTool)
         }
         catch (Win32Exception failure)
         {
-            throw new TaskFailureException(FailureCode.TargetFailed, $"The worker cannot start '{ImageTool}': {failure.Message}. It comes with qemu (qemu-utils, qemu-img).", failure);
+            throw new TaskFailureException(FailureCode.TargetFailed, $"The worker cannot start '{ImageTool}': {failure.Message.TrimEnd('.')}. It comes with qemu (qemu-utils, qemu-img).", failure);
         }
     }
 }
