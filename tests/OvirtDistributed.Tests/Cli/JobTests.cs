@@ -380,6 +380,35 @@ public sealed class JobTests
         Assert.Equal(["running", "running", "succeeded"], lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("outcome").GetString()));
     }
 
+    [Theory]
+    [InlineData(JobKind.Restore, 0, "  2.0 GiB read from the repository, 3.0 GiB written, 114 MiB/s", "Read from the repository: +2.0 GiB")]
+    [InlineData(JobKind.Restore, 8, "  2.0 GiB read from the repository, 8.0 GiB read from the VM's disk, 3.0 GiB written, 114 MiB/s", "Read from the VM's disk: +8.0 GiB")]
+    [InlineData(JobKind.Verify, 7, "  2.0 GiB read from the repository, 7.0 GiB of data proven, 114 MiB/s", "Data proven: +7.0 GiB")]
+    public async Task Summary_SaysWhatWasReadWhere(JobKind kind, int readGiB, string summary, string amounts)
+    {
+        var installation = Samples.Installation();
+        var job = Samples.EndedJob(JobOutcome.Succeeded);
+        (job.Kind, job.Mode) = (kind, "");
+        job.Progress = new Progress
+        {
+            TotalBytes = 8L << 30,
+            ProcessedBytes = 8L << 30,
+            SentBytes = 2L << 30,
+            ReadBytes = (long)readGiB << 30,
+            WrittenBytes = 3L << 30,
+            Elapsed = Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(TimeSpan.FromSeconds(72)),
+        };
+        installation.Jobs[0] = job;
+        installation.OpenWatch().TryWrite(job);
+        await using var server = await FakeBackupServer.StartAsync(installation);
+
+        var watched = await CliRun.OvdAsync(server, "job", "watch", Samples.JobId);
+        var shown = await CliRun.OvdAsync(server, "job", "show", Samples.JobId);
+
+        Assert.Contains(summary, watched.Out.Split('\n'));
+        Assert.Matches(amounts, shown.Out);
+    }
+
     [Fact]
     public async Task Cancel_IsAskedForAtOnce()
     {
