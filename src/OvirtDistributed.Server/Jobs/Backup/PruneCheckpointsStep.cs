@@ -23,7 +23,7 @@ internal sealed class PruneCheckpointsStep(IEngineDirectory engines, Installatio
         var snapshots = kept.Snapshots.Where(snapshot => snapshot.Id != job.Backup.ToCheckpointId).ToList();
         if (checkpoints.Count + snapshots.Count == 0)
         {
-            return StepResult.Next(JobEvent.CheckpointsPruned);
+            return StepResult.Next(JobEvent.CheckpointsPruned, "no older checkpoint or snapshot of ours is left");
         }
 
         // Merging a layer takes as long as it is large.

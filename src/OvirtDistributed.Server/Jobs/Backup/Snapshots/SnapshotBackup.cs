@@ -91,7 +91,7 @@ internal sealed class SnapshotBackup(
         if (job.Backup!.ToCheckpointId is not null)
         {
             await ledger.CloseAsync(entry, "kept for the next incremental", cancellationToken);
-            return StepResult.Next(JobEvent.BackupFinalized);
+            return StepResult.Next(JobEvent.BackupFinalized, "the snapshot is kept for the next incremental");
         }
 
         try
