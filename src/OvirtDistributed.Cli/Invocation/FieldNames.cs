@@ -9,7 +9,7 @@ namespace OvirtDistributed.Cli.Invocation;
 /// The backup server names fields of requests; an operator knows options and arguments. What a command sends in a field is mostly called like it:
 /// <c>freeze_timeout</c> is <c>--freeze-timeout</c>, <c>exclude_disks</c> is <c>--exclude-disk</c>, <c>vms</c> is VM. The others stand here.
 /// </summary>
-internal static class FieldNames
+internal static partial class FieldNames
 {
     private const int LongestValue = 80;
     private static readonly TimeSpan MatchTime = TimeSpan.FromSeconds(1);
@@ -73,8 +73,9 @@ internal static class FieldNames
     public static Failure Translate(Failure failure, ParseResult parse)
     {
         var message = failure.Message;
-        // Longest first: commands.guest.user begins like commands.guest.
-        foreach (var field in failure.Fields.OrderByDescending(field => field.Length))
+        // An older server says it in the text only. Longest first: commands.guest.user begins like commands.guest.
+        var named = failure.Fields.Count == 0 && Begin().Match(message) is { Success: true } begin ? [begin.Groups["field"].Value] : failure.Fields;
+        foreach (var field in named.OrderByDescending(field => field.Length))
         {
             if (SymbolOf(parse.CommandResult.Command, field) is { } symbol)
             {
@@ -95,6 +96,10 @@ internal static class FieldNames
         var pattern = field.AsSpan().ContainsAny('_', '.') ? $@"(?<quoted>(?<!\w)'[^'\n]*'(?!\w))|(?<![\w.-]){name}" : $"(?<quoted>$^)|(?m:^){name}";
         return Regex.Replace(message, pattern, match => match.Groups["quoted"].Success ? match.Value : Written(match, symbol, typed), RegexOptions.ExplicitCapture, MatchTime);
     }
+
+    /// <summary>How a refusal begins that is about a field.</summary>
+    [GeneratedRegex(@"^(?<field>[a-z][a-z_.]*)(\[[^\]]*\])?( '[^']*')?( cannot be used:| is needed|:)", RegexOptions.ExplicitCapture)]
+    private static partial Regex Begin();
 
     private static string Written(Match match, Symbol symbol, string? typed)
     {

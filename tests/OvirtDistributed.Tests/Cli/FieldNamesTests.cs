@@ -84,6 +84,20 @@ public sealed class FieldNamesTests
         Assert.Equal($"ovd: {shown}\n", run.Error);
     }
 
+    [Theory]
+    [InlineData("transport_mode 'ssh' cannot be used: it is not set up.", "--mode 'ssh' cannot be used: it is not set up.")]
+    [InlineData("manager 'prod': there is no such manager.", "--manager 'prod': there is no such manager.")]
+    [InlineData("manager 'prod' has 2 running jobs.", "manager 'prod' has 2 running jobs.")]
+    [InlineData("Repository main cannot be used: it is full.", "Repository main cannot be used: it is full.")]
+    public async Task ServerThatNamesNoFields_IsUnderstoodByItsText(string message, string shown)
+    {
+        await using var server = await FakeBackupServer.StartAsync(new FakeInstallation { Failure = new OperatorException(FailureKind.WrongState, message) });
+
+        var run = await CliRun.OvdAsync(server, "backup", "run", "zz");
+
+        Assert.Equal($"ovd: {shown}\n", run.Error);
+    }
+
     [Fact]
     public async Task KeyOfAMap_StaysWithItsOption()
     {
