@@ -57,7 +57,7 @@ internal sealed class PlanBackupCommand : ServerCommand
             .WriteTo(context.Output);
         if (plan.Refusal.Length > 0)
         {
-            context.Output.Line(new StyledLine().Add($"Cannot be backed up: {Cell.Printable(plan.Refusal)}.", Tone.Bad));
+            context.Output.Line(new StyledLine().Add($"Cannot be backed up: {Cell.Printable(plan.Refusal.TrimEnd('.'))}.", Tone.Bad));
         }
 
         if (plan.Disks.Count > 0)

@@ -38,7 +38,7 @@ internal static class TransportFailure
             return new Failure(
                 ExitCode.Unavailable,
                 "unavailable",
-                $"Cannot reach {address}: {socket.Message}. Check that the service runs, that the address is right (--server, OVD_SERVER or the configuration file) and that no firewall is between.");
+                $"Cannot reach {address}: {socket.Message.TrimEnd('.')}. Check that the service runs, that the address is right (--server, OVD_SERVER or the configuration file) and that no firewall is between.");
         }
 
         return new Failure(

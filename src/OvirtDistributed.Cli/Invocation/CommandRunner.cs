@@ -30,7 +30,7 @@ internal sealed class CommandRunner(CliHost host, GlobalOptions options)
             // The edge of the process: an operator gets one message and an exit code, whatever happened.
             var failure = cancellationToken.IsCancellationRequested && exception is OperationCanceledException
                 ? new Failure(ExitCode.Interrupted, "interrupted", "Interrupted.")
-                : Failure.From(exception, context.Address ?? "the server");
+                : FieldNames.Translate(Failure.From(exception, context.Address ?? "the server"), parse);
             activity?.SetStatus(ActivityStatusCode.Error, failure.Code);
             output.Failure(failure);
             return (int)failure.ExitCode;

@@ -11,6 +11,9 @@ namespace OvirtDistributed.Cli.Invocation;
 /// <summary>A command's failure as the operator and programs see it; with the service's machine-readable reason, if it gave one.</summary>
 internal sealed record Failure(ExitCode ExitCode, string Code, string Message, string? Reason = null)
 {
+    /// <summary>Fields of the request that the message is about, by the names of the admin API.</summary>
+    public IReadOnlyList<string> Fields { get; init; } = [];
+
     /// <summary>The one place where exceptions become exit codes.</summary>
     /// <param name="exception">What the command threw.</param>
     /// <param name="address">The service the command talks to, for messages.</param>
@@ -41,7 +44,7 @@ internal sealed record Failure(ExitCode ExitCode, string Code, string Message, s
             _ when string.IsNullOrWhiteSpace(rpc.Status.Detail) => $"The backup server at {address} answered {rpc.StatusCode} without a reason; its log may have one.",
             _ => rpc.Status.Detail,
         };
-        return new Failure(exitCode, code, message, FailureStatus.ReasonOf(rpc));
+        return new Failure(exitCode, code, message, FailureStatus.ReasonOf(rpc)) { Fields = FailureStatus.FieldsOf(rpc) };
     }
 
     private static (ExitCode ExitCode, string Code) FromStatus(StatusCode status) => status switch

@@ -25,7 +25,8 @@ internal sealed class JobCancelCommand : ServerCommand
     {
         var server = context.Server;
         var job = (await server.Jobs.CancelJobAsync(new CancelJobRequest { Id = context.Value(_id) }, server.Call(cancellationToken))).Job;
-        if (context.Value(_wait) && !JobText.HasEnded(job))
+        var tooLate = JobText.HasEnded(job);
+        if (context.Value(_wait) && !tooLate)
         {
             job = (await JobWait.RunAsync(context, [job], cancellationToken))[0];
         }
@@ -36,7 +37,7 @@ internal sealed class JobCancelCommand : ServerCommand
         }
         else if (JobText.HasEnded(job))
         {
-            context.Output.Line($"Job {ShortIds.Cut(job.Id)} has ended: {JobText.Outcome(job.Outcome).Text}.");
+            context.Output.Line($"Job {ShortIds.Cut(job.Id)} {(tooLate ? "had ended before it could be cancelled" : "has ended")}: {JobText.Ending(job, context.Time)}.");
         }
         else
         {

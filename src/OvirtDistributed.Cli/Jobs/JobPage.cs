@@ -17,7 +17,7 @@ internal static class JobPage
         SettingsTable.Write(context.Output, job.Settings, planned: job.Outcome == JobOutcome.Running);
         if (job.Progress is not null)
         {
-            WriteAmounts(context.Output, job.Progress);
+            WriteAmounts(context.Output, job.Kind, job.Progress);
         }
 
         WriteTasks(context.Output, job);
@@ -66,16 +66,16 @@ internal static class JobPage
         }
     }
 
-    private static void WriteAmounts(OutputWriter output, Progress progress)
+    private static void WriteAmounts(OutputWriter output, JobKind kind, Progress progress)
     {
         output.Heading("Amounts");
         var details = new Details().Add("Processed", Share(progress));
         foreach (var (name, bytes) in new[]
         {
-            ("Read", progress.ReadBytes),
+            (kind switch { JobKind.Restore => "Read from the VM's disk", JobKind.Verify => "Data proven", _ => "Read" }, progress.ReadBytes),
             ("Zeros", progress.ZeroBytes),
             ("Deduplicated", progress.DeduplicatedBytes),
-            ("Sent", progress.SentBytes),
+            (kind is JobKind.Restore or JobKind.Verify ? "Read from the repository" : "Sent", progress.SentBytes),
             ("Stored", progress.StoredBytes),
             ("Written", progress.WrittenBytes),
             ("Resumed", progress.ResumedBytes),

@@ -36,6 +36,16 @@ internal static class JobText
         _ => ("unknown", Tone.Attention),
     };
 
+    /// <summary>How and when it ended, and with what result.</summary>
+    public static string Ending(Job job, TimeProvider time)
+    {
+        var how = job.Outcome == JobOutcome.Warning ? "succeeded, with a warning" : Outcome(job.Outcome).Text;
+        var when = job.Ended is null ? "" : $" at {TimeText.Both(job.Ended, time)}";
+        var result = job.PointId.Length > 0 && job.Kind is JobKind.Backup or JobKind.Copy ? $", restore point {ShortIds.Cut(job.PointId)}" : "";
+        var message = job.Outcome is JobOutcome.Failed or JobOutcome.Warning && job.Message.Length > 0 ? $": {Cell.Printable(job.Message.TrimEnd('.'))}" : "";
+        return how + when + result + message;
+    }
+
     public static TimeSpan Duration(Job job, TimeProvider time)
     {
         if (job.Created is null)

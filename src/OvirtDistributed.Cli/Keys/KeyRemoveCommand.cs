@@ -31,7 +31,7 @@ internal sealed class KeyRemoveCommand : ServerCommand
         {
             context.Output.Line(response.Removed
                 ? $"Recovery key {request.SlotId} does not open repository {request.Repository} any more. Who has a copy of the repository made before, or of its key, still can."
-                : $"Repository {request.Repository} has no recovery key {request.SlotId}.");
+                : $"Repository {request.Repository} has no recovery key {request.SlotId} (ovd repository key list {request.Repository}): nothing was removed.");
         }
 
         return ExitCode.Ok;

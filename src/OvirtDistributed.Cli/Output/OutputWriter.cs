@@ -89,6 +89,13 @@ internal sealed class OutputWriter
                     writer.WriteString("reason", failure.Reason);
                 }
 
+                if (failure.Fields.Count > 0)
+                {
+                    writer.WriteStartArray("fields");
+                    failure.Fields.ToList().ForEach(writer.WriteStringValue);
+                    writer.WriteEndArray();
+                }
+
                 writer.WriteEndObject();
                 writer.WriteEndObject();
             },

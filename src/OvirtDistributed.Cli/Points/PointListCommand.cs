@@ -47,12 +47,13 @@ internal sealed class PointListCommand : ServerCommand
     private static void Write(CommandContext context, IReadOnlyCollection<RestorePoint> points)
     {
         var length = ShortIds.LengthFor(points.Select(point => point.Id));
-        var table = new TextTable("ID", "VM", "CREATED", "MODE", "CONSISTENCY", ">DISKS", ">SIZE", ">READ", ">STORED", "REPOSITORY", "WARNINGS");
+        var table = new TextTable("ID", "VM", "MANAGER", "CREATED", "MODE", "CONSISTENCY", ">DISKS", ">SIZE", ">READ", ">STORED", "REPOSITORY", "WARNINGS");
         foreach (var point in points)
         {
             table.Add(
                 ShortIds.Cut(point.Id, length),
                 point.VmName,
+                point.Manager,
                 TimeText.Relative(point.Created, context.Time),
                 point.Mode,
                 point.Consistency,
@@ -61,9 +62,23 @@ internal sealed class PointListCommand : ServerCommand
                 ByteText.Size(point.ReadBytes),
                 ByteText.Size(point.StoredBytes),
                 point.Repository,
-                new Cell(string.Join("; ", point.Warnings), Tone.Attention));
+                Warnings(point));
         }
 
         table.WriteTo(context.Output);
+        if (points.Any(point => point.Warnings.Count > 0))
+        {
+            context.Output.Line();
+            context.Output.Line("What the warnings say: ovd point show ID");
+        }
     }
+
+    /// <summary>How many, since a sentence for each would make the table too wide; that a point is damaged must not be missed.</summary>
+    private static Cell Warnings(RestorePoint point) => (point.Damaged, point.Warnings.Count) switch
+    {
+        (true, <= 1) => new Cell("damaged", Tone.Bad),
+        (true, var count) => new Cell($"damaged, {count - 1} more", Tone.Bad),
+        (false, 0) => new Cell("", Tone.Plain),
+        (false, var count) => new Cell($"{count}", Tone.Attention),
+    };
 }

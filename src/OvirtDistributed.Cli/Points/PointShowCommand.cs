@@ -63,7 +63,7 @@ internal sealed class PointShowCommand : ServerCommand
     {
         if (point.Ovf.Length == 0)
         {
-            throw new CliException(ExitCode.NotFound, "not_found", $"Restore point {point.Id} holds no OVF.");
+            throw new CliException(ExitCode.NotFound, "not_found", $"Restore point {point.Id} holds no OVF. Its disks can be restored all the same (ovd restore disk).");
         }
 
         context.Output.Line(point.Ovf);

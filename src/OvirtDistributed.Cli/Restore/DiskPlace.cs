@@ -52,7 +52,7 @@ internal sealed record DiskPlace(string Name, string Address, OpenReadRequest Di
         }
         catch (RepositoryException failure)
         {
-            throw CliException.Refused($"Repository {Name} cannot be read: {failure.Message}.");
+            throw CliException.Refused($"Repository {Name} cannot be read: {failure.Message.TrimEnd('.')}.");
         }
     }
 

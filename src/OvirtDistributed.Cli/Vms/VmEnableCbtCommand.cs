@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.CommandLine;
+using Google.Protobuf.Collections;
 using OvirtDistributed.Cli.Invocation;
 using OvirtDistributed.Cli.Output;
 using OvirtDistributed.Contracts.Admin.V1;
@@ -44,15 +45,31 @@ internal sealed class VmEnableCbtCommand : ServerCommand
         }
         else
         {
-            var table = new TextTable("DISK", "TRACKED", "NOTE");
-            foreach (var disk in response.Disks)
-            {
-                table.Add(disk.DiskAlias, disk.Enabled ? "yes" : "no", disk.Note);
-            }
-
-            table.WriteTo(context.Output);
+            Write(context, response.Disks);
         }
 
-        return ExitCode.Ok;
+        // A script that goes on as if backups were incremental now must not be told that all is well.
+        return response.Disks.Any(disk => disk.Enabled) ? ExitCode.Ok : ExitCode.Refused;
+    }
+
+    private static void Write(CommandContext context, RepeatedField<CbtChange> disks)
+    {
+        var table = new TextTable("DISK", "TRACKED", "NOTE");
+        foreach (var disk in disks)
+        {
+            table.Add(disk.DiskAlias, disk.Enabled ? "yes" : "no", disk.Note);
+        }
+
+        table.WriteTo(context.Output);
+        var skipped = disks.Where(disk => !disk.Enabled).Select(disk => disk.DiskAlias).ToList();
+        if (skipped.Count > 0)
+        {
+            context.Output.Line();
+            context.Output.Line(new StyledLine().Add(
+                skipped.Count == disks.Count
+                    ? "Nothing was enabled: no disk of the VM can be tracked, see the notes."
+                    : $"Skipped: {Cell.Printable(string.Join(", ", skipped))}, see the notes.",
+                Tone.Attention));
+        }
     }
 }

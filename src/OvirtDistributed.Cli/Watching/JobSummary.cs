@@ -71,13 +71,26 @@ internal static class JobSummary
 
     private static IEnumerable<string> Amounts(JobKind kind, Progress progress)
     {
-        yield return $"read {ByteText.Size(progress.ReadBytes)}";
         if (kind == JobKind.Restore)
         {
-            yield return $"written {ByteText.Size(progress.WrittenBytes)}";
+            yield return $"{ByteText.Size(progress.SentBytes)} read from the repository";
+
+            // Only a restore in place reads the disk that it writes.
+            if (progress.ReadBytes > 0)
+            {
+                yield return $"{ByteText.Size(progress.ReadBytes)} read from the VM's disk";
+            }
+
+            yield return $"{ByteText.Size(progress.WrittenBytes)} written";
         }
-        else if (kind != JobKind.Verify)
+        else if (kind == JobKind.Verify)
         {
+            yield return $"{ByteText.Size(progress.SentBytes)} read from the repository";
+            yield return $"{ByteText.Size(progress.ReadBytes)} of data proven";
+        }
+        else
+        {
+            yield return $"read {ByteText.Size(progress.ReadBytes)}";
             yield return $"deduplicated {ByteText.Size(progress.DeduplicatedBytes)}";
             yield return $"sent {ByteText.Size(progress.SentBytes)}";
             yield return $"stored {ByteText.Size(progress.StoredBytes)}";

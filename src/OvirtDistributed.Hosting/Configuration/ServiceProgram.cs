@@ -82,7 +82,7 @@ public sealed record ServiceProgram(string Name, string Usage, IReadOnlyList<str
         }
 
         var database = Chain(failure).Any(link => link.GetType().Namespace?.StartsWith("Npgsql", StringComparison.Ordinal) == true);
-        return database ? $"the database cannot be used: {cause.Message}. See Server:ConnectionString." : cause.Message;
+        return database ? $"the database cannot be used: {cause.Message.TrimEnd('.')}. See Server:ConnectionString." : cause.Message;
     }
 
     private static IEnumerable<Exception> Chain(Exception failure)

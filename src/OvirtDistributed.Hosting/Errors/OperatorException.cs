@@ -13,6 +13,13 @@ public sealed class OperatorException(FailureKind kind, string message, Exceptio
     /// <summary>Machine-readable word for callers that branch on the reason, such as <c>fenced</c>; travels in the trailer <c>ovd-failure</c>.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>
+    /// The fields of the request that are meant; they travel in the trailer <c>ovd-fields</c>. The message names them too: who knows another name for one, such
+    /// as an option of <c>ovd</c>, puts that in its place.
+    /// </summary>
+    public IReadOnlyList<string> Fields { get; init; } = [];
+
+    /// <summary>About one field. An empty value is one that was left out.</summary>
     public static OperatorException Invalid(string field, string? value, string advice) =>
-        new(FailureKind.InvalidInput, $"{field} '{value}' cannot be used: {advice}");
+        new(FailureKind.InvalidInput, string.IsNullOrEmpty(value) ? $"{field} is needed: {advice}" : $"{field} '{value}' cannot be used: {advice}") { Fields = [field] };
 }

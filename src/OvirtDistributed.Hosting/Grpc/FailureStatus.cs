@@ -11,6 +11,9 @@ public static class FailureStatus
     /// <summary>Trailer with <see cref="OperatorException.Reason"/>.</summary>
     public const string ReasonTrailer = "ovd-failure";
 
+    /// <summary>Trailer with <see cref="OperatorException.Fields"/>, divided by commas; without what stands in brackets, which is the operator's own text.</summary>
+    public const string FieldsTrailer = "ovd-fields";
+
     public static StatusCode ToStatusCode(FailureKind kind) => kind switch
     {
         FailureKind.InvalidInput => StatusCode.InvalidArgument,
@@ -29,14 +32,24 @@ public static class FailureStatus
     public static RpcException ToRpc(OperatorException failure)
     {
         var status = new Status(ToStatusCode(failure.Kind), failure.Message);
-        if (failure.Reason is null)
+        var trailers = new Metadata();
+        if (failure.Reason is not null)
         {
-            return new RpcException(status);
+            trailers.Add(ReasonTrailer, failure.Reason);
         }
 
-        return new RpcException(status, new Metadata { { ReasonTrailer, failure.Reason } });
+        if (failure.Fields.Count > 0)
+        {
+            trailers.Add(FieldsTrailer, string.Join(',', failure.Fields.Select(field => field.Split('[')[0])));
+        }
+
+        return new RpcException(status, trailers);
     }
 
     /// <summary>The machine-readable reason of a failed call, or null.</summary>
     public static string? ReasonOf(RpcException failure) => failure.Trailers?.GetValue(ReasonTrailer);
+
+    /// <summary>The fields of the request that a failed call is about.</summary>
+    public static IReadOnlyList<string> FieldsOf(RpcException failure) =>
+        failure.Trailers?.GetValue(FieldsTrailer)?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [];
 }

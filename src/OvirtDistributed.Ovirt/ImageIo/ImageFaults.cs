@@ -23,7 +23,7 @@ internal static class ImageFaults
             >= 500 and < 600 => OvirtError.ImageFailed,
             _ => OvirtError.InvalidResponse,
         };
-        return new OvirtException(error, $"ImageIO at {endpoint} answered {what} with HTTP {status}{(text.Length > 0 ? ": " + text : string.Empty)}.") { HttpStatus = status };
+        return new OvirtException(error, $"ImageIO at {endpoint} answered {what} with HTTP {status}{(text.Length > 0 ? ": " + text.TrimEnd('.') : string.Empty)}.") { HttpStatus = status };
     }
 
     /// <summary>Null when the failure is a connection that broke and may be made anew.</summary>

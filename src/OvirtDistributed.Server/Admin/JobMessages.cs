@@ -18,7 +18,7 @@ internal static class JobMessages
             Id = job.Id.ToString("D"),
             Kind = KindOf(job.Kind),
             Outcome = OutcomeOf(job.Outcome),
-            State = Words(job.State.ToString()),
+            State = StateOf(job),
             Manager = manager,
             VmId = job.VmId.ToString("D"),
             VmName = job.VmName,
@@ -43,6 +43,9 @@ internal static class JobMessages
         message.Tasks.AddRange(job.Tasks.OrderBy(task => task.DiskAlias, StringComparer.Ordinal).Select(task => ToTask(task, job, workers, now)));
         return message;
     }
+
+    /// <summary>The state for people. The last step of a restore starts the VM only where that was asked for; its other work is in every restore.</summary>
+    public static string StateOf(Job job) => job is { State: JobState.StartingVm, Restore.Start: false } ? "finishing" : Words(job.State.ToString());
 
     /// <summary>PascalCase in words: StartingBackup → starting-backup.</summary>
     public static string Words(string name) => Database.SnakeCaseNames.Of(name).Replace('_', '-');

@@ -8,6 +8,8 @@ namespace OvirtDistributed.Server.Admin;
 internal static class NameLookup
 {
     private const int Suggestions = 5;
+    private const int MostNames = 20;
+    private const string DiskOf = "disk in restore point ";
 
     /// <param name="candidates">All there are.</param>
     /// <param name="field">The request's field, for messages.</param>
@@ -23,8 +25,8 @@ internal static class NameLookup
             return candidates.Count switch
             {
                 1 => candidates[0],
-                0 => throw new OperatorException(FailureKind.NotFound, $"{field} is empty and no {what} is known yet: add one first."),
-                _ => throw OperatorException.Invalid(field, text, $"there are {candidates.Count}, name one of: {Names(candidates.Select(name))}."),
+                0 => throw NotFound(field, $"{field} is needed, and there is no {what} yet{(what is "manager" or "repository" ? $" (ovd {what} add)" : "")}."),
+                _ => throw OperatorException.Invalid(field, text, $"there are {candidates.Count} {Several(what)}: {Names(candidates.Select(name))}."),
             };
         }
 
@@ -43,7 +45,7 @@ internal static class NameLookup
         return named.Count switch
         {
             1 => named[0],
-            0 => throw new OperatorException(FailureKind.NotFound, $"{field} '{text}': there is no such {what}.{NearOrHint(text, what, candidates.Select(name))}"),
+            0 => throw NotFound(field, $"{field} '{text}': there is no such {what}.{Near(text, candidates.Select(name))}{Known(what, " ", " shows all.")}"),
             _ => throw OperatorException.Invalid(
                 field, text, $"{named.Count} have this name, use an id: {string.Join(", ", named.Select(candidate => $"{name(candidate)} ({id(candidate)})"))}."),
         };
@@ -54,18 +56,38 @@ internal static class NameLookup
     public static T ResolvePrefix<T>(IReadOnlyList<T> candidates, string field, string what, string text, Func<T, string> id) => candidates switch
     {
         [var only] => only,
-        [] => throw new OperatorException(FailureKind.NotFound, $"{field} '{text}': there is no such {what}."),
+        [] => throw NotFound(field, $"{field} '{text}': there is no such {what}.{Known(what, " ", " shows all.")}"),
         _ => throw OperatorException.Invalid(field, text, $"several begin like this, write more of it: {Names(candidates.Select(id))}."),
     };
 
-    private static string NearOrHint(string text, string what, IEnumerable<string> names) => Near(text, names) is { Length: > 0 } near ? near : what switch
+    /// <summary>The command that lists what there is, between two texts; nothing where there is none.</summary>
+    private static string Known(string what, string before, string after)
     {
-        "VM" => " ovd vm list shows all.",
-        "manager" => " ovd manager list shows all.",
-        "repository" => " ovd repository list shows all.",
-        "retention policy" => " ovd retention list shows all.",
-        _ => "",
-    };
+        var command = what switch
+        {
+            "VM" => "ovd vm list",
+            "manager" => "ovd manager list",
+            "repository" => "ovd repository list",
+            "retention policy" => "ovd retention list",
+            "job" => "ovd job list",
+            "restore point" => "ovd point list",
+            "tag" => "ovd vm list -o json",
+            _ when what.StartsWith(DiskOf, StringComparison.Ordinal) => $"ovd point show {what[DiskOf.Length..]}",
+            "cluster" or "vNIC profile or network" => "ovd manager inventory",
+            _ when what.StartsWith("data domain", StringComparison.Ordinal) => "ovd manager inventory",
+            _ => "",
+        };
+        return command.Length > 0 ? before + command + after : "";
+    }
+
+    private static OperatorException NotFound(string field, string message) => new(FailureKind.NotFound, message) { Fields = [field] };
+
+    /// <summary>"disk in restore point X" is of several disks; "repository" of repositories.</summary>
+    private static string Several(string what)
+    {
+        var noun = what.Split([" in ", " for ", " or "], StringSplitOptions.None)[0];
+        return (noun.EndsWith('y') ? $"{noun[..^1]}ies" : $"{noun}s") + what[noun.Length..];
+    }
 
     /// <summary>" Did you mean …?", or nothing.</summary>
     public static string Near(string text, IEnumerable<string> names)
@@ -82,7 +104,11 @@ internal static class NameLookup
         return near.Count == 0 ? "" : $" Did you mean: {string.Join(", ", near)}?";
     }
 
-    private static string Names(IEnumerable<string> names) => string.Join(", ", names.Order(StringComparer.Ordinal).Take(20));
+    private static string Names(IEnumerable<string> names)
+    {
+        var all = names.Order(StringComparer.Ordinal).ToList();
+        return string.Join(", ", all.Take(MostNames)) + (all.Count > MostNames ? $" and {all.Count - MostNames} more" : "");
+    }
 
     /// <summary>Levenshtein distance.</summary>
     private static int Distance(string left, string right)

@@ -254,6 +254,7 @@ internal sealed class PointAdminService(IDbContextFactory<ServerDbContext> conte
             SizeBytes = point.SizeBytes,
             StoredBytes = point.StoredBytes,
             ReadBytes = point.ReadBytes,
+            Damaged = point.Damage.Length > 0,
         };
         message.LockedUntil = point.LockedUntil?.ToTimestamp();
         message.Disks.AddRange(point.Disks.Select(ToWire));

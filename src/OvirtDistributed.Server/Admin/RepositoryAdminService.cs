@@ -108,7 +108,7 @@ internal sealed class RepositoryAdminService(
     public override async Task<Wire.RemoveKeySlotResponse> RemoveKeySlot(Wire.RemoveKeySlotRequest request, ServerCallContext context)
     {
         var repository = await ResolveAsync(request.Repository, context.CancellationToken);
-        var slotId = Guid.TryParse(request.SlotId, out var id) ? id : throw OperatorException.Invalid("slot_id", request.SlotId, "give the id of a key slot.");
+        var slotId = Guid.TryParse(request.SlotId, out var id) ? id : throw OperatorException.Invalid("slot_id", request.SlotId, $"give the id of a recovery key (ovd repository key list {repository.Name}).");
         return new Wire.RemoveKeySlotResponse { Removed = await keyring.RemoveAsync(repository, slotId, context.CancellationToken) };
     }
 

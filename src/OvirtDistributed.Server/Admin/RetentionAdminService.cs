@@ -60,7 +60,7 @@ internal sealed class RetentionAdminService(
             var rule = RuleOf(trial);
             if (rule.Problems().ToList() is { Count: > 0 } problems)
             {
-                throw new OperatorException(FailureKind.InvalidInput, string.Join(Environment.NewLine, problems));
+                throw new OperatorException(FailureKind.InvalidInput, string.Join(Environment.NewLine, problems)) { Fields = rule.Fields };
             }
 
             scope = scope with { Instead = new NamedRule("(the rule given)", rule) };

@@ -18,8 +18,8 @@ internal sealed class ExportLeases(IDbContextFactory<ServerDbContext> contexts, 
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var job = await context.Jobs.AsNoTracking().FirstOrDefaultAsync(row => row.Tasks.Any(task => task.Id == taskId), cancellationToken);
-        if (ExportWay.Of(job) is not { } way
-            || way.IsMountedBy(await context.Workers.AsNoTracking().FirstOrDefaultAsync(row => row.Id == workerId, cancellationToken)))
+        var worker = await context.Workers.AsNoTracking().FirstOrDefaultAsync(row => row.Id == workerId, cancellationToken);
+        if (ExportWay.Of(job) is not { } way || way.IsMountedBy(worker))
         {
             return null;
         }
@@ -31,6 +31,6 @@ internal sealed class ExportLeases(IDbContextFactory<ServerDbContext> contexts, 
             await context.SaveChangesAsync(cancellationToken);
         }
 
-        return $"this worker does not have export domain {way.DomainName} mounted";
+        return $"worker {worker?.Name ?? workerId} does not have export domain {way.DomainName} mounted";
     }
 }

@@ -14,8 +14,16 @@ internal interface IJobStep
 
     JobState State { get; }
 
+    /// <summary>Why there is nothing to do for this job, as far as the job itself tells; null when the step has to run. A skipped state is never entered.</summary>
+    StepSkip? Skip(Job job) => null;
+
     Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken);
 }
+
+/// <summary>A step that does nothing for a job.</summary>
+/// <param name="Event">What it would have answered.</param>
+/// <param name="Reason">Why, for the job's log.</param>
+internal sealed record StepSkip(JobEvent Event, string Reason);
 
 /// <summary>The job under the step, tracked by <see cref="Database"/>; the runner saves it.</summary>
 internal sealed class StepContext(Job job, ServerDbContext database, TimeProvider time)

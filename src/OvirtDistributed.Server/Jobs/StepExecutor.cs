@@ -176,8 +176,11 @@ internal sealed partial class StepExecutor
         var next = JobStateMachine.For(job.Kind).Next(job.State, jobEvent)
             ?? throw new InvalidOperationException($"Step {job.State} of job {job.Id} answered {jobEvent}, which its state ignores.");
         _instruments.OnStepLeft(job.Kind.ToString(), job.State.ToString(), step.InStep);
-        step.Info(jobEvent == JobEvent.CancelRequested ? "cancelling" : $"{JobMessages.Words(job.State.ToString())} → {JobMessages.Words(next.ToString())}");
-        job.State = next;
+        var left = JobMessages.StateOf(job);
+        job.State = PassSkipped(step, next);
+        var remark = result.Remark is { } text ? $" ({text})" : "";
+        step.Info(jobEvent == JobEvent.CancelRequested ? "cancelling" : $"{left} → {JobMessages.StateOf(job)}{remark}");
+        next = job.State;
         job.StepEntered = step.Now;
         job.NextRun = step.Now;
         job.StepTries = 0;
@@ -190,6 +193,19 @@ internal sealed partial class StepExecutor
         {
             job.Message = "";
         }
+    }
+
+    /// <summary>The next state that has something to do.</summary>
+    private JobState PassSkipped(StepContext step, JobState next)
+    {
+        var (job, machine) = (step.Job, JobStateMachine.For(step.Job.Kind));
+        while (_steps.GetValueOrDefault((job.Kind, next))?.Skip(job) is { } skip)
+        {
+            step.Info($"{JobMessages.Words(next.ToString())} skipped: {skip.Reason}");
+            next = machine.Next(next, skip.Event) ?? throw new InvalidOperationException($"Step {next} of job {job.Id} is skipped by {skip.Event}, which its state ignores.");
+        }
+
+        return next;
     }
 
     private static void RecordFailure(StepContext step, string reason)

@@ -5,7 +5,10 @@ namespace OvirtDistributed.Server.Jobs;
 /// <summary>What a step answers: an event for the state machine, or how long to wait before it is called again.</summary>
 internal readonly record struct StepResult(JobEvent? Event, TimeSpan Wait, string? Reason)
 {
-    public static StepResult Next(JobEvent jobEvent) => new(jobEvent, TimeSpan.Zero, null);
+    /// <summary>What the job's log says beside the event, above all that there was nothing to do.</summary>
+    public string? Remark { get; init; }
+
+    public static StepResult Next(JobEvent jobEvent, string? remark = null) => new(jobEvent, TimeSpan.Zero, null) { Remark = remark };
 
     /// <summary>Look again later; not a failure.</summary>
     public static StepResult WaitFor(TimeSpan pause) => new(null, pause, null);

@@ -174,7 +174,7 @@ internal sealed class TaskLeases(IDbContextFactory<ServerDbContext> contexts, Ti
         var deadline = now - options.LeaseGrace;
         return await context.Database.ExecuteSqlAsync($"""
             WITH lost AS (
-                UPDATE tasks SET state = 'Recovering', lease_until = NULL, message = 'worker ' || worker_id || ' was not heard of in time'
+                UPDATE tasks SET state = 'Recovering', lease_until = NULL, message = 'worker ' || coalesce((SELECT name FROM workers WHERE workers.id = worker_id), worker_id) || ' was not heard of in time'
                 WHERE job_id = {jobId} AND state = 'Leased' AND lease_until < {deadline}
                 RETURNING id, attempt)
             UPDATE attempts SET state = 'Lost', ended = {now}, message = 'not heard of in time'

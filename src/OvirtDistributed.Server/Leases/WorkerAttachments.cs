@@ -21,7 +21,7 @@ internal sealed class WorkerAttachments(IDbContextFactory<ServerDbContext> conte
     /// <exception cref="EngineException">The worker is in no VM of this manager, the disk is attached there otherwise, or the engine refused.</exception>
     public async Task AttachAsync(IEngine engine, LedgerOwner owner, string workerId, Guid diskId, Guid? snapshotId, CancellationToken cancellationToken)
     {
-        var vmId = await FindVmAsync(engine, workerId, cancellationToken);
+        var (worker, vmId) = await FindVmAsync(engine, workerId, cancellationToken);
 
         // One at a time for a VM, as the manager plugs them: else all slots of a worker would find the same room at once.
         await using var turn = await locks.EnterAsync(vmId, cancellationToken);
@@ -30,24 +30,24 @@ internal sealed class WorkerAttachments(IDbContextFactory<ServerDbContext> conte
         var entry = await ledger.FindOpenAsync(LedgerKind.Attachment, owner, cancellationToken);
         if (found is not null && entry is null)
         {
-            throw new EngineException(EngineFailure.Locked, $"Disk {diskId} is attached to the worker's VM already: it is one of its own, or somebody else uses it there.");
+            throw new EngineException(EngineFailure.Locked, $"Disk {diskId} is attached to the VM of worker {worker} already: it is one of its own, or somebody else uses it there. Detach it, or choose another mode (--mode).");
         }
 
         if (found is null && attached.Count >= options.MaxAttachedDisks)
         {
-            throw new EngineException(EngineFailure.Locked, $"The worker's VM has {attached.Count} disks attached, the limit is {options.MaxAttachedDisks} (Server:MaxAttachedDisks).");
+            throw new EngineException(EngineFailure.Locked, $"The VM of worker {worker} has {attached.Count} disks attached, the limit is {options.MaxAttachedDisks} (Server:MaxAttachedDisks).");
         }
 
         entry ??= await ledger.OpenAsync(LedgerKind.Attachment, owner, diskId, vmId, cancellationToken);
         if (found is null)
         {
-            await AttachAsync(engine, entry, vmId, snapshotId, cancellationToken);
+            await AttachAsync(engine, entry, worker, snapshotId, vmId, cancellationToken);
         }
 
         await ledger.ConfirmAsync(entry, vmId, cancellationToken);
     }
 
-    private async Task AttachAsync(IEngine engine, LedgerEntry entry, Guid vmId, Guid? snapshotId, CancellationToken cancellationToken)
+    private async Task AttachAsync(IEngine engine, LedgerEntry entry, string worker, Guid? snapshotId, Guid vmId, CancellationToken cancellationToken)
     {
         try
         {
@@ -61,26 +61,33 @@ internal sealed class WorkerAttachments(IDbContextFactory<ServerDbContext> conte
                 return;
             }
 
-            if (!failure.IsPassing)
+            if (failure.IsPassing)
             {
-                await ledger.CloseAsync(entry, failure.Message, cancellationToken);
+                throw;
             }
 
-            throw;
+            await ledger.CloseAsync(entry, failure.Message, cancellationToken);
+            throw new EngineException(
+                failure.Failure,
+                $"{failure.Message.TrimEnd('.')}. Disk {entry.ParentId} was to be plugged into the VM of worker {worker} over VirtIO-SCSI: enable that for the VM (on the manager: "
+                + "edit the VM, Resource Allocation), or choose another mode (--mode).",
+                failure);
         }
     }
 
-    private async Task<Guid> FindVmAsync(IEngine engine, string workerId, CancellationToken cancellationToken)
+    private async Task<(string Worker, Guid VmId)> FindVmAsync(IEngine engine, string workerId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var worker = await context.Workers.AsNoTracking().FirstOrDefaultAsync(row => row.Id == workerId, cancellationToken);
         if (!Guid.TryParse(worker?.SystemUuid, out var vmId))
         {
-            throw new EngineException(EngineFailure.Refused, $"Worker {worker?.Name ?? workerId} does not say which VM it runs in, so nothing can be attached to it: run it as root, or set Worker:SystemUuid.");
+            throw new EngineException(EngineFailure.Refused, $"Worker {worker?.Name ?? workerId} does not say which VM it runs in, so nothing can be attached to it: run it as root, or set Worker:SystemUuid to the id of its VM on the manager; or choose another mode (--mode).");
         }
 
         return await engine.FindVmAsync(vmId, cancellationToken) is { Status: "up" or "down" or "paused" }
-            ? vmId
-            : throw new EngineException(EngineFailure.Refused, $"Worker {worker!.Name} says it runs in VM {vmId}, which the manager does not have, or which is not up.");
+            ? (worker!.Name, vmId)
+            : throw new EngineException(
+                EngineFailure.Refused,
+                $"Worker {worker!.Name} says it runs in VM {vmId}, which the manager does not have, or which is not up: set its Worker:SystemUuid to the id of its VM on the manager, or choose another mode (--mode).");
     }
 }

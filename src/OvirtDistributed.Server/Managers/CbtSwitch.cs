@@ -21,7 +21,7 @@ internal sealed class CbtSwitch(IDbContextFactory<ServerDbContext> contexts, Job
         var (manager, known) = await admission.ResolveVmAsync(context, managerName, vmName, cancellationToken);
         var engine = (await engines.OpenAsync(manager.Id, cancellationToken)).Engine;
         var vm = await engine.FindVmAsync(known.Id, cancellationToken)
-            ?? throw new OperatorException(FailureKind.NotFound, $"VM {known.Name} does not exist on manager {manager.Name} any more.");
+            ?? throw new OperatorException(FailureKind.NotFound, $"VM {known.Name} does not exist on manager {manager.Name} any more. ovd manager inventory {manager.Name} --refresh shows what is there.");
         var wanted = disks.Count == 0 ? vm.Disks : [.. disks.Select(name => Find(vm, name))];
         var changes = new List<CbtChange>();
         foreach (var disk in wanted)

@@ -135,7 +135,7 @@ internal sealed class ManagerRegistry(
         }
         catch (OvirtException failure)
         {
-            throw new OperatorException(FailureKind.Unavailable, $"url '{registration.Url}': {failure.Message}", failure);
+            throw new OperatorException(FailureKind.Unavailable, $"url '{registration.Url}': {failure.Message}", failure) { Fields = ["url"] };
         }
 
         if (registration.CaPem.Length > 0)
@@ -212,7 +212,7 @@ internal sealed class ManagerRegistry(
         }
         catch (CryptographicException failure)
         {
-            throw new OperatorException(FailureKind.InvalidInput, $"ca_pem holds no PEM certificate: {failure.Message}", failure);
+            throw new OperatorException(FailureKind.InvalidInput, $"ca_pem holds no PEM certificate: {failure.Message}", failure) { Fields = ["ca_pem"] };
         }
     }
 

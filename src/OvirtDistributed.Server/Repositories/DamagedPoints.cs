@@ -80,7 +80,8 @@ internal sealed partial class DamagedPoints(
             throw new OperatorException(
                 FailureKind.NotFound,
                 $"point '{text}': repository {repository.Name} has no such restore point that cannot be read (ovd repository damaged {repository.Name}). "
-                + "One that can be read is removed by: ovd point remove.");
+                + "One that can be read is removed by: ovd point remove.")
+            { Fields = ["point"] };
         }
 
         var point = found.Count == 1 ? found[0] : found.Find(each => each.Path == text || each.PointId == text && found.Count(other => other.PointId == text) == 1)

@@ -23,7 +23,7 @@ internal sealed class RepositoryRegistry(
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         if (await context.Repositories.AnyAsync(row => row.Name == name, cancellationToken))
         {
-            throw new OperatorException(FailureKind.AlreadyExists, $"name '{name}' is taken by another repository: choose another.");
+            throw new OperatorException(FailureKind.AlreadyExists, $"name '{name}' is taken by another repository: choose another.") { Fields = ["name"] };
         }
 
         var address = new MoverAddress(moverAddress, moverRepository.Length > 0 ? moverRepository : name);
@@ -52,7 +52,7 @@ internal sealed class RepositoryRegistry(
         }
         catch (MoverException failure)
         {
-            throw new OperatorException(KindOf(failure), $"mover_address '{moverAddress}': {failure.Message}", failure);
+            throw new OperatorException(KindOf(failure), $"mover_address '{moverAddress}': {failure.Message}", failure) { Fields = ["mover_address"] };
         }
         catch (DbUpdateException failure) when (failure.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
         {

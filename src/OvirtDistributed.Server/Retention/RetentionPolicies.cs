@@ -127,12 +127,12 @@ internal sealed class RetentionPolicies(IDbContextFactory<ServerDbContext> conte
         var problems = rule.Problems().ToList();
         if (name.Length is 0 or > 100)
         {
-            problems.Insert(0, $"name '{name}' cannot be used: use 1 to 100 characters.");
+            problems.Insert(0, name.Length == 0 ? "name is needed: use 1 to 100 characters." : $"name '{name}' cannot be used: use 1 to 100 characters.");
         }
 
         if (problems.Count > 0)
         {
-            throw new OperatorException(FailureKind.InvalidInput, string.Join(Environment.NewLine, problems));
+            throw new OperatorException(FailureKind.InvalidInput, string.Join(Environment.NewLine, problems)) { Fields = [.. rule.Fields, "name"] };
         }
     }
 }

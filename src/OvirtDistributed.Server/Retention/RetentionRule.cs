@@ -31,6 +31,9 @@ internal sealed record RetentionRule
     /// <summary>True when no part keeps anything: such a rule would remove all points but the newest.</summary>
     public bool IsEmpty => Last + Hourly + Daily + Weekly + Monthly + Yearly + WithinDays == 0;
 
+    /// <summary>What problems name.</summary>
+    public IReadOnlyList<string> Fields => [.. Parts().Select(part => part.Name), "rule.time_zone"];
+
     /// <summary>Every problem, each naming the field and what to do.</summary>
     public IEnumerable<string> Problems()
     {
@@ -50,12 +53,12 @@ internal sealed record RetentionRule
 
         if (!TimeZoneInfo.TryFindSystemTimeZoneById(TimeZone, out _))
         {
-            yield return $"time_zone '{TimeZone}' is not known: use a name such as UTC or Europe/Berlin.";
+            yield return $"rule.time_zone '{TimeZone}' is not known: use a name such as UTC or Europe/Berlin.";
         }
     }
 
     private IEnumerable<(string Name, int Value)> Parts() =>
     [
-        ("last", Last), ("hourly", Hourly), ("daily", Daily), ("weekly", Weekly), ("monthly", Monthly), ("yearly", Yearly), ("within_days", WithinDays),
+        ("rule.last", Last), ("rule.hourly", Hourly), ("rule.daily", Daily), ("rule.weekly", Weekly), ("rule.monthly", Monthly), ("rule.yearly", Yearly), ("rule.within_days", WithinDays),
     ];
 }

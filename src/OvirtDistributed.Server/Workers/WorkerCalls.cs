@@ -160,7 +160,7 @@ internal sealed partial class WorkerCalls(
     }
 
     private static OperatorException NotHeld(PrepareTaskRequest request) =>
-        new(FailureKind.WrongState, $"Attempt {request.Attempt} at task {request.TaskId} is not (any more) this worker's.") { Reason = "lease-lost" };
+        new(FailureKind.WrongState, $"Attempt {request.Attempt} at task {request.TaskId} is not (any more) the one of worker {request.WorkerId}.") { Reason = "lease-lost" };
 
     /// <summary>What a program wrote may be anything: PostgreSQL keeps no NUL, and a terminal is no place for control characters.</summary>
     private static string TextOf(Google.Protobuf.ByteString output) =>

@@ -193,7 +193,8 @@ internal sealed partial class TaskRun : IDisposable
         if (failure is TaskFailureException known)
         {
             Log.TaskFailed(_logger, TaskId, Attempt, known.Code, known.Message);
-            return new TaskFailed { Code = known.Code, Message = known.Message };
+            // Read far from here, beside those of other workers.
+            return new TaskFailed { Code = known.Code, Message = $"worker {_worker.Name}: {known.Message}" };
         }
 
         Log.TaskFailedUnexpectedly(_logger, TaskId, Attempt, failure);

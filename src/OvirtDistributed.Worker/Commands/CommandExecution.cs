@@ -70,20 +70,20 @@ internal sealed partial class CommandExecution(string? directory, TimeProvider t
         if (string.IsNullOrEmpty(directory))
         {
             throw new TaskFailureException(
-                FailureCode.BadOrder, $"This worker runs no commands: set Worker:CommandDirectory to a directory with the programs it may run, '{name}' among them, and restart it.");
+                FailureCode.BadOrder, $"The worker runs no commands: set Worker:CommandDirectory to a directory with the programs it may run, '{name}' among them, and restart it.");
         }
 
         // A name, and no way out of the directory.
         var program = Path.Combine(directory, name);
         if (name.Length == 0 || name is "." or ".." || Path.GetFileName(name) != name || !File.Exists(program))
         {
-            throw new TaskFailureException(FailureCode.BadOrder, $"There is no program '{name}' in this worker's command directory {directory}: put it there, or name another one.");
+            throw new TaskFailureException(FailureCode.BadOrder, $"There is no program '{name}' in the worker's command directory {directory}: put it there, or name another one.");
         }
 
         const UnixFileMode Executable = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
         return (File.GetUnixFileMode(program) & Executable) != UnixFileMode.None
             ? program
-            : throw new TaskFailureException(FailureCode.BadOrder, $"Program '{name}' in this worker's command directory {directory} is not executable: chmod +x.");
+            : throw new TaskFailureException(FailureCode.BadOrder, $"Program '{name}' in the worker's command directory {directory} is not executable: chmod +x.");
     }
 
     private Process Start(TaskOrder order, string program, TimeSpan limit)

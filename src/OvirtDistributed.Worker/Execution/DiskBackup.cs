@@ -210,7 +210,7 @@ internal sealed partial class DiskBackup(
         {
             throw new TaskFailureException(
                 FailureCode.BadOrder,
-                $"The repository's map has pages of {parameters.MapPageSpanBytes} bytes and nodes of {parameters.MapNodeChildren} children; this worker writes {MapGeometry.PageBytes} and {MapGeometry.FanOut}.");
+                $"The repository's map has pages of {parameters.MapPageSpanBytes} bytes and nodes of {parameters.MapNodeChildren} children; the worker writes {MapGeometry.PageBytes} and {MapGeometry.FanOut}.");
         }
 
         return new ChunkerParameters

@@ -44,7 +44,7 @@ internal sealed class TaskExecutor(
             TaskOrder.WorkOneofCase.Copy => await copy.RunAsync(order, workerId, control, cancellationToken),
             TaskOrder.WorkOneofCase.Verify => await verification.RunAsync(order, control, cancellationToken),
             TaskOrder.WorkOneofCase.Restore => await RestoreAsync(order, control, cancellationToken),
-            _ => throw new TaskFailureException(FailureCode.BadOrder, "The order names no work this worker knows: update the worker."),
+            _ => throw new TaskFailureException(FailureCode.BadOrder, "The order names no work that the worker knows: update the worker."),
         };
     }
 
@@ -66,7 +66,7 @@ internal sealed class TaskExecutor(
         if (!TransportModes.Contains(order.Backup.TransportMode))
         {
             throw new TaskFailureException(
-                FailureCode.BadOrder, $"Transport mode '{order.Backup.TransportMode}' is not one of this worker's: {string.Join(", ", TransportModes)}.");
+                FailureCode.BadOrder, $"Transport mode '{order.Backup.TransportMode}' is not one of the worker's: {string.Join(", ", TransportModes)}.");
         }
 
         await using var source = await OpenSourceAsync(order, control, cancellationToken);

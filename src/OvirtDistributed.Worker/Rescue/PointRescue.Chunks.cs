@@ -132,7 +132,7 @@ internal sealed partial class PointRescue
         {
             throw new TaskFailureException(
                 FailureCode.RepositoryDamaged,
-                $"The copy of restore point '{order.PointId}' in repository '{copy.Name}' is wrong, after {believed} bytes were taken on its word: {copy.Problem}. Remove that copy and start again.");
+                $"The copy of restore point '{order.PointId}' in repository '{copy.Name}' is wrong, after {believed} bytes were taken on its word: {copy.Problem.TrimEnd('.')}. Remove that copy and start again.");
         }
     }
 

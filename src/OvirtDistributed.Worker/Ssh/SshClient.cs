@@ -77,7 +77,7 @@ internal static class SshClient
     public static TaskFailureException? Explained(Exception failure, FailureCode code) => failure switch
     {
         Win32Exception => new TaskFailureException(
-            code, $"The worker cannot start '{Program}': {failure.Message}. Install the OpenSSH client there (openssh-client, openssh-clients).", failure),
+            code, $"The worker cannot start '{Program}': {failure.Message.TrimEnd('.')}. Install the OpenSSH client there (openssh-client, openssh-clients).", failure),
         IOException or UnauthorizedAccessException => new TaskFailureException(code, $"The worker cannot write to {Path.GetTempPath()}: {failure.Message}", failure),
         _ => null,
     };

@@ -16,6 +16,7 @@ internal sealed class DemoRun(DemoOptions options, TextWriter output)
     private OperatorShell _shell = null!;
     private GuestActivity _guest = null!;
     private List<SimulatedDisk> _disks = [];
+    private string _pointId = "";
 
     /// <summary>Answers the exit code.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
@@ -57,6 +58,7 @@ internal sealed class DemoRun(DemoOptions options, TextWriter output)
         await HeadingAsync("Full backup of the running VM; its guest goes on writing meanwhile");
         await SaveReferencesAsync("full", cancellationToken);
         var full = await BackUpAsync("--full", cancellationToken);
+        _pointId = full.PointId[..8];
 
         await HeadingAsync("The guest writes and discards; incremental backup");
         await GuestWorksAsync(cancellationToken);
@@ -204,9 +206,9 @@ internal sealed class DemoRun(DemoOptions options, TextWriter output)
         }
 
         await output.WriteLineAsync($"alias ovd={OperatorShell.Program}");
-        foreach (var example in new[] { "status", "vm list", "backup run mail --wait", "job list", "point list", "restore disk POINT --to-file /tmp/disk.raw" })
+        foreach (var example in Examples())
         {
-            await output.WriteLineAsync($"ovd {example}");
+            await output.WriteLineAsync(example);
         }
 
         await output.WriteLineAsync($"oVirt API of the simulator: {_site.Simulator.ApiUrl} (admin@internal / password). Metrics: {_site.Server.HttpAddress}metrics");
@@ -220,6 +222,17 @@ internal sealed class DemoRun(DemoOptions options, TextWriter output)
             await output.WriteLineAsync("Stopping the lab.");
         }
     }
+
+    /// <summary>Each works as it stands here: the VM has several disks, so one is named.</summary>
+    private string[] Examples() =>
+    [
+        "ovd status",
+        "ovd vm list",
+        "ovd backup run mail --wait",
+        "ovd job list",
+        "ovd point list",
+        $"ovd restore disk {_pointId} {_disks[0].Name} --to-file /tmp/{_disks[0].Name}.raw",
+    ];
 
     private async Task HeadingAsync(string text)
     {

@@ -237,6 +237,21 @@ public sealed class FailureTests
         Assert.Equal("ovd: Job 'ffff' does not exist.\n", run.Error);
     }
 
+    [Theory]
+    [InlineData("table")]
+    [InlineData("json")]
+    public async Task NoDiskCanBeTracked_Is5AndSaysWhy(string format)
+    {
+        var installation = Samples.Installation();
+        installation.CbtChanges.RemoveAt(0);
+        await using var server = await FakeBackupServer.StartAsync(installation);
+
+        var run = await CliRun.OvdAsync(server, "vm", "enable-cbt", "web", "-o", format);
+
+        Assert.Equal((int)ExitCode.Refused, run.ExitCode);
+        Assert.Contains("a raw disk cannot be tracked", run.Out, StringComparison.Ordinal);
+    }
+
     private static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -124,6 +124,26 @@ public sealed class OutputTests
         Assert.DoesNotContain('\u001b', run.Out);
     }
 
+    [Theory]
+    [InlineData(false, 0, "main        -")]
+    [InlineData(false, 2, "main        2")]
+    [InlineData(true, 1, "main        damaged")]
+    [InlineData(true, 3, "main        damaged, 2 more")]
+    public async Task PointList_CountsWarningsAndDoesNotHideDamage(bool damaged, int warnings, string expected)
+    {
+        var installation = Samples.Installation();
+        var point = installation.Points[0];
+        point.Damaged = damaged;
+        point.Warnings.Clear();
+        point.Warnings.Add(Enumerable.Repeat("a long sentence that is read with point show", warnings));
+        await using var server = await FakeBackupServer.StartAsync(installation);
+
+        var run = await CliRun.OvdAsync(server, "point", "list");
+
+        Assert.EndsWith(expected, run.Out.Split('\n')[1], StringComparison.Ordinal);
+        Assert.Equal(warnings > 0, run.Out.Contains("ovd point show ID", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task PointShowOvf_PrintsNothingElse()
     {

@@ -117,7 +117,7 @@ internal sealed class SelectionRules
     private EngineTag FindTag(string field, string text) => NameLookup.Resolve(_scope.Tags, field, "tag", text, tag => tag.Name, tag => tag.Id);
 
     private static IReadOnlyList<EngineVm> RequireAny(IReadOnlyList<EngineVm> found, string field, string text, string problem) =>
-        found.Count > 0 ? found : throw new OperatorException(FailureKind.NotFound, $"{field} '{text}': {problem}.");
+        found.Count > 0 ? found : throw new OperatorException(FailureKind.NotFound, $"{field} '{text}': {problem}. ovd vm list shows all.") { Fields = [field] };
 
     private void Include(IEnumerable<EngineVm> vms, string rule)
     {
@@ -146,7 +146,7 @@ internal sealed class SelectionRules
         {
             if (texts.Any(string.IsNullOrWhiteSpace))
             {
-                throw OperatorException.Invalid(field, "", "leave the empty entry away, or write what is meant.");
+                throw new OperatorException(FailureKind.InvalidInput, $"{field} has an empty entry: leave it away, or write what is meant.") { Fields = [field] };
             }
         }
     }

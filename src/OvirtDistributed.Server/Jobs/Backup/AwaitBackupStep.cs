@@ -30,7 +30,9 @@ internal sealed class AwaitBackupStep(
         switch (backup?.Phase)
         {
             case EngineBackupPhase.Ready when backup.ThroughSnapshot && details is { RequireConsistency: true, ConsistencyRule: ConsistencyRules.Required }:
-                return StepResult.Fail("The manager made the backup through a snapshot of its own and does not tell whether the guest's file systems were frozen, and consistency is required.");
+                return StepResult.Fail(
+                    "The manager made the backup through a snapshot of its own and does not tell whether the guest's file systems were frozen, and consistency is required: "
+                    + "ask for --consistency freeze, which takes a snapshot under our own freeze, or for less (auto or crash).");
             case EngineBackupPhase.Ready:
                 await OfferTasksAsync(context, engine, backup, cancellationToken);
                 return StepResult.Next(details.WhenReady());

@@ -10,6 +10,9 @@ internal static class BackupFallback
     // Incremental and consistent, then full or without consistency, then both: nothing plainer is left after that.
     private const int MaxStarts = 3;
 
+    /// <summary>What most often helps where a guest could not be frozen.</summary>
+    public const string AgentAdvice = "see that qemu-guest-agent is installed and runs in the guest";
+
     public static StepResult Decide(StepContext context, EngineException failure)
     {
         var job = context.Job;
@@ -22,13 +25,13 @@ internal static class BackupFallback
         var required = details.ConsistencyRule == ConsistencyRules.Required;
         if (failure.Failure == EngineFailure.GuestNotFrozen && required)
         {
-            return StepResult.Fail($"The guest's file systems could not be frozen, and consistency is required: {failure.Message}");
+            return StepResult.Fail($"The guest's file systems could not be frozen, and consistency is required: {failure.Message.TrimEnd('.')}. Do one of two things: {AgentAdvice}, or ask for less (--consistency auto or crash).");
         }
 
         if (failure.Failure == EngineFailure.GuestNotFrozen && details.RequireConsistency)
         {
             job.Backup = details with { RequireConsistency = false, FailedBackupId = details.EngineBackupId, Starts = details.Starts + 1 };
-            job.Note("the guest's file systems could not be frozen: the restore point is crash-consistent");
+            job.Note($"the guest's file systems could not be frozen: the restore point is crash-consistent; {AgentAdvice}");
             context.Warning($"started again without asking for consistency: {failure.Message}");
             return StepResult.Next(JobEvent.ConsistencyRefused);
         }

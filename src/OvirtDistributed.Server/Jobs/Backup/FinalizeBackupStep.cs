@@ -55,7 +55,7 @@ internal sealed class FinalizeBackupStep(EngineLedger ledger, EngineCleanup clea
 
     private static StepResult Warn(Job job, string problem)
     {
-        job.Warn($"The restore point is good, but the manager's backup could not be ended: {problem}.");
+        job.Warn($"The restore point is good, but the manager's backup could not be ended: {problem.TrimEnd('.')}.");
         return StepResult.Next(JobEvent.FinalizeFailed);
     }
 }

@@ -23,7 +23,7 @@ internal sealed class PruneCheckpointsStep(IEngineDirectory engines, Installatio
         var snapshots = kept.Snapshots.Where(snapshot => snapshot.Id != job.Backup.ToCheckpointId).ToList();
         if (checkpoints.Count + snapshots.Count == 0)
         {
-            return StepResult.Next(JobEvent.CheckpointsPruned);
+            return StepResult.Next(JobEvent.CheckpointsPruned, "no older checkpoint or snapshot of ours is left");
         }
 
         // Merging a layer takes as long as it is large.
@@ -54,7 +54,7 @@ internal sealed class PruneCheckpointsStep(IEngineDirectory engines, Installatio
 
     private static StepResult Warn(Job job, string problem)
     {
-        job.Warn($"The restore point is good, but what an older backup left on the manager could not be deleted: {problem}. The next backup tries again.");
+        job.Warn($"The restore point is good, but what an older backup left on the manager could not be deleted: {problem.TrimEnd('.')}. The next backup tries again.");
         return StepResult.Next(JobEvent.CheckpointsPruned);
     }
 }

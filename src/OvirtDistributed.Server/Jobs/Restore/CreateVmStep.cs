@@ -16,13 +16,19 @@ internal sealed class CreateVmStep(IEngineDirectory engines, EngineLedger ledger
 
     public JobState State => JobState.CreatingVm;
 
+    public StepSkip? Skip(Job job) => job.Restore!.Scope == RestoreScope.NewVm
+        ? null
+        : new StepSkip(job.Restore.RewritesVm() ? JobEvent.VmKept : JobEvent.VmCreated, "the VM is there already");
+
     public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
     {
         var job = context.Job;
         var details = job.Restore!;
-        if (details.Scope != RestoreScope.NewVm)
+
+        // A job of an earlier version may be in this state.
+        if (Skip(job) is { } skip)
         {
-            return StepResult.Next(details.RewritesVm() ? JobEvent.VmKept : JobEvent.VmCreated);
+            return StepResult.Next(skip.Event);
         }
 
         if (details.Export is not null)

@@ -47,7 +47,7 @@ internal static class ReplacedDisks
             }
             else
             {
-                job.Warn($"The old disk {old.Alias} ({old.DiskId}) was not deleted: {reason}. Delete it by hand when it is not needed.");
+                job.Warn($"The old disk {old.Alias} ({old.DiskId}) was not deleted: {reason.TrimEnd('.')}. Delete it by hand when it is not needed.");
             }
         }
 

@@ -14,6 +14,9 @@ internal sealed class RestoreSettingsStep(IEngineDirectory engines, ServerOption
 
     public JobState State => JobState.RestoringSettings;
 
+    public StepSkip? Skip(Job job) =>
+        job.Restore!.Scope == RestoreScope.NewVm ? null : new StepSkip(JobEvent.SettingsRestored, "only a new VM gets the settings of the restore point");
+
     public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
     {
         var (job, details) = (context.Job, context.Job.Restore!);

@@ -12,6 +12,7 @@ internal sealed class KnownHosts
 {
     private const int MaxLetters = 1 << 20;
     private const int ShownLetters = 60;
+    private static readonly string[] Field = ["known_hosts"];
 
     private readonly List<string> _names = [];
 
@@ -27,7 +28,7 @@ internal sealed class KnownHosts
     {
         if (text.Length > MaxLetters)
         {
-            throw new OperatorException(FailureKind.InvalidInput, $"known_hosts cannot be used: it has {text.Length} characters, the limit is {MaxLetters}.");
+            throw new OperatorException(FailureKind.InvalidInput, $"known_hosts cannot be used: it has {text.Length} characters, the limit is {MaxLetters}.") { Fields = Field };
         }
 
         var parsed = new KnownHosts();
@@ -42,7 +43,10 @@ internal sealed class KnownHosts
 
         return parsed.Names.Count > 0
             ? parsed
-            : throw new OperatorException(FailureKind.InvalidInput, "known_hosts cannot be used: it holds no host key. Fetch the hosts' keys (ssh-keyscan HOST), compare them at the hosts, and give the lines.");
+            : throw new OperatorException(FailureKind.InvalidInput, "known_hosts cannot be used: it holds no host key. Fetch the hosts' keys (ssh-keyscan HOST), compare them at the hosts, and give the lines.")
+            {
+                Fields = Field,
+            };
     }
 
     /// <summary>Whether a name has a key; null when only hashed names could tell.</summary>
@@ -63,7 +67,7 @@ internal sealed class KnownHosts
         if ((marked && fields[0] is not ("@cert-authority" or "@revoked")) || parts.Length < 3 || !IsKey(parts[1], parts[2]))
         {
             var shown = line.Length > ShownLetters ? $"{line[..ShownLetters]}..." : line;
-            throw new OperatorException(FailureKind.InvalidInput, $"known_hosts line {number} '{shown}' cannot be used: write HOST TYPE KEY as ssh-keyscan does.");
+            throw new OperatorException(FailureKind.InvalidInput, $"known_hosts line {number} '{shown}' cannot be used: write HOST TYPE KEY as ssh-keyscan does.") { Fields = Field };
         }
 
         if (!marked || fields[0] == "@cert-authority")

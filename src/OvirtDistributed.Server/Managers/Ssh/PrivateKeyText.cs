@@ -56,5 +56,5 @@ internal static class PrivateKeyText
         return named > cipher.Length - 4 ? throw Bad("it is damaged") : Encoding.ASCII.GetString(cipher.Slice(4, (int)named)) != "none";
     }
 
-    private static OperatorException Bad(string why) => new(FailureKind.InvalidInput, $"private_key (not shown) cannot be used: {why}.");
+    private static OperatorException Bad(string why) => new(FailureKind.InvalidInput, $"private_key (not shown) cannot be used: {why}.") { Fields = ["private_key"] };
 }

@@ -84,12 +84,15 @@ internal sealed class SshRegistry(IDbContextFactory<ServerDbContext> contexts, P
 
         if (registration.PrivateKey.Length > 0)
         {
-            throw new OperatorException(FailureKind.InvalidInput, "private_key and password (not shown) exclude each other: give the one with which workers shall come in.");
+            throw new OperatorException(FailureKind.InvalidInput, "private_key and password (not shown) exclude each other: give the one with which workers shall come in.")
+            {
+                Fields = ["private_key", "password"],
+            };
         }
 
         return password.Length <= MaxPasswordLetters && !password.Any(char.IsControl)
             ? password
-            : throw new OperatorException(FailureKind.InvalidInput, $"password (not shown) cannot be used: it has {password.Length} characters, up to {MaxPasswordLetters} on one line are possible.");
+            : throw new OperatorException(FailureKind.InvalidInput, $"password (not shown) cannot be used: it has {password.Length} characters, up to {MaxPasswordLetters} on one line are possible.") { Fields = ["password"] };
     }
 
     private static SshSettings SettingsOf(SshRegistration registration)

@@ -16,6 +16,8 @@ internal sealed partial class BlockDevice : IDisposable
     private const int Exclusive = 0x80;
     private const int CloseOnExec = 0x80000;
     private const int SeekEnd = 2;
+    private const int NotPermitted = 1;
+    private const int AccessDenied = 13;
     private const int Busy = 16;
     private const int DontNeed = 4;
     private const int KeepSize = 0x1;
@@ -50,7 +52,7 @@ internal sealed partial class BlockDevice : IDisposable
             var error = Marshal.GetLastPInvokeError();
             throw new TaskFailureException(side, error == Busy
                 ? $"Device {path} is in use on the worker: it is mounted, or LVM or RAID have activated what is on it. Nothing was touched. Keep the worker from doing so (an empty LVM devices file, no automatic mounts)."
-                : $"Device {path} cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}.");
+                : $"Device {path} cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}.{(error is NotPermitted or AccessDenied ? " Run the worker as root." : "")}");
         }
 
         var size = Seek(handle, 0, SeekEnd);

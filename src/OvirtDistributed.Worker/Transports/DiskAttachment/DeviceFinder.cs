@@ -60,7 +60,8 @@ internal sealed class DeviceFinder(string directory, TimeProvider time)
             {
                 throw new TaskFailureException(
                     FailureCode.SourceFailed,
-                    $"Disk {diskId} was attached to this worker's VM, but no device of that serial appeared in {directory} within {Patience.TotalSeconds:0} s. Is this worker really the VM whose system uuid it reports, and does udev run?");
+                    $"Disk {diskId} was attached to the worker's VM, but no device of that serial appeared in {directory} within {Patience.TotalSeconds:0} s. "
+                    + "Look whether the worker runs in the VM that it says it is (dmidecode -s system-uuid, or Worker:SystemUuid where that is set), and whether udev runs there; or choose another mode (--mode).");
             }
 
             await Task.Delay(Pause, time, cancellationToken);

@@ -41,13 +41,13 @@ internal sealed class ExportDirectory
         var directory = new ExportDirectory(Path.Combine(mount, id), id, 0, side);
         if (!Directory.Exists(mount))
         {
-            throw new TaskFailureException(side, $"Directory {mount} does not exist on this worker: mount export domain {id} there.");
+            throw new TaskFailureException(side, $"Directory {mount} does not exist on the worker: mount export domain {id} there.");
         }
 
         var file = Path.Combine(directory._root, "dom_md", "metadata");
         directory.RefuseLinks("dom_md", "metadata");
         var metadata = directory.Try(() => File.Exists(file) && new FileInfo(file).Length <= MetadataLimit ? File.ReadAllLines(file) : null)
-            ?? throw new TaskFailureException(side, $"There is no storage domain {id} in {mount} on this worker ({file} is missing): is its export mounted there?");
+            ?? throw new TaskFailureException(side, $"There is no storage domain {id} in {mount} on the worker ({file} is missing): is its export mounted there?");
         var values = metadata.Select(line => line.Split('=', 2)).Where(pair => pair.Length == 2).DistinctBy(pair => pair[0]).ToDictionary(pair => pair[0], pair => pair[1].Trim(), StringComparer.Ordinal);
         if (!string.Equals(values.GetValueOrDefault("SDUUID"), id, StringComparison.OrdinalIgnoreCase))
         {

@@ -48,6 +48,6 @@ public sealed class ExportMounts
             ? string.Equals($"{id:D}", disk.StorageDomainId, StringComparison.OrdinalIgnoreCase)
             : disk.Location.Length > 0 && string.Equals(pair.Key.TrimEnd('/'), disk.Location.TrimEnd('/'), StringComparison.Ordinal));
         return found.Value ?? throw new TaskFailureException(
-            FailureCode.BadOrder, $"This worker does not know export domain {disk.StorageDomainId} ({disk.Location}): mount it and set {Agent.WorkerOptions.Section}:ExportDomains:{disk.StorageDomainId}.");
+            FailureCode.BadOrder, $"The worker does not know export domain {disk.StorageDomainId} ({disk.Location}): mount it and set {Agent.WorkerOptions.Section}:ExportDomains:{disk.StorageDomainId}.");
     }
 }

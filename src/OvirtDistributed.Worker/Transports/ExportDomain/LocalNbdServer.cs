@@ -149,12 +149,12 @@ internal sealed class LocalNbdServer : IAsyncDisposable
             if (_process.HasExited)
             {
                 await _errorsRead.WaitAsync(cancellationToken);
-                throw new TaskFailureException(_side, $"{program} on this worker cannot serve the volume.{Said()} It comes with qemu (qemu-utils, qemu-img).");
+                throw new TaskFailureException(_side, $"{program} on the worker cannot serve the volume.{Said()} It comes with qemu (qemu-utils, qemu-img).");
             }
 
             if (_time.GetUtcNow() - started > StartPatience)
             {
-                throw new TaskFailureException(_side, $"{program} on this worker did not serve the volume within {StartPatience.TotalSeconds} seconds.{Said()}");
+                throw new TaskFailureException(_side, $"{program} on the worker did not serve the volume within {StartPatience.TotalSeconds} seconds.{Said()}");
             }
 
             await Task.Delay(LookAgain, _time, cancellationToken);

@@ -26,14 +26,14 @@ internal sealed record QemuPrograms(string Server, string ImageTool)
             await process.WaitForExitAsync(either.Token);
             if (process.ExitCode != 0)
             {
-                throw new TaskFailureException(FailureCode.TargetFailed, $"{ImageTool} failed on this worker: {said.Trim().ReplaceLineEndings("; ")}");
+                throw new TaskFailureException(FailureCode.TargetFailed, $"{ImageTool} failed on the worker: {said.Trim().ReplaceLineEndings("; ")}");
             }
         }
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
             cancellationToken.ThrowIfCancellationRequested();
-            throw new TaskFailureException(FailureCode.TargetFailed, $"{ImageTool} did not end on this worker within {Patience.TotalMinutes} minutes.");
+            throw new TaskFailureException(FailureCode.TargetFailed, $"{ImageTool} did not end on the worker within {Patience.TotalMinutes} minutes.");
         }
     }
 
@@ -45,7 +45,7 @@ internal sealed record QemuPrograms(string Server, string ImageTool)
         }
         catch (Win32Exception failure)
         {
-            throw new TaskFailureException(FailureCode.TargetFailed, $"The worker cannot start '{ImageTool}': {failure.Message}. It comes with qemu (qemu-utils, qemu-img).", failure);
+            throw new TaskFailureException(FailureCode.TargetFailed, $"The worker cannot start '{ImageTool}': {failure.Message.TrimEnd('.')}. It comes with qemu (qemu-utils, qemu-img).", failure);
         }
     }
 }

@@ -12,7 +12,7 @@ internal readonly record struct VolumeName(string Disk, Guid Layer)
     /// <param name="offset">Where in the file.</param>
     /// <param name="problem">What is wrong there.</param>
     public TaskFailureException Damaged(long offset, string problem) =>
-        new(FailureCode.SourceFailed, $"Layer {Layer} of disk {Disk} is damaged at byte {offset} of its file: {problem}. Nothing was taken from it.");
+        new(FailureCode.SourceFailed, $"Layer {Layer} of disk {Disk} is damaged at byte {offset} of its file: {problem.TrimEnd('.')}. Nothing was taken from it.");
 
     /// <summary>The layer uses something this reader does not know.</summary>
     public TaskFailureException Unsupported(string what) =>

@@ -22,6 +22,12 @@ internal sealed class FakeInstallation
 
     public GetInventoryResponse Inventory { get; set; } = new();
 
+    public List<CbtChange> CbtChanges { get; } =
+    [
+        new() { DiskId = Samples.PointId, DiskAlias = "web_root", Enabled = true, Note = "enabled; the next backup of it is a full one" },
+        new() { DiskId = Samples.JobId, DiskAlias = "web_raw", Note = "a raw disk cannot be tracked" },
+    ];
+
     public List<Job> Jobs { get; } = [];
 
     public List<JobLogEntry> Logs { get; } = [];

@@ -24,14 +24,7 @@ internal sealed class FakeManagerService(FakeInstallation installation) : Manage
         });
 
     public override Task<EnableCbtResponse> EnableCbt(EnableCbtRequest request, ServerCallContext context) =>
-        installation.AnswerAsync(request, context, () => new EnableCbtResponse
-        {
-            Disks =
-            {
-                new CbtChange { DiskId = Samples.PointId, DiskAlias = "web_root", Enabled = true, Note = "enabled; the next backup of it is a full one" },
-                new CbtChange { DiskId = Samples.JobId, DiskAlias = "web_raw", Note = "a raw disk cannot be tracked" },
-            },
-        });
+        installation.AnswerAsync(request, context, () => new EnableCbtResponse { Disks = { installation.CbtChanges } });
 
     public override Task<ListManagersResponse> ListManagers(ListManagersRequest request, ServerCallContext context) =>
         installation.AnswerAsync(request, context, () => new ListManagersResponse { Managers = { installation.Managers } });

@@ -192,7 +192,7 @@ public sealed class BackupCommandTests(PostgresServer postgres)
 
     [Theory]
     [InlineData("../sh", 60, "commands.pre.name '../sh'")]
-    [InlineData("", 60, "commands.pre.name ''")]
+    [InlineData("", 60, "commands.pre.name is needed")]
     [InlineData("quiesce", 0, "commands.time_limit")]
     [InlineData("quiesce", 7200, "commands.time_limit '02:00:00'")]
     public async Task CommandThatCannotBeRun_IsRefusedAtOnce(string name, int seconds, string expected)

@@ -7,6 +7,7 @@ using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Leases;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
+using OvirtDistributed.Server.Workers;
 using OvirtDistributed.Tests.Server.Support;
 using OvirtDistributed.Tests.Shared;
 using Xunit;
@@ -163,7 +164,10 @@ public sealed class DiskAttachmentTests(PostgresServer postgres)
         var job = await site.RunToEndAsync(await site.BackUpAsync(site.AddVm("vm").Name, mode: TransportModes.DiskAttachment)).WithinDeadline();
 
         Assert.Equal(JobOutcome.Failed, job.Outcome);
-        Assert.Contains("needs a worker that runs in another VM", job.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "needs a worker that runs in another VM of the cluster, and no worker is registered there (start one in a VM of the cluster, or choose another mode)",
+            job.Message,
+            StringComparison.Ordinal);
         Assert.Empty(site.Engine.Snapshots);
     }
 
@@ -175,7 +179,37 @@ public sealed class DiskAttachmentTests(PostgresServer postgres)
 
         var job = await site.RunToEndAsync(await site.BackUpAsync(vm.Name, mode: TransportModes.DiskAttachment)).WithinDeadline();
 
-        Assert.Contains("needs a worker that runs in another VM", job.Message, StringComparison.Ordinal);
+        Assert.Contains($"none of the 1 registered there does: {TestSite.WorkerId} runs in the VM itself (start one in another VM", job.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WorkerThatDoesNotSayItsVm_IsNamedWithWhatToDo()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        await using (var context = site.Database())
+        {
+            context.Workers.Add(new StoredWorker { Id = "w", Name = "worker-1", ClusterId = site.ClusterId, TransportModes = TransportModes.All });
+            await context.SaveChangesAsync(TestSite.Token);
+        }
+
+        var job = await site.RunToEndAsync(await site.BackUpAsync(site.AddVm("vm").Name, mode: TransportModes.DiskAttachment)).WithinDeadline();
+
+        Assert.Contains("worker-1 does not say which VM it runs in (run it as root, or set its Worker:SystemUuid", job.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ManagerRefusesTheAttachment_WorkerAndVirtioScsiAreNamed()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        await site.AddWorkerVmAsync();
+        var id = await site.BackUpAsync(site.AddVm("vm").Name, mode: TransportModes.DiskAttachment);
+        var task = Assert.Single((await site.DriveAsync(id, JobState.Copying)).Tasks);
+        site.Engine.Arm("AttachToWorker", FaultMoment.Before, EngineFailure.Refused);
+
+        var refused = await Assert.ThrowsAsync<EngineException>(async () => await site.Get<AttemptPreparation>().PrepareAsync(await site.LeaseAsync(task), TestSite.Token));
+
+        Assert.Contains($"into the VM of worker {TestSite.WorkerId} over VirtIO-SCSI: enable that for the VM", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("or choose another mode (--mode).", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -152,7 +152,7 @@ public sealed class ExportDomainJobTests(PostgresServer postgres)
         Assert.Null(await site.Get<ExportLeases>().ExplainUnfitAsync(TestSite.WorkerId, task.Id, task.Attempt, TestSite.Token).WithinDeadline());
         var refusal = await site.Get<ExportLeases>().ExplainUnfitAsync("without", task.Id, task.Attempt, TestSite.Token).WithinDeadline();
 
-        Assert.Equal("this worker does not have export domain export1 mounted", refusal);
+        Assert.Equal("worker without does not have export domain export1 mounted", refusal);
         Assert.Equal(before + 1, context.Outbox.Count());
     }
 

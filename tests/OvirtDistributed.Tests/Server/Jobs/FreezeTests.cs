@@ -67,6 +67,7 @@ public sealed class FreezeTests(PostgresServer postgres)
 
         Assert.Equal(JobOutcome.Warning, job.Outcome);
         Assert.Contains("crash-consistent: the guest agent is not responsive", job.Message, StringComparison.Ordinal);
+        Assert.Contains("see that qemu-guest-agent is installed and runs in the guest", job.Message, StringComparison.Ordinal);
         var point = site.Mover.Read(site.Mover.PointsByJob[job.Id]);
         Assert.Equal((PointConsistency.CrashConsistent, "not frozen: the guest agent is not responsive"), (point.Consistency, point.ConsistencyDetail));
         await Deadline.UntilAsync(async () => (await OpenAsync(site)).Count == 0, "the entry is closed");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Ledger;
@@ -29,6 +30,11 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
         var job = await site.RunToEndAsync(await DiskAsync(site, point, activate)).WithinDeadline();
 
         Assert.Equal((JobOutcome.Succeeded, ""), (job.Outcome, job.Message));
+        var log = (await site.Get<JobQueries>().ListLogAsync(job.Id, TestSite.Token)).Select(line => line.Message).ToList();
+        Assert.Contains("creating-vm skipped: the VM is there already", log);
+        Assert.Contains("restoring-settings skipped: only a new VM gets the settings of the restore point", log);
+        Assert.Contains("copying → completing-vm", log);
+        Assert.Contains("completing-vm → finishing", log);
         var restored = site.Engine.Vms[target.Id].Disks.Single(disk => disk.Id == Assert.Single(job.Tasks).TargetDiskId);
         Assert.Equal(("vm_disk2", active), (restored.Alias, restored.Active));
         Assert.DoesNotContain("ovd instance", site.Engine.Disks[restored.Id].Description, StringComparison.Ordinal);

@@ -125,7 +125,7 @@ public sealed class RetentionCalculatorTests
     [Fact]
     public void EmptyRule_IsRefusedWithAdvice()
     {
-        Assert.Contains("set at least one of last", Assert.Single(new RetentionRule().Problems()), StringComparison.Ordinal);
+        Assert.Contains("set at least one of rule.last", Assert.Single(new RetentionRule().Problems()), StringComparison.Ordinal);
         Assert.Equal(2, new RetentionRule { Last = -1, Daily = 2, TimeZone = "Mars/Base" }.Problems().Count());
     }
 

@@ -207,8 +207,8 @@ public sealed class RetentionTests(PostgresServer postgres)
         await using var context = site.Database();
         Assert.Equal("second", (await context.RetentionPolicies.SingleAsync(policy => policy.IsDefault, TestSite.Token)).Name);
         var refusal = await Assert.ThrowsAsync<OperatorException>(() => policies.SetAsync("", new RetentionRule { Last = -1 }, null, TestSite.Token));
-        Assert.Contains("name ''", refusal.Message, StringComparison.Ordinal);
-        Assert.Contains("last '-1'", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("name is needed", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("rule.last '-1'", refusal.Message, StringComparison.Ordinal);
     }
 
     private static async Task<List<string>> BackUpAsync(TestSite site, string name, int times)

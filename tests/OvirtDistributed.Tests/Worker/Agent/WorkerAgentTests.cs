@@ -252,7 +252,7 @@ public sealed class WorkerAgentTests
         var outcome = await site.Server.NextOutcomeAsync();
 
         Assert.Equal(FailureCode.RepositoryFull, outcome.Failed.Code);
-        Assert.Equal("no room", outcome.Failed.Message);
+        Assert.Equal("worker worker-under-test: no room", outcome.Failed.Message);
     }
 
     [Fact]

@@ -89,7 +89,7 @@ public sealed class ExportDomainDisksTests : IDisposable
     {
         var disk = NewDisk("raw");
         await FailsAsync(disk, FailureCode.BadOrder, "does not know export domain", new ExportMounts(new Dictionary<string, string> { ["other.example:/x"] = _directory.Path }));
-        await FailsAsync(disk, FailureCode.SourceFailed, "does not exist on this worker", Mounts(_directory.File("nothing")));
+        await FailsAsync(disk, FailureCode.SourceFailed, "does not exist on the worker", Mounts(_directory.File("nothing")));
 
         Format("Data", _domain);
         await FailsAsync(disk, FailureCode.SourceFailed, "of class 'Data', not an export domain");
@@ -143,7 +143,7 @@ public sealed class ExportDomainDisksTests : IDisposable
 
         var failure = await Assert.ThrowsAsync<TaskFailureException>(() => disks.OpenAsync(Order(), disk, Token)).WithinDeadline();
 
-        Assert.Contains("no-such-program on this worker cannot serve the volume", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("no-such-program on the worker cannot serve the volume", failure.Message, StringComparison.Ordinal);
         Assert.Contains("qemu-utils", failure.Message, StringComparison.Ordinal);
     }
 

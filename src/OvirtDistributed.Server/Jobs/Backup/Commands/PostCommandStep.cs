@@ -19,7 +19,7 @@ internal sealed class PostCommandStep(CommandRuns runs, TaskSettlement settlemen
 
         if (CommandRuns.Record(context, task) is { } problem)
         {
-            context.Job.Warn($"The {problem}. The application may still wait for it.");
+            context.Job.Warn($"The {problem.TrimEnd('.')}. The application may still wait for it.");
         }
 
         context.Job.Tasks.Where(disk => disk.State == TaskState.Offered).ToList().ForEach(disk => settlement.Offer(context, disk));

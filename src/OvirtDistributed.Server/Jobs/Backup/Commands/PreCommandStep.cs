@@ -27,10 +27,10 @@ internal sealed class PreCommandStep(CommandRuns runs, ServerOptions options) : 
         {
             if (!commands.ContinueAfterFailedPre)
             {
-                return StepResult.Fail($"The {problem}.");
+                return StepResult.Fail($"The {problem.TrimEnd('.')}.");
             }
 
-            context.Job.Warn($"The {problem}. The backup went on, as was asked for.");
+            context.Job.Warn($"The {problem.TrimEnd('.')}. The backup went on, as was asked for.");
         }
 
         return StepResult.Next(JobEvent.PreCommandDone);

@@ -14,6 +14,9 @@ internal sealed class ReleaseGuestStep(CommandRuns runs, SnapshotFreeze freeze, 
 
     public JobState State => JobState.ReleasingGuest;
 
+    public StepSkip? Skip(Job job) =>
+        job.Backup is { Commands: null } details && !details.Freezes() ? new StepSkip(JobEvent.GuestReleased, "neither a command nor a freeze holds the guest") : null;
+
     public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
     {
         await freeze.LetGoAsync(context, cancellationToken);

@@ -29,7 +29,7 @@ internal sealed class SnapshotFreeze(GuestFreezes freezes, EngineLedger ledger, 
             case FreezeState.Frozen when freeze.IsHeld:
                 return null;
             case FreezeState.Refused:
-                return GiveUp(context, freeze.Problem);
+                return GiveUp(context, freeze.Problem, $" In most cases it helps to {BackupFallback.AgentAdvice}.");
             case FreezeState.Thawing when freeze.ThawProblem.Length > 0:
                 return GiveUp(context, $"it was frozen before, and could not be thawed yet: {freeze.ThawProblem}");
             case FreezeState.Frozen or FreezeState.Thawing:
@@ -120,11 +120,11 @@ internal sealed class SnapshotFreeze(GuestFreezes freezes, EngineLedger ledger, 
         ? "the server held the guest's file systems frozen until the snapshot was there"
         : details.FreezeProblem.Length > 0 ? $"not frozen: {details.FreezeProblem}" : "frozen, but thawed before the snapshot was there";
 
-    private static StepResult? GiveUp(StepContext context, string problem)
+    private static StepResult? GiveUp(StepContext context, string problem, string advice = "")
     {
         var job = context.Job;
         job.Backup = job.Backup! with { FreezeProblem = problem };
-        var text = $"The guest's file systems could not be frozen, the restore point is crash-consistent: {problem.TrimEnd('.')}.";
+        var text = $"The guest's file systems could not be frozen, the restore point is crash-consistent: {problem.TrimEnd('.')}.{advice}";
         context.Warning(text);
         job.Warn(text);
         return null;

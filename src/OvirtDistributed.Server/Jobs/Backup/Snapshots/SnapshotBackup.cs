@@ -91,7 +91,7 @@ internal sealed class SnapshotBackup(
         if (job.Backup!.ToCheckpointId is not null)
         {
             await ledger.CloseAsync(entry, "kept for the next incremental", cancellationToken);
-            return StepResult.Next(JobEvent.BackupFinalized);
+            return StepResult.Next(JobEvent.BackupFinalized, "the snapshot is kept for the next incremental");
         }
 
         try
@@ -127,7 +127,7 @@ internal sealed class SnapshotBackup(
             LedgerKind.ClonedVm => "the clone",
             _ => "the snapshot",
         };
-        job.Warn($"The restore point is good, but {what} it was read from could not be removed yet: {problem}. The reconciler goes on with it.");
+        job.Warn($"The restore point is good, but {what} it was read from could not be removed yet: {problem.TrimEnd('.')}. The reconciler goes on with it.");
         return StepResult.Next(JobEvent.FinalizeFailed);
     }
 

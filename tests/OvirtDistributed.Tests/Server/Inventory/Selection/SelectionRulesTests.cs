@@ -89,7 +89,7 @@ public sealed class SelectionRulesTests
         { "exclude_disks:tmp*", ["exclude_disks 'tmp*'"] },
         { "exclude_disks:lab_root", ["exclude_disks 'lab_root'", "the selected VMs"] },
         { "exclude_vms:*", ["Nothing is left", "db: excluded by name '*'"] },
-        { "patterns: ", ["patterns ''"] },
+        { "patterns: ", ["patterns has an empty entry"] },
     };
 
     [Theory]
