@@ -65,6 +65,9 @@ internal sealed record BackupDetails
     /// <summary>What there is to say about consistency, for people; empty when nothing.</summary>
     public string ConsistencyDetail { get; init; } = "";
 
+    /// <summary>The VM was powered off by us without its guest's knowledge: that it is down says nothing of its file systems.</summary>
+    public bool PoweredOffHard { get; init; }
+
     /// <summary>What holds the point in time on the engine: its backup, or our snapshot.</summary>
     public Guid? EngineBackupId { get; init; }
 

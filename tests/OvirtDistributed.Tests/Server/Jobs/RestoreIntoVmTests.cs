@@ -80,6 +80,30 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
         Assert.Empty(await site.Get<EngineLedger>().ListOpenAsync(null, TestSite.Token));
     }
 
+    [Theory]
+    [InlineData("up", "cbt", "crash")]
+    [InlineData("up", "image-transfer", "crash")]
+    [InlineData("down", "cbt", "powered-off")]
+    [InlineData("down", "image-transfer", "powered-off")]
+    public async Task SafetyPoint_IsCrashConsistentWhereTheRestoreCutTheGuestOff(string status, string mode, string expected)
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        site.Engine.Vms[Vm(site).Id] = Vm(site) with { Status = status, Disks = [.. Vm(site).Disks.Select(disk => disk with { IncrementalEnabled = mode == "cbt" })] };
+        site.Engine.Inventory = site.Engine.Inventory with { Clusters = [site.Engine.Inventory.Clusters[0] with { LevelMinor = mode == "cbt" ? 7 : 4 }] };
+        await site.ReadInventoryAsync();
+
+        var (job, safety) = await OverwriteAsync(site, Request(point) with { PowerOff = true });
+
+        Assert.Equal((JobOutcome.Succeeded, ""), (job.Outcome, job.Message));
+        Assert.Equal((mode, expected), (safety!.Backup!.TransportMode, safety.Backup.Consistency));
+        await using var context = site.Database();
+        Assert.Equal(expected, context.RestorePoints.Single(row => row.Id == safety.PointId).Consistency);
+        var manifest = site.Mover.Read(site.Mover.PointsByJob[safety.Id]);
+        Assert.Equal(expected == "crash", manifest.ConsistencyDetail?.Contains("powered off hard", StringComparison.Ordinal) ?? false);
+        Assert.Equal(expected == "crash", job.Notes.Any(note => note.Contains("crash-consistent", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task OverTheOriginalASecondTime_FindsTheDisksByTheirNames()
     {
