@@ -41,6 +41,9 @@ internal sealed record BackupDetails
     /// <summary>Disks the base point holds: only these can be read incrementally.</summary>
     public IReadOnlyList<Guid> BaseDisks { get; init; } = [];
 
+    /// <summary>Those of them that were raw then, which no checkpoint has.</summary>
+    public IReadOnlyList<Guid> RawBaseDisks { get; init; } = [];
+
     /// <summary>What is run around the moment; null when nothing.</summary>
     public BackupCommands? Commands { get; init; }
 

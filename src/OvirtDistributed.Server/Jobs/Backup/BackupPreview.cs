@@ -100,7 +100,7 @@ internal sealed class BackupPreview(
         var (scratch, note) = Scratch(vm, details, plan, domains);
         return new PreviewedBackup(vm, details, plan, RefusalOf(vm, plan))
         {
-            ReadBytesAtMost = plan.Disks.Sum(disk => BytesAtMost(vm, plan, disk)),
+            ReadBytesAtMost = plan.Disks.Sum(disk => BytesAtMost(vm, plan, disk, details.TransportMode)),
             ScratchBytes = scratch,
             ScratchNote = note,
             Calls = PlannedCalls.Of(vm, details, plan, kept),
@@ -108,11 +108,8 @@ internal sealed class BackupPreview(
     }
 
     /// <summary>The manager counts what a disk's own layers hold. A disk of a VM that was made from a template may stand on the template's, which a full backup reads too.</summary>
-    private static long BytesAtMost(EngineVm vm, BackupPlan plan, EngineDisk disk)
-    {
-        var incremental = plan.BasePoint?.Disks.Any(known => known.Id == disk.Id) ?? false;
-        return vm.FromTemplate && !incremental ? disk.SizeBytes : disk.ActualBytes;
-    }
+    private static long BytesAtMost(EngineVm vm, BackupPlan plan, EngineDisk disk, string mode) =>
+        vm.FromTemplate && !plan.ReadingOf(disk, mode).Incremental ? disk.SizeBytes : disk.ActualBytes;
 
     private static string RefusalOf(EngineVm vm, BackupPlan plan) => vm switch
     {

@@ -121,6 +121,7 @@ internal sealed class PrepareBackupStep(
             FromCheckpointId = plan.FromCheckpointId,
             BasePointId = plan.BasePoint?.Id,
             BaseDisks = plan.BasePoint is null ? [] : [.. plan.BasePoint.Disks.Select(disk => disk.Id)],
+            RawBaseDisks = plan.BasePoint is null ? [] : [.. plan.BasePoint.Disks.Where(disk => disk.Format == "raw").Select(disk => disk.Id)],
             RequireConsistency = vm.Status == "up" && job.Backup!.ConsistencyRule != ConsistencyRules.Crash,
         };
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Vm, JsonSerializer.Serialize(vm, JsonColumn.Options), cancellationToken);
