@@ -37,6 +37,8 @@ internal static class BackupPlanMessages
 
     public static Wire.LeftOutVm ToWire(LeftOutVm leftOut) => new() { VmId = leftOut.Vm.Id.ToString("D"), VmName = leftOut.Vm.Name, Rule = leftOut.Rule };
 
+    public static Wire.RefusedVm ToWire(RefusedVm refused) => new() { VmId = refused.Vm.Id.ToString("D"), VmName = refused.Vm.Name, Reason = refused.Obstacle.Text };
+
     private static Wire.PlannedDisk DiskOf(BackupPlan plan, Managers.EngineDisk disk, string transportMode)
     {
         var skipped = plan.Skipped.FirstOrDefault(candidate => candidate.DiskId == disk.Id);

@@ -32,6 +32,7 @@ internal sealed class JobAdminService(
         {
             Jobs = { await queries.GetAsync(admitted.Jobs, context.CancellationToken) },
             LeftOut = { admitted.LeftOut.Select(BackupPlanMessages.ToWire) },
+            Refused = { admitted.Refused.Select(BackupPlanMessages.ToWire) },
         };
     }
 

@@ -17,7 +17,7 @@ namespace OvirtDistributed.Server.Jobs.Restore;
 /// <summary>Turns a request to restore into a job, or says at once why it cannot work.</summary>
 internal sealed class RestoreAdmission(
     IDbContextFactory<ServerDbContext> contexts, JobAdmission jobs, RestoreTargets targets, RestorePlanner planner, RestorablePoint points, InventoryCatalog inventory,
-    IEngineDirectory engines)
+    IEngineDirectory engines, WorkerClusters workers)
 {
     /// <summary>One job.</summary>
     /// <exception cref="OperatorException">The request cannot work.</exception>
@@ -153,12 +153,20 @@ internal sealed class RestoreAdmission(
         try
         {
             var engine = (await engines.OpenAsync(subject.Manager.Id, cancellationToken)).Engine;
-            return await planner.PlanAsync(subject.Manager.Id, manifest, subject.Details, engine, cancellationToken);
+            var plan = await planner.PlanAsync(subject.Manager.Id, manifest, subject.Details, engine, cancellationToken);
+            return plan with { Problems = [.. plan.Problems, .. await ExplainNoWorkerAsync(subject.Details, cancellationToken)] };
         }
         catch (EngineException failure)
         {
             throw failure.ToOperator();
         }
+    }
+
+    private async Task<IEnumerable<string>> ExplainNoWorkerAsync(RestoreDetails details, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var presence = await workers.LookAsync(context, cancellationToken);
+        return presence.ExplainUnmanned(details.WorkerCluster()) is { } nobody ? [$"Nobody would write the disks, because {nobody}."] : [];
     }
 
     /// <summary>Null while it cannot be read: it may be later.</summary>

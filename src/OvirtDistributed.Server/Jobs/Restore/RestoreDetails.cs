@@ -91,6 +91,9 @@ internal sealed record RestoreDetails
     /// <summary>The VM is the operator's and must be down: what its disks held is lost.</summary>
     public bool RewritesVm() => Scope is RestoreScope.Overwrite or RestoreScope.InPlace;
 
+    /// <summary>The cluster whose workers write the disks.</summary>
+    public Guid WorkerCluster() => Export?.WorkerClusterId ?? ClusterId;
+
     /// <summary>A VM is made from the point's configuration; a disk needs none of it.</summary>
     public bool NeedsOvf() => Scope == RestoreScope.NewVm || Export is not null;
 

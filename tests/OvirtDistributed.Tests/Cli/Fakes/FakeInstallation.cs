@@ -41,6 +41,9 @@ internal sealed class FakeInstallation
     /// <summary>Fingerprint that a manager without CA presents.</summary>
     public string PresentedFingerprint { get; set; } = new('a', 64);
 
+    /// <summary>VMs that cannot be backed up beside those of the jobs.</summary>
+    public List<RefusedVm> Refused { get; } = [];
+
     /// <summary>Thrown by every call while it is set.</summary>
     public Exception? Failure { get; set; }
 

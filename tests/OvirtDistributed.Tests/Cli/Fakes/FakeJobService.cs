@@ -10,7 +10,7 @@ namespace OvirtDistributed.Tests.Cli.Fakes;
 internal sealed class FakeJobService(FakeInstallation installation) : JobService.JobServiceBase
 {
     public override Task<RunBackupResponse> RunBackup(RunBackupRequest request, ServerCallContext context) =>
-        installation.AnswerAsync(request, context, () => new RunBackupResponse { Jobs = { installation.Jobs } });
+        installation.AnswerAsync(request, context, () => new RunBackupResponse { Jobs = { installation.Jobs }, Refused = { installation.Refused } });
 
     public override Task<PlanBackupResponse> PlanBackup(PlanBackupRequest request, ServerCallContext context) =>
         installation.AnswerAsync(request, context, () => new PlanBackupResponse { Plans = { Samples.Plan() }, LeftOut = { Samples.LeftOut() } });

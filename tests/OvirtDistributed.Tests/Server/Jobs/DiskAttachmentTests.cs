@@ -141,10 +141,10 @@ public sealed class DiskAttachmentTests(PostgresServer postgres)
     public async Task NoWorkerInAVm_IsSaidAtOnce()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
-        var job = await site.RunToEndAsync(await site.BackUpAsync(site.AddVm("vm").Name, mode: TransportModes.DiskAttachment)).WithinDeadline();
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.BackUpAsync(site.AddVm("vm").Name, mode: TransportModes.DiskAttachment)).WithinDeadline();
 
-        Assert.Equal(JobOutcome.Failed, job.Outcome);
-        Assert.Contains("needs a worker that runs in another VM", job.Message, StringComparison.Ordinal);
+        Assert.Equal(FailureKind.WrongState, refused.Kind);
+        Assert.Contains("needs a worker that runs in another VM", refused.Message, StringComparison.Ordinal);
         Assert.Empty(site.Engine.Snapshots);
     }
 
@@ -154,9 +154,9 @@ public sealed class DiskAttachmentTests(PostgresServer postgres)
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
         var vm = await site.AddWorkerVmAsync();
 
-        var job = await site.RunToEndAsync(await site.BackUpAsync(vm.Name, mode: TransportModes.DiskAttachment)).WithinDeadline();
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.BackUpAsync(vm.Name, mode: TransportModes.DiskAttachment)).WithinDeadline();
 
-        Assert.Contains("needs a worker that runs in another VM", job.Message, StringComparison.Ordinal);
+        Assert.Contains("needs a worker that runs in another VM", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
