@@ -44,7 +44,7 @@ internal static class PlannedRestoreCalls
 
     private static IEnumerable<string> Upload(RestoreDetails details, RestoredDisk disk)
     {
-        var (alias, plan) = (disk.Disk.Alias, disk.Plan);
+        var (alias, plan) = (disk.Alias, disk.Plan);
         if (details.Export is { } export)
         {
             yield return $"(a worker writes {alias} to export domain {export.DomainName}: {disk.Disk.Root.DiskSize} bytes, {plan.Format})";
@@ -92,7 +92,7 @@ internal static class PlannedRestoreCalls
 
         foreach (var disk in details.Export is null ? plan.Disks : [])
         {
-            yield return $"POST vms/ID/diskattachments ({disk.Disk.Alias})";
+            yield return $"POST vms/ID/diskattachments ({disk.Alias})";
         }
 
         foreach (var setting in plan.Settings.Outcomes.Where(setting => setting.Restored))
@@ -107,7 +107,7 @@ internal static class PlannedRestoreCalls
     {
         foreach (var disk in plan.Disks)
         {
-            yield return $"POST vms/{plan.Target!.Id}/diskattachments ({disk.Disk.Alias}{(disk.Plan.Active ? "" : ", unplugged")})";
+            yield return $"POST vms/{plan.Target!.Id}/diskattachments ({disk.Alias}{(disk.Plan.Active ? "" : ", unplugged")})";
         }
 
         yield return "PUT disks/ID (description without our mark)";
@@ -126,7 +126,7 @@ internal static class PlannedRestoreCalls
 
         foreach (var disk in plan.Disks)
         {
-            yield return $"POST vms/{vm}/diskattachments ({disk.Disk.Alias})";
+            yield return $"POST vms/{vm}/diskattachments ({disk.Alias})";
         }
 
         foreach (var old in plan.Disks.Select(disk => disk.Replaces).OfType<ReplacedDisk>())

@@ -129,7 +129,7 @@ internal sealed class PrepareRestoreStep(
                 Id = Guid.NewGuid(),
                 JobId = job.Id,
                 DiskId = Guid.Parse(disk.Disk.DiskId),
-                DiskAlias = disk.Disk.Alias,
+                DiskAlias = disk.Alias,
                 SizeBytes = disk.Plan.InPlaceSizeBytes ?? disk.Disk.Root.DiskSize,
                 ClusterId = job.Restore.WorkerCluster(),
                 Plan = disk.Plan,

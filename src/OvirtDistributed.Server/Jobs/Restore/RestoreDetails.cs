@@ -156,6 +156,9 @@ internal sealed record RestoreDiskPlan
 
     public bool WipeAfterDelete { get; init; }
 
+    /// <summary>Of the new disk, where its VM has one of the point's name already; null: the point's.</summary>
+    public string? Alias { get; init; }
+
     /// <summary>In place: the disk to write, instead of a new one.</summary>
     public Guid? InPlaceDiskId { get; init; }
 

@@ -36,6 +36,26 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
         Assert.Empty(await site.Get<EngineLedger>().ListOpenAsync(null, TestSite.Token));
     }
 
+    [Fact]
+    public async Task DiskToAVmThatHasOneOfItsName_GetsANameOfItsOwnAndSaysSo()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        var request = new RestoreRequest { Point = point[..8], Scope = RestoreScope.Disk, Disk = "vm_disk2", Vm = "vm" };
+        await site.ReadInventoryAsync();
+
+        var plan = (await site.Get<RestorePreview>().PlanAsync(request, TestSite.Token)).Plan;
+        var first = await site.RunToEndAsync(await AdmitAsync(site, request)).WithinDeadline();
+        await site.ReadInventoryAsync();
+        var second = await site.RunToEndAsync(await AdmitAsync(site, request)).WithinDeadline();
+
+        const string Note = "VM vm has a disk named vm_disk2 already: the new one is named vm_disk2_restored";
+        Assert.Contains(Note, plan.Notes);
+        Assert.Contains(Note, first.Notes);
+        Assert.Equal(("vm_disk2_restored", "vm_disk2_restored2"), (Assert.Single(first.Tasks).DiskAlias, Assert.Single(second.Tasks).DiskAlias));
+        Assert.Equal(["vm_disk1", "vm_disk2", "vm_disk2_restored", "vm_disk2_restored2"], Vm(site).Disks.Select(disk => disk.Alias).Order(StringComparer.Ordinal));
+    }
+
     [Theory]
     [InlineData(nameof(FaultMoment.Before))]
     [InlineData(nameof(FaultMoment.After))]
