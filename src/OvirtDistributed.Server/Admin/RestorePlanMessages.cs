@@ -32,6 +32,7 @@ internal static class RestorePlanMessages
         TransportMode = request.TransportMode,
         PowerOff = request.PowerOff,
         SafetyPoint = !request.NoSafetyPoint,
+        LossAccepted = request.AcceptLoss,
         CreateAffinityGroups = request.CreateAffinityGroups,
         RequestId = request.RequestId,
     };
@@ -51,6 +52,7 @@ internal static class RestorePlanMessages
         TransportMode = request.TransportMode,
         PowerOff = request.PowerOff,
         SafetyPoint = !request.NoSafetyPoint,
+        LossAccepted = request.AcceptLoss,
         Start = request.Start,
         RequestId = request.RequestId,
     };
@@ -59,7 +61,7 @@ internal static class RestorePlanMessages
     /// <exception cref="OperatorException">More was given.</exception>
     public static void RequireNothingElse(Wire.RestoreVmRequest request)
     {
-        if (!request.Equals(new Wire.RestoreVmRequest { Plan = request.Plan, RequestId = request.RequestId }))
+        if (!request.Equals(new Wire.RestoreVmRequest { Plan = request.Plan, RequestId = request.RequestId, AcceptLoss = request.AcceptLoss }))
         {
             throw OperatorException.Invalid("plan", request.Plan, MoreThanAPlan);
         }
@@ -68,7 +70,7 @@ internal static class RestorePlanMessages
     /// <inheritdoc cref="RequireNothingElse(Wire.RestoreVmRequest)"/>
     public static void RequireNothingElse(Wire.RestoreDiskRequest request)
     {
-        if (!request.Equals(new Wire.RestoreDiskRequest { Plan = request.Plan, RequestId = request.RequestId }))
+        if (!request.Equals(new Wire.RestoreDiskRequest { Plan = request.Plan, RequestId = request.RequestId, AcceptLoss = request.AcceptLoss }))
         {
             throw OperatorException.Invalid("plan", request.Plan, MoreThanAPlan);
         }

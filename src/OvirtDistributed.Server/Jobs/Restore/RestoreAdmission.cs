@@ -31,11 +31,13 @@ internal sealed class RestoreAdmission(
         }
 
         var subject = await ResolveAsync(context, request, cancellationToken);
-        if (await PlanAsync(subject, cancellationToken) is { Problems: { Count: > 0 } problems })
+        var plan = await PlanAsync(subject, cancellationToken);
+        if (plan is { Problems: { Count: > 0 } problems })
         {
             throw new OperatorException(FailureKind.WrongState, string.Join(" ", problems));
         }
 
+        RestoreLoss.RequireAccepted(subject, plan, request.LossAccepted);
         return await SaveAsync(context, subject, key, cancellationToken);
     }
 

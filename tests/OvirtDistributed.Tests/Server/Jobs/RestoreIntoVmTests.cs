@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Restore;
@@ -139,6 +140,29 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
         Assert.Contains(job.Notes, note => note.Contains("no safety point", StringComparison.Ordinal));
         Assert.Equal(["vm_disk1", "vm_disk2"], Vm(site).Disks.Select(disk => disk.Alias).Order());
         Assert.Equal(2, site.Engine.Disks.Count);
+    }
+
+    [Fact]
+    public async Task WithoutASafetyPoint_IsMadeOnlyForWhoAcceptsTheLoss()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        site.Engine.Vms[Vm(site).Id] = Vm(site) with { Status = "up" };
+        await site.ReadInventoryAsync();
+        var request = Request(point) with { SafetyPoint = false, PowerOff = true, LossAccepted = false };
+
+        const string Loss = "VM vm, which is up, loses its disks (vm_disk1, vm_disk2) to those of the restore point, and no safety point is made";
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => AdmitAsync(site, request));
+        Assert.Equal((FailureKind.WrongState, RestoreLoss.Reason), (refused.Kind, refused.Reason));
+        Assert.StartsWith(Loss, refused.Message, StringComparison.Ordinal);
+        var digest = (await site.Get<RestorePreview>().PlanAsync(request, TestSite.Token)).Digest;
+        refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(digest, ofOneDisk: false, lossAccepted: false, "", TestSite.Token));
+        Assert.StartsWith(Loss, refused.Message, StringComparison.Ordinal);
+
+        await AdmitAsync(site, request with { SafetyPoint = true });
+        await using var context = site.Database();
+        await context.Jobs.Where(job => job.Kind == JobKind.Restore).ExecuteDeleteAsync(TestSite.Token);
+        Assert.NotEqual(Guid.Empty, await site.Get<RestorePreview>().ApplyAsync(digest, ofOneDisk: false, lossAccepted: true, "", TestSite.Token));
     }
 
     [Fact]
@@ -283,7 +307,7 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
         Assert.Contains(message, refused.Message, StringComparison.Ordinal);
     }
 
-    private static RestoreRequest Request(string point) => new() { Point = point[..8], Scope = RestoreScope.Overwrite };
+    private static RestoreRequest Request(string point) => new() { Point = point[..8], Scope = RestoreScope.Overwrite, LossAccepted = true };
 
     private static Task<Guid> AdmitAsync(TestSite site, RestoreRequest request) => site.Get<RestoreAdmission>().AdmitAsync(request, TestSite.Token);
 

@@ -35,7 +35,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
 
         // Planned twice it is the same plan; its first characters are enough.
         Assert.Equal(planned.Digest, (await PlanAsync(site, Request(point) with { StorageDomain = "iscsi1" })).Digest);
-        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], ofOneDisk: false, "", TestSite.Token)).WithinDeadline();
+        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], ofOneDisk: false, lossAccepted: false, "", TestSite.Token)).WithinDeadline();
         Assert.Equal(("restored", JobOutcome.Succeeded), (job.Restore!.NewName, job.Outcome));
         Assert.False(Assert.Single(site.Engine.Disks.Values).Sparse);
     }
@@ -64,7 +64,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
         Assert.Contains("green", refused.Message, StringComparison.Ordinal);
 
         site.Engine.Inventory = inventory;
-        Assert.NotEqual(Guid.Empty, await site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: false, "", TestSite.Token));
+        Assert.NotEqual(Guid.Empty, await site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: false, lossAccepted: false, "", TestSite.Token));
     }
 
     [Fact]
@@ -156,7 +156,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
 
         var refused = await ApplyRefusedAsync(site, planned.Digest);
         Assert.Contains("ovd restore disk --plan", refused.Message, StringComparison.Ordinal);
-        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], ofOneDisk: true, "", TestSite.Token)).WithinDeadline();
+        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], ofOneDisk: true, lossAccepted: false, "", TestSite.Token)).WithinDeadline();
         Assert.Equal((JobOutcome.Succeeded, ""), (job.Outcome, job.Message));
         Assert.Equal(2, site.Engine.Vms[target.Id].Disks.Count);
     }
@@ -183,7 +183,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
         Assert.DoesNotContain(wire.Calls, call => call.StartsWith("POST disks", StringComparison.Ordinal) || call.StartsWith("DELETE disks", StringComparison.Ordinal));
 
         site.Engine.Vms[vm.Id] = vm with { Status = "up" };
-        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: true, "", TestSite.Token));
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: true, lossAccepted: false, "", TestSite.Token));
         Assert.Equal(FailureKind.Conflict, refused.Kind);
         Assert.Contains("VM vm is up", refused.Message, StringComparison.Ordinal);
     }
@@ -193,7 +193,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
     private static Task<PreviewedRestore> PlanAsync(TestSite site, RestoreRequest request) => site.Get<RestorePreview>().PlanAsync(request, TestSite.Token);
 
     private static Task<OperatorException> ApplyRefusedAsync(TestSite site, string digest) =>
-        Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(digest, ofOneDisk: false, "", TestSite.Token));
+        Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(digest, ofOneDisk: false, lossAccepted: false, "", TestSite.Token));
 
     /// <summary>Each with one vNIC profile of its name.</summary>
     private static void AddNetworks(TestSite site, params string[] names)
