@@ -104,7 +104,7 @@ internal static class RestorePlanMessages
         };
         message.Refusals.AddRange(plan.Problems);
         message.Notes.AddRange(plan.Notes);
-        message.Notes.AddRange(WarningsOf(subject.Details, plan));
+        message.Notes.AddRange(plan.Problems.Count == 0 ? WarningsOf(subject.Details, plan) : []);
         message.Disks.AddRange(plan.Disks.Select(ToWire));
         message.Nics.AddRange(plan.Nics.Select(nic => ToWire(nic, plan)));
         message.Settings.AddRange(plan.Settings.Outcomes.Select(ToWire));
@@ -112,7 +112,7 @@ internal static class RestorePlanMessages
         return message;
     }
 
-    /// <summary>What an operator should know before, and what is no difference from the restore point.</summary>
+    /// <summary>What an operator should know before, and what is no difference from the restore point. Of one that can be done: it is told as what comes.</summary>
     private static IEnumerable<string> WarningsOf(RestoreDetails details, RestorePlan plan)
     {
         if (details.RewritesVm() && !details.SafetyPoint)

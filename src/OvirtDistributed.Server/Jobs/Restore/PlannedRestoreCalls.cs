@@ -3,6 +3,8 @@
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Managers;
 
+using OvirtDistributed.Server.Settings;
+
 namespace OvirtDistributed.Server.Jobs.Restore;
 
 /// <summary>The calls a restore would make on the manager, in order, without those that only read.</summary>
@@ -97,11 +99,23 @@ internal static class PlannedRestoreCalls
 
         foreach (var setting in plan.Settings.Outcomes.Where(setting => setting.Restored))
         {
-            yield return $"PUT or POST vms/ID ({setting.Name}, where the VM has not got it from its OVF)";
+            yield return $"{CallOf(setting.Name, plan.Settings, details.ClusterId)} ({setting.Name}, where the VM has not got it from its OVF)";
         }
 
         yield return "PUT vms/ID, disks/ID (descriptions without our mark)";
     }
+
+    private static string CallOf(string setting, SettingsPlan plan, Guid clusterId) => setting switch
+    {
+        "watchdog" => "POST or PUT vms/ID/watchdogs",
+        "graphics consoles" => "POST or DELETE vms/ID/graphicsconsoles",
+        "CD-ROM" => "PUT vms/ID/cdroms/ID",
+        _ when plan.Tags.Any(tag => setting == SettingsPlanner.TagName(tag)) => "POST vms/ID/tags",
+        _ when plan.NewGroups.Any(group => setting == SettingsPlanner.GroupName(group)) => $"POST clusters/{clusterId}/affinitygroups, POST clusters/{clusterId}/affinitygroups/ID/vms",
+        _ when plan.Wanted.AffinityGroups.Any(group => setting == SettingsPlanner.GroupName(group.Name)) => $"POST clusters/{clusterId}/affinitygroups/ID/vms",
+        _ when plan.Wanted.AffinityLabels.Any(label => setting == SettingsPlanner.LabelName(label)) => "POST affinitylabels/ID/vms",
+        _ => "PUT vms/ID",
+    };
 
     private static IEnumerable<string> Join(RestorePlan plan)
     {

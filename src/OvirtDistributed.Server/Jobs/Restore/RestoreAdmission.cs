@@ -64,7 +64,7 @@ internal sealed class RestoreAdmission(
         var domain = await targets.StorageDomainAsync(manager, cluster, request.StorageDomain, cancellationToken);
         var mode = await ModeAsync(context, request, manager, cluster, cancellationToken);
         var export = await ExportAsync(context, request, manager, cluster, cancellationToken);
-        await RefuseNameAsync(context, request, manager, cancellationToken);
+        await RefuseNameAsync(context, request, point, manager, cancellationToken);
         var details = new RestoreDetails
         {
             Scope = request.Scope,
@@ -209,18 +209,20 @@ internal sealed class RestoreAdmission(
         }
     }
 
-    private static async Task RefuseNameAsync(ServerDbContext context, RestoreRequest request, StoredManager manager, CancellationToken cancellationToken)
+    private static async Task RefuseNameAsync(ServerDbContext context, RestoreRequest request, RestorePoint point, StoredManager manager, CancellationToken cancellationToken)
     {
         if (request.Scope != RestoreScope.NewVm)
         {
             return;
         }
 
-        var names = await context.Inventory.Where(item => item.ManagerId == manager.Id && item.Kind == InventoryKind.Vm).Select(item => item.Name)
+        var vms = await context.Inventory.Where(item => item.ManagerId == manager.Id && item.Kind == InventoryKind.Vm).Select(item => new { item.Name, item.ObjectId })
             .ToListAsync(cancellationToken);
-        if (names.Contains(request.Name, StringComparer.OrdinalIgnoreCase))
+        if (vms.Find(vm => string.Equals(vm.Name, request.Name, StringComparison.OrdinalIgnoreCase)) is { } taken)
         {
-            throw new OperatorException(FailureKind.AlreadyExists, $"name '{request.Name}': manager {manager.Name} has a VM of this name already, choose another.");
+            var over = taken.ObjectId == point.VmId && manager.Id == point.ManagerId ? ", or restore over that VM, which the restore point is of (--overwrite)" : "";
+            throw new OperatorException(
+                FailureKind.AlreadyExists, $"name '{request.Name}': manager {manager.Name} has VM {taken.Name} ({taken.ObjectId}) already: choose another name (--name){over}.");
         }
     }
 

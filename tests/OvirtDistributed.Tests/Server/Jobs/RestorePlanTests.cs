@@ -41,6 +41,39 @@ public sealed class RestorePlanTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task NameThatIsTaken_IsRefusedWithTheVmAndTheWaysOut()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        var vm = site.Engine.Vms.Values.Single(candidate => candidate.Name == "vm");
+        var other = site.AddVm("other");
+
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => PlanAsync(site, Request(point) with { Name = "VM" }));
+        Assert.Equal(
+            (FailureKind.AlreadyExists, $"name 'VM': manager manager has VM vm ({vm.Id}) already: choose another name (--name), or restore over that VM, which the restore point is of (--overwrite)."),
+            (refused.Kind, refused.Message));
+        refused = await Assert.ThrowsAsync<OperatorException>(() => PlanAsync(site, Request(point) with { Name = "other" }));
+        Assert.EndsWith($"has VM other ({other.Id}) already: choose another name (--name).", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task RunningVm_IsEitherInTheWayOrPoweredOffNeverBoth(bool powerOff)
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        var vm = site.Engine.Vms.Values.Single(candidate => candidate.Name == "vm");
+        site.Engine.Vms[vm.Id] = vm with { Status = "up" };
+
+        var wire = RestorePlanMessages.ToWire(await PlanAsync(site, new RestoreRequest { Point = point[..8], Scope = RestoreScope.Overwrite, PowerOff = powerOff }));
+
+        Assert.Equal(powerOff ? 0 : 1, wire.Refusals.Count);
+        Assert.Equal(powerOff, wire.Notes.Contains("VM vm is up and is powered off, hard, as the first thing"));
+        Assert.Equal(powerOff, wire.Calls.Contains($"POST vms/{vm.Id}/stop"));
+    }
+
+    [Fact]
     public async Task InventoryDriftedSinceThePlan_IsRefusedWithWhatChanged()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
