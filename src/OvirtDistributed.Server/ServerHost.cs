@@ -154,6 +154,7 @@ public static class ServerHost
         services.AddSingleton<EngineLedger>();
         services.AddSingleton<EngineCleanup>();
         services.AddSingleton<TaskSettlement>();
+        services.AddSingleton<BackupRefusals>();
         services.AddSingleton<JobAdmission>();
         services.AddSingleton<RestoreTargets>();
         services.AddSingleton<RestorePlanner>();

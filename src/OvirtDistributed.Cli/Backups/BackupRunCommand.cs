@@ -30,6 +30,12 @@ internal sealed class BackupRunCommand : ServerCommand
         var server = context.Server;
         var response = await RepeatedCall.RunAsync(
             token => server.Jobs.RunBackupAsync(request, server.Call(token)).ResponseAsync, context.Time, cancellationToken);
-        return await StartedJobs.FinishAsync(context, [.. response.Jobs], context.Value(_wait), cancellationToken, [.. response.LeftOut]);
+        foreach (var refused in response.Refused)
+        {
+            context.Output.Note($"ovd: VM {refused.VmName} cannot be backed up: {refused.Reason}.");
+        }
+
+        var exitCode = await StartedJobs.FinishAsync(context, [.. response.Jobs], context.Value(_wait), cancellationToken, [.. response.LeftOut]);
+        return exitCode == ExitCode.Ok && response.Refused.Count > 0 ? ExitCode.Refused : exitCode;
     }
 }

@@ -44,7 +44,7 @@ internal static class JobPage
             .AddIfSet("Commands", job.Commands)
             .AddIfSet("Repository", job.Repository)
             .AddIfSet("Restore point", job.PointId)
-            .AddIfSet("New VM", JobText.NewVm(job))
+            .AddIfSet(job.IntoExistingVm ? "Restored to" : "New VM", JobText.NewVm(job))
             .Add("Started", TimeText.Both(job.Created, context.Time))
             .Add("Ended", TimeText.Both(job.Ended, context.Time))
             .Add("Took", TimeText.Length(JobText.Duration(job, context.Time)))

@@ -20,6 +20,7 @@ internal sealed class DiskToVm
     private readonly Option<bool> _powerOff = new("--power-off") { Description = "With --in-place: power the VM off, hard, as the first thing" };
     private readonly Option<bool> _noSafetyPoint = new("--no-safety-point") { Description = "With --in-place: do not back the VM up first" };
     private readonly Option<bool> _start = new("--start") { Description = "With --in-place: start the VM afterwards" };
+    private readonly Option<bool> _yes = LossQuestion.NewOption();
     private readonly Option<bool> _wait = new("--wait") { Description = "With --to-vm: wait for the job and end with its outcome" };
     private readonly Option<string> _requestId = RequestId.NewOption();
 
@@ -38,7 +39,7 @@ internal sealed class DiskToVm
 
     private Option[] Others => [_manager, .. _disk.All, _activate, _inPlace, .. OfInPlace];
 
-    private Option[] OfJob => _planning ? [] : [_wait, _requestId];
+    private Option[] OfJob => _planning ? [] : [_yes, _wait, _requestId];
 
     private Option[] OfInPlace => [_powerOff, _noSafetyPoint, _start];
 
@@ -106,8 +107,12 @@ internal sealed class DiskToVm
     {
         var server = context.Server;
         request.RequestId = RequestId.From(context, _requestId);
-        var response = await RepeatedCall.RunAsync(
-            token => server.Jobs.RestoreDiskAsync(request, server.Call(token)).ResponseAsync, context.Time, cancellationToken);
+        request.AcceptLoss = context.Value(_yes);
+        var response = await LossQuestion.AskAsync(
+            context,
+            () => RepeatedCall.RunAsync(token => server.Jobs.RestoreDiskAsync(request, server.Call(token)).ResponseAsync, context.Time, cancellationToken),
+            () => request.AcceptLoss = true,
+            cancellationToken);
         return await StartedJobs.FinishAsync(context, [response.Job], context.Value(_wait), cancellationToken);
     }
 

@@ -17,6 +17,7 @@ internal sealed class RestoreVmCommand : ServerCommand
         HelpName = "DIGEST",
     };
 
+    private readonly Option<bool> _yes = LossQuestion.NewOption();
     private readonly Option<bool> _wait = new("--wait") { Description = "Wait for the job and end with its outcome" };
     private readonly Option<string> _requestId = RequestId.NewOption();
 
@@ -26,6 +27,7 @@ internal sealed class RestoreVmCommand : ServerCommand
         _restore = new RestoreOptions(runner, _plan);
         _restore.AddTo(this);
         Add(_plan);
+        Add(_yes);
         Add(_wait);
         Add(_requestId);
     }
@@ -36,13 +38,12 @@ internal sealed class RestoreVmCommand : ServerCommand
         var plan = context.Text(_plan);
         var request = plan.Length > 0 ? new RestoreVmRequest { Plan = plan } : _restore.From(context);
         request.RequestId = RequestId.From(context, _requestId);
-        if (request.NoSafetyPoint)
-        {
-            await context.Host.Error.WriteLineAsync("ovd: no safety point is made: what the VM's disks hold now is deleted and cannot be brought back.");
-        }
-
-        var response = await RepeatedCall.RunAsync(
-            token => server.Jobs.RestoreVmAsync(request, server.Call(token)).ResponseAsync, context.Time, cancellationToken);
+        request.AcceptLoss = context.Value(_yes);
+        var response = await LossQuestion.AskAsync(
+            context,
+            () => RepeatedCall.RunAsync(token => server.Jobs.RestoreVmAsync(request, server.Call(token)).ResponseAsync, context.Time, cancellationToken),
+            () => request.AcceptLoss = true,
+            cancellationToken);
         return await StartedJobs.FinishAsync(context, [response.Job], context.Value(_wait), cancellationToken);
     }
 }

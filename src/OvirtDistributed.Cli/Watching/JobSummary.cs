@@ -60,7 +60,7 @@ internal static class JobSummary
         }
         else if (job.NewVmId.Length > 0)
         {
-            output.Line($"  new VM {Cell.Printable(JobText.NewVm(job))}");
+            output.Line($"  {(job.IntoExistingVm ? "restored to VM" : "new VM")} {Cell.Printable(JobText.NewVm(job))}");
         }
 
         if (job.Progress is { } progress)

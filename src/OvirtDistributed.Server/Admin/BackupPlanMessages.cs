@@ -31,24 +31,26 @@ internal static class BackupPlanMessages
         message.ScratchBytes = preview.ScratchBytes;
         message.ScratchNote = preview.ScratchNote;
         message.Calls.AddRange(preview.Refusal.Length == 0 ? preview.Calls : []);
-        message.Disks.AddRange(preview.Vm.Disks.Select(disk => DiskOf(plan, disk)));
+        message.Disks.AddRange(preview.Vm.Disks.Select(disk => DiskOf(plan, disk, preview.Request.TransportMode)));
         return message;
     }
 
     public static Wire.LeftOutVm ToWire(LeftOutVm leftOut) => new() { VmId = leftOut.Vm.Id.ToString("D"), VmName = leftOut.Vm.Name, Rule = leftOut.Rule };
 
-    private static Wire.PlannedDisk DiskOf(BackupPlan plan, Managers.EngineDisk disk)
+    public static Wire.RefusedVm ToWire(RefusedVm refused) => new() { VmId = refused.Vm.Id.ToString("D"), VmName = refused.Vm.Name, Reason = refused.Obstacle.Text };
+
+    private static Wire.PlannedDisk DiskOf(BackupPlan plan, Managers.EngineDisk disk, string transportMode)
     {
         var skipped = plan.Skipped.FirstOrDefault(candidate => candidate.DiskId == disk.Id);
-        var inBase = plan.BasePoint?.Disks.Any(known => known.Id == disk.Id) ?? false;
+        var reading = plan.ReadingOf(disk, transportMode);
         return new Wire.PlannedDisk
         {
             Id = disk.Id.ToString("D"),
             Alias = disk.Alias,
             SizeBytes = disk.SizeBytes,
             AllocatedBytes = disk.ActualBytes,
-            Mode = skipped is not null ? "" : plan.Incremental && inBase ? "incremental" : "full",
-            Reason = skipped?.Reason ?? (plan.Incremental && !inBase ? "the disk is not in the last restore point" : ""),
+            Mode = skipped is not null ? "" : reading.Incremental ? "incremental" : "full",
+            Reason = skipped?.Reason ?? reading.Reason,
         };
     }
 }

@@ -32,6 +32,7 @@ internal sealed class JobAdminService(
         {
             Jobs = { await queries.GetAsync(admitted.Jobs, context.CancellationToken) },
             LeftOut = { admitted.LeftOut.Select(BackupPlanMessages.ToWire) },
+            Refused = { admitted.Refused.Select(BackupPlanMessages.ToWire) },
         };
     }
 
@@ -108,7 +109,7 @@ internal sealed class JobAdminService(
         }
 
         var id = request.Plan.Length > 0
-            ? await restorePreview.ApplyAsync(request.Plan, ofOneDisk: false, request.RequestId, context.CancellationToken)
+            ? await restorePreview.ApplyAsync(request.Plan, ofOneDisk: false, request.AcceptLoss, request.RequestId, context.CancellationToken)
             : await restores.AdmitAsync(RestorePlanMessages.RequestOf(request), context.CancellationToken);
         return new Wire.RestoreVmResponse { Job = await queries.GetAsync(id, context.CancellationToken) };
     }
@@ -137,7 +138,7 @@ internal sealed class JobAdminService(
         }
 
         var id = request.Plan.Length > 0
-            ? await restorePreview.ApplyAsync(request.Plan, ofOneDisk: true, request.RequestId, context.CancellationToken)
+            ? await restorePreview.ApplyAsync(request.Plan, ofOneDisk: true, request.AcceptLoss, request.RequestId, context.CancellationToken)
             : await restores.AdmitAsync(RestorePlanMessages.RequestOf(request), context.CancellationToken);
         return new Wire.RestoreDiskResponse { Job = await queries.GetAsync(id, context.CancellationToken) };
     }

@@ -3,6 +3,7 @@
 using Google.Protobuf.WellKnownTypes;
 using OvirtDistributed.Server.Catalog;
 using OvirtDistributed.Server.Jobs;
+using OvirtDistributed.Server.Jobs.Restore;
 using OvirtDistributed.Server.Jobs.Backup;
 using Wire = OvirtDistributed.Contracts.Admin.V1;
 
@@ -33,6 +34,7 @@ internal static class JobMessages
             Commands = job.Backup?.Commands?.Describe() ?? "",
             PointId = PointOf(job),
             NewVmName = job.Restore?.NewName ?? "",
+            IntoExistingVm = job.Restore is { Scope: not RestoreScope.NewVm },
             NewVmId = job.Restore?.NewVmId?.ToString("D") ?? "",
             TraceId = ManifestBuilder.TraceIdOf(job.TraceParent) ?? "",
             Progress = ToProgress(job.Tasks.Select(task => task.Statistics).ToList(), job.Tasks.Sum(task => task.StoredBytes), (job.Ended ?? now) - job.Created),

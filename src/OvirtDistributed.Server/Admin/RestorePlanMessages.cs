@@ -32,6 +32,7 @@ internal static class RestorePlanMessages
         TransportMode = request.TransportMode,
         PowerOff = request.PowerOff,
         SafetyPoint = !request.NoSafetyPoint,
+        LossAccepted = request.AcceptLoss,
         CreateAffinityGroups = request.CreateAffinityGroups,
         RequestId = request.RequestId,
     };
@@ -51,6 +52,7 @@ internal static class RestorePlanMessages
         TransportMode = request.TransportMode,
         PowerOff = request.PowerOff,
         SafetyPoint = !request.NoSafetyPoint,
+        LossAccepted = request.AcceptLoss,
         Start = request.Start,
         RequestId = request.RequestId,
     };
@@ -59,7 +61,7 @@ internal static class RestorePlanMessages
     /// <exception cref="OperatorException">More was given.</exception>
     public static void RequireNothingElse(Wire.RestoreVmRequest request)
     {
-        if (!request.Equals(new Wire.RestoreVmRequest { Plan = request.Plan, RequestId = request.RequestId }))
+        if (!request.Equals(new Wire.RestoreVmRequest { Plan = request.Plan, RequestId = request.RequestId, AcceptLoss = request.AcceptLoss }))
         {
             throw OperatorException.Invalid("plan", request.Plan, MoreThanAPlan);
         }
@@ -68,7 +70,7 @@ internal static class RestorePlanMessages
     /// <inheritdoc cref="RequireNothingElse(Wire.RestoreVmRequest)"/>
     public static void RequireNothingElse(Wire.RestoreDiskRequest request)
     {
-        if (!request.Equals(new Wire.RestoreDiskRequest { Plan = request.Plan, RequestId = request.RequestId }))
+        if (!request.Equals(new Wire.RestoreDiskRequest { Plan = request.Plan, RequestId = request.RequestId, AcceptLoss = request.AcceptLoss }))
         {
             throw OperatorException.Invalid("plan", request.Plan, MoreThanAPlan);
         }
@@ -102,7 +104,7 @@ internal static class RestorePlanMessages
         };
         message.Refusals.AddRange(plan.Problems);
         message.Notes.AddRange(plan.Notes);
-        message.Notes.AddRange(WarningsOf(subject.Details, plan));
+        message.Notes.AddRange(plan.Problems.Count == 0 ? WarningsOf(subject.Details, plan) : []);
         message.Disks.AddRange(plan.Disks.Select(ToWire));
         message.Nics.AddRange(plan.Nics.Select(nic => ToWire(nic, plan)));
         message.Settings.AddRange(plan.Settings.Outcomes.Select(ToWire));
@@ -110,7 +112,7 @@ internal static class RestorePlanMessages
         return message;
     }
 
-    /// <summary>What an operator should know before, and what is no difference from the restore point.</summary>
+    /// <summary>What an operator should know before, and what is no difference from the restore point. Of one that can be done: it is told as what comes.</summary>
     private static IEnumerable<string> WarningsOf(RestoreDetails details, RestorePlan plan)
     {
         if (details.RewritesVm() && !details.SafetyPoint)

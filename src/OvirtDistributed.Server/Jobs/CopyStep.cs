@@ -3,7 +3,7 @@
 namespace OvirtDistributed.Server.Jobs;
 
 /// <summary>Supervises the tasks until all are done, or one cannot be.</summary>
-internal sealed class CopyStep(JobKind kind, TaskSettlement settlement, ServerOptions options) : IJobStep
+internal sealed class CopyStep(JobKind kind, TaskSettlement settlement, WorkerClusters workers, ServerOptions options) : IJobStep
 {
     public JobKind Kind => kind;
 
@@ -19,6 +19,22 @@ internal sealed class CopyStep(JobKind kind, TaskSettlement settlement, ServerOp
             return StepResult.Fail(failed.Message);
         }
 
-        return tasks.All(task => task.State == TaskState.Done) ? StepResult.Next(JobEvent.TasksDone) : StepResult.WaitFor(options.PollInterval);
+        if (tasks.All(task => task.State == TaskState.Done))
+        {
+            return StepResult.Next(JobEvent.TasksDone);
+        }
+
+        await TellUnmannedAsync(context, cancellationToken);
+        return StepResult.WaitFor(options.PollInterval);
+    }
+
+    /// <summary>A worker that vanished before it took a disk may come back at any time: the job waits, and says for whom.</summary>
+    private async Task TellUnmannedAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        if (context.Job is { Message.Length: 0 } job && job.Tasks.FirstOrDefault(task => task.State == TaskState.Offered) is { } waiting
+            && (await workers.LookAsync(context.Database, cancellationToken)).ExplainUnmanned(waiting.ClusterId) is { } nobody)
+        {
+            job.Message = $"Nobody takes disk {waiting.DiskAlias}: {nobody}.";
+        }
     }
 }

@@ -6,8 +6,6 @@ using Npgsql;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Database;
-using OvirtDistributed.Server.Exports;
-using OvirtDistributed.Server.Inventory;
 using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Jobs.Backup.Commands;
@@ -39,7 +37,11 @@ internal sealed record BackupRequest(VmSelection Selection, string Manager, stri
 }
 
 /// <summary>The jobs of a request, and what its rules left out; a request that is repeated does not say the latter again.</summary>
-internal sealed record AdmittedBackups(IReadOnlyList<Guid> Jobs, IReadOnlyList<LeftOutVm> LeftOut);
+internal sealed record AdmittedBackups(IReadOnlyList<Guid> Jobs, IReadOnlyList<LeftOutVm> LeftOut)
+{
+    /// <summary>VMs whose jobs are going to fail, or to wait for a worker, beside others that can be backed up.</summary>
+    public IReadOnlyList<RefusedVm> Refused { get; init; } = [];
+}
 
 /// <summary>What a request means.</summary>
 internal sealed record ResolvedBackup(StoredManager Manager, StoredRepository Repository, SelectedVms Selected)
@@ -49,7 +51,7 @@ internal sealed record ResolvedBackup(StoredManager Manager, StoredRepository Re
 
 /// <summary>Turns requests into jobs. Everything that can be wrong is said here, before anything was made. A request id makes its jobs once.</summary>
 internal sealed class JobAdmission(
-    IDbContextFactory<ServerDbContext> contexts, InventoryCatalog inventory, VmSelector selector, PasswordSeal seal, JobSignal signal, TimeProvider time)
+    IDbContextFactory<ServerDbContext> contexts, BackupRefusals refusals, VmSelector selector, PasswordSeal seal, JobSignal signal, TimeProvider time)
 {
     private const int MaxRequestIdLength = 200;
 
@@ -68,9 +70,15 @@ internal sealed class JobAdmission(
         var (manager, repository, vms) = (resolved.Manager, resolved.Repository, resolved.Vms);
         await RefuseSecondRunAsync(context, manager.Id, [.. vms.Select(vm => vm.Id)], cancellationToken);
         await RefuseDuringRestoreAsync(context, manager.Id, vms, cancellationToken);
+        var refused = await refusals.FindAsync(context, resolved, request, cancellationToken);
+        if (refused.Count == vms.Count)
+        {
+            throw new OperatorException(FailureKind.WrongState, BackupRefusals.Explain(refused));
+        }
 
+        // The others go on. Those that cannot get a job that says why: a VM that was to be backed up and was not has to be on record.
         var jobs = vms.Select(vm => NewJob(JobKind.Backup, manager.Id, vm.Id, vm.Name, repository.Id, vm.ClusterId, job => job.Backup = SealedFor(job, request))).ToList();
-        return new AdmittedBackups(await SaveAsync(context, jobs, key, cancellationToken), resolved.Selected.LeftOut);
+        return new AdmittedBackups(await SaveAsync(context, jobs, key, cancellationToken), resolved.Selected.LeftOut) { Refused = refused };
     }
 
     /// <summary>Finds what a request names, and refuses what cannot work.</summary>
@@ -106,7 +114,6 @@ internal sealed class JobAdmission(
 
         var resolved = new ResolvedBackup(manager, repository, await selector.SelectAsync(manager, request.Selection, cancellationToken));
         GuestCheck.CheckReach(request.Commands, resolved.Vms);
-        await RefuseImpossibleModeAsync(context, manager, request, resolved.Vms, cancellationToken);
         return resolved;
     }
 
@@ -131,29 +138,6 @@ internal sealed class JobAdmission(
             ? details with { Commands = commands with { Guest = guest with { SealedKey = seal.Seal(job.Id, PrivateKeyText.Checked(request.GuestKey)) } } }
             : details;
     }
-
-    private async Task RefuseImpossibleModeAsync(ServerDbContext context, StoredManager manager, BackupRequest request, IReadOnlyList<EngineVm> vms, CancellationToken cancellationToken)
-    {
-        foreach (var vm in vms)
-        {
-            var cluster = await inventory.FindAsync<EngineCluster>(manager.Id, InventoryKind.Cluster, vm.ClusterId, cancellationToken);
-            if (cluster is not null
-                && TransportChoice.Decide(request.TransportMode, manager.ProductVersion, cluster, vm, request.Selection.ExcludedDisks, manager.Ssh is not null, request.Consistency == ConsistencyRules.Freeze) is { Refusal: { } refusal })
-            {
-                throw ModeRefused(request, refusal);
-            }
-
-            if (cluster is not null && request.TransportMode == TransportModes.ExportDomain
-                && await ExportReach.FindAsync(context, manager.Id, cluster, cancellationToken) is { Refusal: { } reason })
-            {
-                throw ModeRefused(request, reason);
-            }
-        }
-    }
-
-    /// <summary>The mode is one that exists, and what is set up here does not give it.</summary>
-    private static OperatorException ModeRefused(BackupRequest request, string reason) =>
-        new(FailureKind.WrongState, $"transport_mode '{request.TransportMode}' cannot be used: {reason}.");
 
     private static async Task RefuseSecondRunAsync(ServerDbContext context, Guid managerId, List<Guid> ids, CancellationToken cancellationToken)
     {

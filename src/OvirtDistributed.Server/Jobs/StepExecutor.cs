@@ -121,8 +121,8 @@ internal sealed partial class StepExecutor
     private StepResult Judge(StepContext step, Exception failure)
     {
         var job = step.Job;
-        var known = failure is EngineException or MoverException or JobFailureException;
-        var passing = failure is EngineException { IsPassing: true } or MoverException { IsPassing: true }
+        var known = failure is EngineException or MoverException or JobFailureException or WorkerMissingException;
+        var passing = failure is EngineException { IsPassing: true } or MoverException { IsPassing: true } or WorkerMissingException
             // What nobody foresaw may be a hiccup of the database or the network, or a bug: it is tried a few times, never for long. Calls to a
             // Data Mover are idempotent, and a connection that broke in the middle of one must not cost a backup that only lacks its commit.
             || ((!known || failure is MoverException { Failure: MoverFailure.Unknown }) && job.StepTries < 3);

@@ -9,11 +9,42 @@ using OvirtDistributed.Server.Inventory;
 
 namespace OvirtDistributed.Server.Jobs;
 
-/// <summary>Whose workers do what needs no access to a cluster's storage.</summary>
-internal sealed class WorkerClusters(TimeProvider time)
+/// <summary>Which clusters have workers now, and whose workers do what needs no access to a cluster's storage.</summary>
+internal sealed class WorkerClusters(TimeProvider time, ServerOptions options)
 {
-    // A worker that was not heard of for longer takes no offer now.
-    private static readonly TimeSpan WorkerIsAway = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan ShortestAbsence = TimeSpan.FromMinutes(2);
+
+    private readonly DateTimeOffset _started = time.GetUtcNow();
+
+    /// <summary>A worker that was not heard of for longer takes no offer now.</summary>
+    private TimeSpan WorkerIsAway => TimeSpan.FromTicks(Math.Max(ShortestAbsence.Ticks, options.HeartbeatInterval.Ticks * 4));
+
+    /// <summary>Looks which clusters have workers.</summary>
+    /// <remarks>Workers could not report while no server ran: just after a start those that had counts as there.</remarks>
+    public async Task<WorkerPresence> LookAsync(ServerDbContext context, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var justStarted = now - _started < options.HeartbeatInterval * 4;
+        var workers = await context.Workers.AsNoTracking().ToListAsync(cancellationToken);
+        var names = await context.Inventory.AsNoTracking().Where(item => item.Kind == InventoryKind.Cluster)
+            .Select(item => new { item.ObjectId, item.Name }).ToListAsync(cancellationToken);
+        return new WorkerPresence(
+            workers.Where(worker => justStarted || worker.LastSeen > now - WorkerIsAway).Select(worker => worker.ClusterId)
+                .Concat(options.EmbeddedWorkers.Select(worker => worker.ClusterId)).ToHashSet(),
+            workers.GroupBy(worker => worker.ClusterId).Select(group => group.MaxBy(worker => worker.LastSeen)!)
+                .ToDictionary(worker => worker.ClusterId, worker => (worker.Name, worker.LastSeen)),
+            names.DistinctBy(cluster => cluster.ObjectId).ToDictionary(cluster => cluster.ObjectId, cluster => cluster.Name));
+    }
+
+    /// <summary>For a step before it makes anything on the manager.</summary>
+    /// <exception cref="WorkerMissingException">A cluster of these has no worker now.</exception>
+    public async Task RequireAsync(ServerDbContext context, string what, IEnumerable<Guid> clusterIds, CancellationToken cancellationToken)
+    {
+        if ((await LookAsync(context, cancellationToken)).ExplainUnmanned(clusterIds) is { } nobody)
+        {
+            throw new WorkerMissingException($"{what}: {nobody}.");
+        }
+    }
 
     /// <summary>The cluster that was named; else the VM's own if it has workers now; else any that has.</summary>
     /// <exception cref="OperatorException">The name fits no cluster, or none can be found without one.</exception>

@@ -61,7 +61,7 @@ public sealed class InPlaceRestoreTests(SharedServers servers, ITestOutputHelper
         var vm = await site.VmAsync("db");
         var backup = await site.BackUpAsync("db");
         await WriteAsync(site, vm.DiskIds[0], 30 * MiB, 3 * MiB);
-        var request = new RestoreDiskRequest { Point = backup.PointId, Disk = vm.DiskIds[0].ToString(), Vm = "db", InPlace = true, NoSafetyPoint = true };
+        var request = new RestoreDiskRequest { Point = backup.PointId, Disk = vm.DiskIds[0].ToString(), Vm = "db", InPlace = true, NoSafetyPoint = true, AcceptLoss = true };
         var running = await Assert.ThrowsAsync<RpcException>(async () => await site.Lab.Admin.Jobs.RestoreDiskAsync(request, cancellationToken: TestContext.Current.CancellationToken));
         Assert.Contains("--power-off", running.Status.Detail, StringComparison.Ordinal);
         request.PowerOff = true;

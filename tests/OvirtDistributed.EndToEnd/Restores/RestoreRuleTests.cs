@@ -75,7 +75,7 @@ public sealed class RestoreRuleTests(SharedServers servers, ITestOutputHelper ou
             new FaultRule { Name = "no second attach", Method = "POST", Path = "/vms/*/diskattachments", Skip = 1, Status = 400, Detail = "[Cannot attach Virtual Disk.]" });
 
         var job = (await site.Lab.Admin.Jobs.RestoreVmAsync(
-            new RestoreVmRequest { Point = backup.PointId, Overwrite = true, NoSafetyPoint = true }, cancellationToken: TestContext.Current.CancellationToken)).Job;
+            new RestoreVmRequest { Point = backup.PointId, Overwrite = true, NoSafetyPoint = true, AcceptLoss = true }, cancellationToken: TestContext.Current.CancellationToken)).Job;
         var ended = await site.Lab.WaitForEndAsync(job.Id, CancellationToken.None).WithinDeadline(TestSite.JobDeadline);
 
         Assert.True(fault.Exercised);

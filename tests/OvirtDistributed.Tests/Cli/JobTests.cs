@@ -101,15 +101,14 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task RestoreVmOverTheOriginal_SendsEveryOptionAndSaysWhatIsNotSafe()
+    public async Task RestoreVmOverTheOriginal_SendsEveryOption()
     {
         await using var server = await FakeBackupServer.StartAsync(Samples.Installation());
 
-        var run = await CliRun.OvdAsync(server, "restore", "vm", "7b1d", "--overwrite", "--power-off", "--no-safety-point", "--request-id", "r-3");
+        var run = await CliRun.OvdAsync(server, "restore", "vm", "7b1d", "--overwrite", "--power-off", "--no-safety-point", "--yes", "--request-id", "r-3");
 
         Assert.Equal((int)ExitCode.Ok, run.ExitCode);
-        Assert.Contains("no safety point", run.Error, StringComparison.Ordinal);
-        var expected = new RestoreVmRequest { Point = "7b1d", Overwrite = true, PowerOff = true, NoSafetyPoint = true, RequestId = "r-3" };
+        var expected = new RestoreVmRequest { Point = "7b1d", Overwrite = true, PowerOff = true, NoSafetyPoint = true, AcceptLoss = true, RequestId = "r-3" };
         Assert.Equal(expected, server.Installation.Single<RestoreVmRequest>());
     }
 

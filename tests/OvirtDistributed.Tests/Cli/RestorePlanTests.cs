@@ -61,6 +61,20 @@ public sealed class RestorePlanTests
         Assert.Contains(message, run.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false, "New VM:")]
+    [InlineData(true, "Restored to:")]
+    public async Task JobThatRestoredIntoAVm_DoesNotCallItNew(bool existing, string label)
+    {
+        var installation = Samples.Installation();
+        (installation.Jobs[0].NewVmId, installation.Jobs[0].NewVmName, installation.Jobs[0].IntoExistingVm) = (Samples.JobId, "db", existing);
+        await using var server = await FakeBackupServer.StartAsync(installation);
+
+        var run = await CliRun.OvdAsync(server, "job", "show", Samples.JobId);
+
+        Assert.Matches($@"{label}\s+db \({Samples.JobId}\)", run.Out);
+    }
+
     [Fact]
     public async Task JobWithSettings_ShowsWhatWasNotRestoredAndWhy()
     {

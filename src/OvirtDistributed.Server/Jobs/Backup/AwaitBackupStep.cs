@@ -62,13 +62,14 @@ internal sealed class AwaitBackupStep(
             ToCheckpointId = backup.ToCheckpointId,
             PointInTime = backup.Created ?? context.Now,
             Consistency = ConsistencyOf(vm, backup, details),
+            ConsistencyDetail = vm.Status == "down" ? PointConsistencyNames.DetailOfStopped(details) : details.ConsistencyDetail,
             Starts = details.Starts + 1,
         };
     }
 
     /// <summary>A backup through the engine's own snapshot does not pass the wish for consistency on, so nothing is known.</summary>
     private static string ConsistencyOf(EngineVm vm, EngineBackup backup, BackupDetails details) =>
-        vm.Status == "down" ? PointConsistencyNames.PoweredOff
+        vm.Status == "down" ? PointConsistencyNames.OfStopped(details)
         : backup.ThroughSnapshot ? PointConsistencyNames.Unknown
         : details.RequireConsistency ? PointConsistencyNames.FileSystem
         : PointConsistencyNames.Crash;

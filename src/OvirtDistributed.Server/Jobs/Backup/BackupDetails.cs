@@ -41,6 +41,9 @@ internal sealed record BackupDetails
     /// <summary>Disks the base point holds: only these can be read incrementally.</summary>
     public IReadOnlyList<Guid> BaseDisks { get; init; } = [];
 
+    /// <summary>Those of them that were raw then, which no checkpoint has.</summary>
+    public IReadOnlyList<Guid> RawBaseDisks { get; init; } = [];
+
     /// <summary>What is run around the moment; null when nothing.</summary>
     public BackupCommands? Commands { get; init; }
 
@@ -64,6 +67,9 @@ internal sealed record BackupDetails
 
     /// <summary>What there is to say about consistency, for people; empty when nothing.</summary>
     public string ConsistencyDetail { get; init; } = "";
+
+    /// <summary>The VM was powered off by us without its guest's knowledge: that it is down says nothing of its file systems.</summary>
+    public bool PoweredOffHard { get; init; }
 
     /// <summary>What holds the point in time on the engine: its backup, or our snapshot.</summary>
     public Guid? EngineBackupId { get; init; }

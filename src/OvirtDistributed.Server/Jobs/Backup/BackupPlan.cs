@@ -25,6 +25,11 @@ internal sealed record BackupPlan
 
     public RestorePoint? BasePoint { get; init; }
 
+    /// <summary>How a disk of this backup is read.</summary>
+    /// <param name="disk">The disk.</param>
+    /// <param name="mode">The transport mode.</param>
+    public DiskReading ReadingOf(EngineDisk disk, string mode) => ReadingOf(disk, BasePoint, mode);
+
     /// <summary>Decides.</summary>
     /// <param name="vm">The VM as it is.</param>
     /// <param name="cluster">Its cluster.</param>
@@ -75,6 +80,12 @@ internal sealed record BackupPlan
             ($"incremental backup is not enabled on the disk, which cluster level {cluster.Level} needs: enable it (cow disks only)", false),
         _ => null,
     };
+
+    private static DiskReading ReadingOf(EngineDisk disk, RestorePoint? below, string mode)
+    {
+        var known = below?.Disks.FirstOrDefault(candidate => candidate.Id == disk.Id);
+        return DiskReading.Of(disk, below is not null, known is not null, known?.Format == "raw", mode);
+    }
 
     private static (bool Incremental, string Reason, bool FellBack) DecideMode(
         EngineCluster cluster, BackupDetails request, RestorePoint? latest, bool latestExists, IReadOnlyList<EngineCheckpoint> checkpoints, List<EngineDisk> disks)
@@ -140,6 +151,11 @@ internal sealed record BackupPlan
         if (!disks.Any(disk => known.Contains(disk.Id)))
         {
             return (false, "none of the disks is in the last restore point", false);
+        }
+
+        if (!disks.Any(disk => ReadingOf(disk, latest, request.TransportMode).Incremental))
+        {
+            return (false, "the manager tracks changes of none of the disks that are in the last restore point", false);
         }
 
         return !cluster.MixesFullAndIncremental && disks.Any(disk => !known.Contains(disk.Id))

@@ -17,9 +17,8 @@ internal sealed class BackupPlanner(IDataMover mover)
 {
     /// <summary>What was asked, with the transport mode that was chosen; and why nothing works, or null.</summary>
     public static async Task<(BackupDetails Details, string? Refusal)> ChooseModeAsync(
-        ServerDbContext context, Guid managerId, EngineVm vm, EngineCluster cluster, BackupDetails request, CancellationToken cancellationToken)
+        ServerDbContext context, StoredManager manager, EngineVm vm, EngineCluster cluster, BackupDetails request, CancellationToken cancellationToken)
     {
-        var manager = await context.Managers.AsNoTracking().FirstAsync(row => row.Id == managerId, cancellationToken);
         var version = manager.ProductVersion;
         var choice = TransportChoice.Decide(request.RequestedMode, version, cluster, vm, request.ExcludedDisks, manager.Ssh is not null, request.ConsistencyRule == ConsistencyRules.Freeze);
         var details = request with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version) };
@@ -39,7 +38,7 @@ internal sealed class BackupPlanner(IDataMover mover)
             case { Refusal: { } refused }:
                 return (details, refused);
             case { Mode: TransportModes.ExportDomain } when inconsistent is null:
-                return await ChooseExportAsync(context, managerId, vm, cluster, details, cancellationToken);
+                return await ChooseExportAsync(context, manager.Id, vm, cluster, details, cancellationToken);
             case { Mode: not TransportModes.DiskAttachment }:
                 return (details, inconsistent);
         }
@@ -62,7 +61,7 @@ internal sealed class BackupPlanner(IDataMover mover)
 
         // The last resort: it costs two copies of every disk.
         var last = details with { TransportMode = TransportModes.ExportDomain, TransportReason = $"{choice.Reason}, {noWorker}, and the hosts cannot be reached over SSH" };
-        var (export, refusal) = await ChooseExportAsync(context, managerId, vm, cluster, last, cancellationToken);
+        var (export, refusal) = await ChooseExportAsync(context, manager.Id, vm, cluster, last, cancellationToken);
         return refusal is null ? (export, null) : (details, noWorker);
     }
 

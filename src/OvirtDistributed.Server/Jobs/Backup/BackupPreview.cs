@@ -30,8 +30,11 @@ internal sealed record PreviewedBackup(EngineVm Vm, BackupDetails Request, Backu
 
 /// <summary>Plans backups without making them: it asks the manager and changes nothing.</summary>
 internal sealed class BackupPreview(
-    IDbContextFactory<ServerDbContext> contexts, JobAdmission admission, BackupPlanner planner, IEngineDirectory engines, InventoryCatalog inventory, Installation installation)
+    IDbContextFactory<ServerDbContext> contexts, JobAdmission admission, BackupPlanner planner, IEngineDirectory engines, InventoryCatalog inventory, WorkerClusters workers, Installation installation)
 {
+    /// <summary>Of a VM that the inventory still has.</summary>
+    public const string Gone = "it does not exist on the manager any more";
+
     /// <exception cref="Hosting.Errors.OperatorException">The request cannot work.</exception>
     public async Task<PreviewedRequest> PlanAsync(BackupRequest request, CancellationToken cancellationToken)
     {
@@ -40,10 +43,11 @@ internal sealed class BackupPreview(
         var manager = resolved.Manager;
         var engine = (await engines.OpenAsync(manager.Id, cancellationToken)).Engine;
         var domains = await inventory.ListAsync<EngineStorageDomain>(manager.Id, InventoryKind.StorageDomain, cancellationToken);
+        var presence = await workers.LookAsync(context, cancellationToken);
         var previews = new List<PreviewedBackup>();
         foreach (var chosen in resolved.Selected.Chosen)
         {
-            var preview = await PlanAsync(context, engine, resolved, chosen.Vm, JobAdmission.DetailsOf(request), domains, cancellationToken);
+            var preview = await PlanAsync(context, engine, resolved, chosen.Vm, JobAdmission.DetailsOf(request), domains, presence, cancellationToken);
             previews.Add(preview with { SelectedBy = chosen.Rules });
         }
 
@@ -52,23 +56,24 @@ internal sealed class BackupPreview(
 
     private async Task<PreviewedBackup> PlanAsync(
         ServerDbContext context, IEngine engine, ResolvedBackup resolved, EngineVm known, BackupDetails asked, IReadOnlyList<EngineStorageDomain> domains,
-        CancellationToken cancellationToken)
+        WorkerPresence presence, CancellationToken cancellationToken)
     {
         var manager = resolved.Manager;
         if (await engine.FindVmAsync(known.Id, cancellationToken) is not { } vm)
         {
-            return new PreviewedBackup(known, asked, null, "it does not exist on the manager any more");
+            return new PreviewedBackup(known, asked, null, Gone);
         }
 
         var cluster = await inventory.FindAsync<EngineCluster>(manager.Id, InventoryKind.Cluster, vm.ClusterId, cancellationToken)
             ?? throw new JobFailureException($"Cluster {vm.ClusterId} of VM {vm.Name} is not in the inventory: refresh it (ovd manager inventory --refresh).");
-        var (details, refusal) = await BackupPlanner.ChooseModeAsync(context, manager.Id, vm, cluster, asked, cancellationToken);
+        var (details, obstacle) = await BackupCheck.CheckAsync(context, manager, vm, cluster, asked, presence, cancellationToken);
+        var refusal = obstacle?.Text;
         if (refusal is null && details.Export is { } export)
         {
             refusal = await ExportReach.ExplainInactiveAsync(engine, cluster, export.DomainId, export.DomainName, cancellationToken);
         }
 
-        if (refusal is not null)
+        if (refusal is not null && obstacle is not { Kind: ObstacleKind.NoWorker })
         {
             return new PreviewedBackup(vm, details, null, refusal);
         }
@@ -77,8 +82,7 @@ internal sealed class BackupPreview(
         var subject = new BackupSubject(manager.Id, vm.Id, resolved.Repository);
         var plan = await planner.PlanAsync(context, engine, subject, vm, cluster, details, cancellationToken);
         var kept = await KeptStates.ListAsync(engine, vm.Id, installation.InstanceId, resolved.Repository.Id, details.TransportMode, cancellationToken);
-        var preview = Complete(vm, details, plan, kept, domains);
-        return preview.Refusal.Length > 0 || problem.Length == 0 ? preview : preview with { Refusal = problem };
+        return Complete(vm, details, plan, kept, domains) with { Refusal = refusal ?? problem };
     }
 
     /// <summary>Where commands in the guest would run, and why the pre-command could not where that would end the backup.</summary>
@@ -98,9 +102,9 @@ internal sealed class BackupPreview(
     private static PreviewedBackup Complete(EngineVm vm, BackupDetails details, BackupPlan plan, KeptStates kept, IReadOnlyList<EngineStorageDomain> domains)
     {
         var (scratch, note) = Scratch(vm, details, plan, domains);
-        return new PreviewedBackup(vm, details, plan, RefusalOf(vm, plan))
+        return new PreviewedBackup(vm, details, plan, "")
         {
-            ReadBytesAtMost = plan.Disks.Sum(disk => BytesAtMost(vm, plan, disk)),
+            ReadBytesAtMost = plan.Disks.Sum(disk => BytesAtMost(vm, plan, disk, details.TransportMode)),
             ScratchBytes = scratch,
             ScratchNote = note,
             Calls = PlannedCalls.Of(vm, details, plan, kept),
@@ -108,19 +112,8 @@ internal sealed class BackupPreview(
     }
 
     /// <summary>The manager counts what a disk's own layers hold. A disk of a VM that was made from a template may stand on the template's, which a full backup reads too.</summary>
-    private static long BytesAtMost(EngineVm vm, BackupPlan plan, EngineDisk disk)
-    {
-        var incremental = plan.BasePoint?.Disks.Any(known => known.Id == disk.Id) ?? false;
-        return vm.FromTemplate && !incremental ? disk.SizeBytes : disk.ActualBytes;
-    }
-
-    private static string RefusalOf(EngineVm vm, BackupPlan plan) => vm switch
-    {
-        { HostedEngine: true } => "it is the hosted engine, which the manager does not back up this way: use engine-backup",
-        { Status: not ("up" or "down") } => $"it is {vm.Status}, and the manager backs up a VM only while it is up or down",
-        _ when plan.Disks.Count == 0 => "none of its disks can be backed up",
-        _ => "",
-    };
+    private static long BytesAtMost(EngineVm vm, BackupPlan plan, EngineDisk disk, string mode) =>
+        vm.FromTemplate && !plan.ReadingOf(disk, mode).Incremental ? disk.SizeBytes : disk.ActualBytes;
 
     /// <summary>What the manager allocates at once; oVirt's defaults (MaxBackupBlockScratchDiskInitialSizePercents, MinBackupBlockScratchDiskInitialSizeInGB).</summary>
     private static (long Bytes, string Note) Scratch(EngineVm vm, BackupDetails details, BackupPlan plan, IReadOnlyList<EngineStorageDomain> domains)

@@ -46,13 +46,14 @@ internal static class BackupTasks
         }
     }
 
-    /// <summary>Incremental needs both: the engine can tell what changed, and the disk is in the base point.</summary>
+    /// <summary>Incremental needs both: the engine can tell what changed, and the disk is in the base point. Where the engine does not say, the plan's rule does.</summary>
     private static DiskTask Create(Job job, BackupDetails details, EngineDisk disk, bool? engineIncremental, DateTimeOffset now)
     {
         var inBase = details.BaseDisks.Contains(disk.Id);
-        var incremental = details.Incremental && inBase && (engineIncremental ?? true);
+        var planned = DiskReading.Of(disk, details.Incremental, inBase, details.RawBaseDisks.Contains(disk.Id), details.TransportMode);
+        var incremental = details.Incremental && inBase && (engineIncremental ?? planned.Incremental);
         var reason = incremental || !details.Incremental ? details.ModeReason
-            : !inBase ? "the disk is not in the last restore point"
+            : planned.Reason.Length > 0 ? planned.Reason
             : "the manager gives no dirty extents for this disk";
         return new DiskTask
         {

@@ -21,7 +21,8 @@ internal static class PlannedCalls
     private static IEnumerable<string> Cbt(EngineVm vm, BackupDetails details, BackupPlan plan)
     {
         var from = plan.FromCheckpointId is { } checkpoint ? $" from checkpoint {checkpoint}" : "";
-        yield return $"POST vms/{vm.Id}/backups ({Names(plan.Disks)}{from})";
+        var names = plan.Disks.Select(disk => plan.Incremental && !plan.ReadingOf(disk, details.TransportMode).Incremental ? $"{disk.Alias} in full" : disk.Alias);
+        yield return $"POST vms/{vm.Id}/backups ({string.Join(", ", names)}{from})";
         foreach (var command in Command(CommandPhase.Post, details.Commands))
         {
             yield return command;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Inventory;
@@ -13,7 +14,7 @@ namespace OvirtDistributed.Server.Jobs.Backup;
 
 /// <summary>Reads the VM, chooses disks and decides between full and incremental.</summary>
 internal sealed class PrepareBackupStep(
-    IEngineDirectory engines, BackupPlanner planner, RepositoryKeys keys, IClusterQueues queues, InventoryCatalog inventory, MetadataReader metadata) : IJobStep
+    IEngineDirectory engines, BackupPlanner planner, WorkerClusters workers, RepositoryKeys keys, IClusterQueues queues, InventoryCatalog inventory, MetadataReader metadata) : IJobStep
 {
     public JobKind Kind => JobKind.Backup;
 
@@ -31,25 +32,19 @@ internal sealed class PrepareBackupStep(
             return StepResult.Fail($"VM {job.VmName} ({job.VmId}) does not exist on the manager any more.");
         }
 
-        if (vm.HostedEngine)
-        {
-            return StepResult.Fail($"VM {vm.Name} is the hosted engine, which the manager does not back up this way: use engine-backup.");
-        }
-
-        if (vm.Status is not ("up" or "down"))
-        {
-            // A VM that is migrating or starting settles by itself; a paused one does not.
-            return vm.Status is "paused" or "suspended"
-                ? StepResult.Fail($"VM {vm.Name} is {vm.Status}: the manager backs up a VM only while it is up or down.")
-                : throw new EngineException(EngineFailure.Locked, $"VM {vm.Name} is {vm.Status}; it can be backed up once it is up or down.");
-        }
-
         var cluster = await inventory.FindAsync<EngineCluster>(job.ManagerId, InventoryKind.Cluster, vm.ClusterId, cancellationToken)
             ?? throw new JobFailureException($"Cluster {vm.ClusterId} of VM {vm.Name} is not in the inventory: refresh it (ovd manager inventory --refresh).");
-        (job.Backup, var refusal) = await BackupPlanner.ChooseModeAsync(context.Database, job.ManagerId, vm, cluster, job.Backup!, cancellationToken);
-        if (refusal is not null)
+        var manager = await context.Database.Managers.AsNoTracking().FirstAsync(row => row.Id == job.ManagerId, cancellationToken);
+        var presence = await workers.LookAsync(context.Database, cancellationToken);
+        (job.Backup, var obstacle) = await BackupCheck.CheckAsync(context.Database, manager, vm, cluster, job.Backup!, presence, cancellationToken);
+        switch (obstacle)
         {
-            return StepResult.Fail($"VM {vm.Name} cannot be backed up: {refusal}.");
+            case { Kind: ObstacleKind.Settles }:
+                throw new EngineException(EngineFailure.Locked, $"VM {vm.Name} is {vm.Status}; it can be backed up once it is up or down.");
+            case { Kind: ObstacleKind.NoWorker }:
+                throw new WorkerMissingException(obstacle.Sentence($"VM {vm.Name}"));
+            case not null:
+                return StepResult.Fail(obstacle.Sentence($"VM {vm.Name}"));
         }
 
         if (job.Backup.Export is { } export)
@@ -65,12 +60,6 @@ internal sealed class PrepareBackupStep(
         context.Info($"transport mode {job.Backup.TransportMode}: {job.Backup.TransportReason}");
         var plan = await planner.PlanAsync(
             context.Database, engine, new BackupSubject(job.ManagerId, job.VmId, repository), vm, cluster, job.Backup, cancellationToken);
-        if (plan.Disks.Count == 0)
-        {
-            var reasons = string.Join("; ", plan.Skipped.Select(disk => $"{disk.Alias}: {disk.Reason}"));
-            return StepResult.Fail(reasons.Length == 0 ? $"VM {vm.Name} has no disks." : $"No disk of VM {vm.Name} can be backed up: {reasons}.");
-        }
-
         if (plan.Disks.FirstOrDefault(disk => disk.Status == "locked") is { } locked)
         {
             throw new EngineException(EngineFailure.Locked, $"Disk {locked.Alias} of VM {vm.Name} is locked.");
@@ -121,6 +110,7 @@ internal sealed class PrepareBackupStep(
             FromCheckpointId = plan.FromCheckpointId,
             BasePointId = plan.BasePoint?.Id,
             BaseDisks = plan.BasePoint is null ? [] : [.. plan.BasePoint.Disks.Select(disk => disk.Id)],
+            RawBaseDisks = plan.BasePoint is null ? [] : [.. plan.BasePoint.Disks.Where(disk => disk.Format == "raw").Select(disk => disk.Id)],
             RequireConsistency = vm.Status == "up" && job.Backup!.ConsistencyRule != ConsistencyRules.Crash,
         };
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Vm, JsonSerializer.Serialize(vm, JsonColumn.Options), cancellationToken);

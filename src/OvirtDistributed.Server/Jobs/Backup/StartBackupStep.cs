@@ -8,7 +8,7 @@ namespace OvirtDistributed.Server.Jobs.Backup;
 
 /// <summary>Asks the engine for the backup, or for the snapshot it is read from. Its id is the ledger intent's, so a start whose answer was lost is found, never repeated under another id.</summary>
 internal sealed class StartBackupStep(
-    IEngineDirectory engines, EngineLedger ledger, EngineCleanup cleanup, SnapshotBackup snapshots, Installation installation, ServerOptions options) : IJobStep
+    IEngineDirectory engines, EngineLedger ledger, EngineCleanup cleanup, SnapshotBackup snapshots, WorkerClusters workers, Installation installation, ServerOptions options) : IJobStep
 {
     public JobKind Kind => JobKind.Backup;
 
@@ -16,13 +16,18 @@ internal sealed class StartBackupStep(
 
     public async Task<StepResult> RunAsync(StepContext context, CancellationToken cancellationToken)
     {
-        var job = context.Job;
-        var details = job.Backup!;
-        if (TransportModes.UsesSnapshot(details.TransportMode))
+        if (await AwaitWorkerAsync(context, cancellationToken) is { } nobody)
         {
-            return await snapshots.RequestAsync(context, cancellationToken);
+            return nobody;
         }
 
+        return TransportModes.UsesSnapshot(context.Job.Backup!.TransportMode) ? await snapshots.RequestAsync(context, cancellationToken) : await StartAsync(context, cancellationToken);
+    }
+
+    private async Task<StepResult> StartAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        var details = job.Backup!;
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
         var owner = LedgerOwner.OfJob(job.ManagerId, job.Id);
         if (details.FailedBackupId is { } previous
@@ -65,6 +70,30 @@ internal sealed class StartBackupStep(
         var description = $"Backup by OvirtDistributed {EngineMarker.Of(installation.InstanceId, job.RepositoryId, job.Id)}";
         return new EngineBackupStart(
             job.VmId, entry.Id, entry.Id, details.Disks, details.Incremental ? details.FromCheckpointId : null, details.RequireConsistency, description);
+    }
+
+    /// <summary>
+    /// Nothing is opened on the manager for a worker that may not come: it would grow there meanwhile. What is open already goes on, and an application that
+    /// its pre-command has brought to rest is not kept so.
+    /// </summary>
+    /// <exception cref="WorkerMissingException">There is none now.</exception>
+    private async Task<StepResult?> AwaitWorkerAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        if ((await ledger.ListOpenAsync(job.Id, cancellationToken)).Count > 0)
+        {
+            return null;
+        }
+
+        try
+        {
+            await workers.RequireAsync(context.Database, $"VM {job.VmName} cannot be backed up", BackupCheck.ClustersOf(job.ClusterId, job.Backup!), cancellationToken);
+            return null;
+        }
+        catch (WorkerMissingException missing) when (job.Backup!.Commands?.Pre is not null)
+        {
+            return StepResult.Fail(missing.Message);
+        }
     }
 
     /// <summary>A damaged checkpoint spoils the next start even of a full backup: ours are removed first.</summary>

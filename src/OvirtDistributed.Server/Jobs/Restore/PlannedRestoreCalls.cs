@@ -3,6 +3,8 @@
 using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Managers;
 
+using OvirtDistributed.Server.Settings;
+
 namespace OvirtDistributed.Server.Jobs.Restore;
 
 /// <summary>The calls a restore would make on the manager, in order, without those that only read.</summary>
@@ -44,7 +46,7 @@ internal static class PlannedRestoreCalls
 
     private static IEnumerable<string> Upload(RestoreDetails details, RestoredDisk disk)
     {
-        var (alias, plan) = (disk.Disk.Alias, disk.Plan);
+        var (alias, plan) = (disk.Alias, disk.Plan);
         if (details.Export is { } export)
         {
             yield return $"(a worker writes {alias} to export domain {export.DomainName}: {disk.Disk.Root.DiskSize} bytes, {plan.Format})";
@@ -92,22 +94,34 @@ internal static class PlannedRestoreCalls
 
         foreach (var disk in details.Export is null ? plan.Disks : [])
         {
-            yield return $"POST vms/ID/diskattachments ({disk.Disk.Alias})";
+            yield return $"POST vms/ID/diskattachments ({disk.Alias})";
         }
 
         foreach (var setting in plan.Settings.Outcomes.Where(setting => setting.Restored))
         {
-            yield return $"PUT or POST vms/ID ({setting.Name}, where the VM has not got it from its OVF)";
+            yield return $"{CallOf(setting.Name, plan.Settings, details.ClusterId)} ({setting.Name}, where the VM has not got it from its OVF)";
         }
 
         yield return "PUT vms/ID, disks/ID (descriptions without our mark)";
     }
 
+    private static string CallOf(string setting, SettingsPlan plan, Guid clusterId) => setting switch
+    {
+        "watchdog" => "POST or PUT vms/ID/watchdogs",
+        "graphics consoles" => "POST or DELETE vms/ID/graphicsconsoles",
+        "CD-ROM" => "PUT vms/ID/cdroms/ID",
+        _ when plan.Tags.Any(tag => setting == SettingsPlanner.TagName(tag)) => "POST vms/ID/tags",
+        _ when plan.NewGroups.Any(group => setting == SettingsPlanner.GroupName(group)) => $"POST clusters/{clusterId}/affinitygroups, POST clusters/{clusterId}/affinitygroups/ID/vms",
+        _ when plan.Wanted.AffinityGroups.Any(group => setting == SettingsPlanner.GroupName(group.Name)) => $"POST clusters/{clusterId}/affinitygroups/ID/vms",
+        _ when plan.Wanted.AffinityLabels.Any(label => setting == SettingsPlanner.LabelName(label)) => "POST affinitylabels/ID/vms",
+        _ => "PUT vms/ID",
+    };
+
     private static IEnumerable<string> Join(RestorePlan plan)
     {
         foreach (var disk in plan.Disks)
         {
-            yield return $"POST vms/{plan.Target!.Id}/diskattachments ({disk.Disk.Alias}{(disk.Plan.Active ? "" : ", unplugged")})";
+            yield return $"POST vms/{plan.Target!.Id}/diskattachments ({disk.Alias}{(disk.Plan.Active ? "" : ", unplugged")})";
         }
 
         yield return "PUT disks/ID (description without our mark)";
@@ -126,7 +140,7 @@ internal static class PlannedRestoreCalls
 
         foreach (var disk in plan.Disks)
         {
-            yield return $"POST vms/{vm}/diskattachments ({disk.Disk.Alias})";
+            yield return $"POST vms/{vm}/diskattachments ({disk.Alias})";
         }
 
         foreach (var old in plan.Disks.Select(disk => disk.Replaces).OfType<ReplacedDisk>())

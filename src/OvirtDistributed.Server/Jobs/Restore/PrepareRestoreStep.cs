@@ -12,7 +12,7 @@ namespace OvirtDistributed.Server.Jobs.Restore;
 
 /// <summary>Reads the point, decides disks, allocation and NICs, and offers one task per disk.</summary>
 internal sealed class PrepareRestoreStep(
-    IEngineDirectory engines, RestorablePoint restorable, RestorePlanner planner, IClusterQueues queues, TaskSettlement settlement, Installation installation,
+    IEngineDirectory engines, RestorablePoint restorable, RestorePlanner planner, WorkerClusters workers, IClusterQueues queues, TaskSettlement settlement, Installation installation,
     ServerOptions options) : IJobStep
 {
     private static readonly TimeSpan PowerOffPatience = TimeSpan.FromMinutes(2);
@@ -43,6 +43,8 @@ internal sealed class PrepareRestoreStep(
             return StepResult.Fail(string.Join(" ", plan.Problems));
         }
 
+        // Before a VM is powered off and disks are made for somebody who may not come.
+        await workers.RequireAsync(context.Database, $"VM {details.NewName} cannot be restored now", [details.WorkerCluster()], cancellationToken);
         if (details.RewritesVm() && await MakeReadyAsync(context, plan, engine, cancellationToken) is { } first)
         {
             return first;
@@ -53,7 +55,7 @@ internal sealed class PrepareRestoreStep(
             return StepResult.Fail($"Restore point {manifest.PointId} cannot be imported: {unusable}. Restore it in another transport mode (--mode).");
         }
 
-        await queues.DeclareAsync(details.Export?.WorkerClusterId ?? details.ClusterId, cancellationToken);
+        await queues.DeclareAsync(details.WorkerCluster(), cancellationToken);
         Offer(context, plan);
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Vm, JsonSerializer.Serialize(plan.Vm, JsonColumn.Options), cancellationToken);
         await context.Database.PutDocumentAsync(job.Id, JobDocument.Ovf, ovf, cancellationToken);
@@ -127,9 +129,9 @@ internal sealed class PrepareRestoreStep(
                 Id = Guid.NewGuid(),
                 JobId = job.Id,
                 DiskId = Guid.Parse(disk.Disk.DiskId),
-                DiskAlias = disk.Disk.Alias,
+                DiskAlias = disk.Alias,
                 SizeBytes = disk.Plan.InPlaceSizeBytes ?? disk.Disk.Root.DiskSize,
-                ClusterId = job.Restore.Export?.WorkerClusterId ?? job.Restore.ClusterId,
+                ClusterId = job.Restore.WorkerCluster(),
                 Plan = disk.Plan,
                 Offered = context.Now,
                 Published = context.Now,

@@ -17,7 +17,7 @@ namespace OvirtDistributed.Server.Jobs.Restore;
 /// <summary>Turns a request to restore into a job, or says at once why it cannot work.</summary>
 internal sealed class RestoreAdmission(
     IDbContextFactory<ServerDbContext> contexts, JobAdmission jobs, RestoreTargets targets, RestorePlanner planner, RestorablePoint points, InventoryCatalog inventory,
-    IEngineDirectory engines)
+    IEngineDirectory engines, WorkerClusters workers)
 {
     /// <summary>One job.</summary>
     /// <exception cref="OperatorException">The request cannot work.</exception>
@@ -31,11 +31,13 @@ internal sealed class RestoreAdmission(
         }
 
         var subject = await ResolveAsync(context, request, cancellationToken);
-        if (await PlanAsync(subject, cancellationToken) is { Problems: { Count: > 0 } problems })
+        var plan = await PlanAsync(subject, cancellationToken);
+        if (plan is { Problems: { Count: > 0 } problems })
         {
             throw new OperatorException(FailureKind.WrongState, string.Join(" ", problems));
         }
 
+        RestoreLoss.RequireAccepted(subject, plan, request.LossAccepted);
         return await SaveAsync(context, subject, key, cancellationToken);
     }
 
@@ -62,7 +64,7 @@ internal sealed class RestoreAdmission(
         var domain = await targets.StorageDomainAsync(manager, cluster, request.StorageDomain, cancellationToken);
         var mode = await ModeAsync(context, request, manager, cluster, cancellationToken);
         var export = await ExportAsync(context, request, manager, cluster, cancellationToken);
-        await RefuseNameAsync(context, request, manager, cancellationToken);
+        await RefuseNameAsync(context, request, point, manager, cancellationToken);
         var details = new RestoreDetails
         {
             Scope = request.Scope,
@@ -153,12 +155,20 @@ internal sealed class RestoreAdmission(
         try
         {
             var engine = (await engines.OpenAsync(subject.Manager.Id, cancellationToken)).Engine;
-            return await planner.PlanAsync(subject.Manager.Id, manifest, subject.Details, engine, cancellationToken);
+            var plan = await planner.PlanAsync(subject.Manager.Id, manifest, subject.Details, engine, cancellationToken);
+            return plan with { Problems = [.. plan.Problems, .. await ExplainNoWorkerAsync(subject.Details, cancellationToken)] };
         }
         catch (EngineException failure)
         {
             throw failure.ToOperator();
         }
+    }
+
+    private async Task<IEnumerable<string>> ExplainNoWorkerAsync(RestoreDetails details, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var presence = await workers.LookAsync(context, cancellationToken);
+        return presence.ExplainUnmanned(details.WorkerCluster()) is { } nobody ? [$"Nobody would write the disks, because {nobody}."] : [];
     }
 
     /// <summary>Null while it cannot be read: it may be later.</summary>
@@ -199,18 +209,20 @@ internal sealed class RestoreAdmission(
         }
     }
 
-    private static async Task RefuseNameAsync(ServerDbContext context, RestoreRequest request, StoredManager manager, CancellationToken cancellationToken)
+    private static async Task RefuseNameAsync(ServerDbContext context, RestoreRequest request, RestorePoint point, StoredManager manager, CancellationToken cancellationToken)
     {
         if (request.Scope != RestoreScope.NewVm)
         {
             return;
         }
 
-        var names = await context.Inventory.Where(item => item.ManagerId == manager.Id && item.Kind == InventoryKind.Vm).Select(item => item.Name)
+        var vms = await context.Inventory.Where(item => item.ManagerId == manager.Id && item.Kind == InventoryKind.Vm).Select(item => new { item.Name, item.ObjectId })
             .ToListAsync(cancellationToken);
-        if (names.Contains(request.Name, StringComparer.OrdinalIgnoreCase))
+        if (vms.Find(vm => string.Equals(vm.Name, request.Name, StringComparison.OrdinalIgnoreCase)) is { } taken)
         {
-            throw new OperatorException(FailureKind.AlreadyExists, $"name '{request.Name}': manager {manager.Name} has a VM of this name already, choose another.");
+            var over = taken.ObjectId == point.VmId && manager.Id == point.ManagerId ? ", or restore over that VM, which the restore point is of (--overwrite)" : "";
+            throw new OperatorException(
+                FailureKind.AlreadyExists, $"name '{request.Name}': manager {manager.Name} has VM {taken.Name} ({taken.ObjectId}) already: choose another name (--name){over}.");
         }
     }
 

@@ -91,6 +91,9 @@ internal sealed record RestoreDetails
     /// <summary>The VM is the operator's and must be down: what its disks held is lost.</summary>
     public bool RewritesVm() => Scope is RestoreScope.Overwrite or RestoreScope.InPlace;
 
+    /// <summary>The cluster whose workers write the disks.</summary>
+    public Guid WorkerCluster() => Export?.WorkerClusterId ?? ClusterId;
+
     /// <summary>A VM is made from the point's configuration; a disk needs none of it.</summary>
     public bool NeedsOvf() => Scope == RestoreScope.NewVm || Export is not null;
 
@@ -152,6 +155,9 @@ internal sealed record RestoreDiskPlan
     public bool Active { get; init; } = true;
 
     public bool WipeAfterDelete { get; init; }
+
+    /// <summary>Of the new disk, where its VM has one of the point's name already; null: the point's.</summary>
+    public string? Alias { get; init; }
 
     /// <summary>In place: the disk to write, instead of a new one.</summary>
     public Guid? InPlaceDiskId { get; init; }

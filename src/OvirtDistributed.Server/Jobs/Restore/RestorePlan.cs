@@ -42,7 +42,11 @@ internal sealed record RestorePlan
 /// <param name="Domain">Where.</param>
 /// <param name="WriteBytesAtMost">What was allocated, or all of it where the storage does not begin with zeroes.</param>
 /// <param name="Replaces">The disk of the target VM whose place it takes.</param>
-internal sealed record RestoredDisk(ManifestDisk Disk, RestoreDiskPlan Plan, EngineStorageDomain Domain, long WriteBytesAtMost, ReplacedDisk? Replaces);
+internal sealed record RestoredDisk(ManifestDisk Disk, RestoreDiskPlan Plan, EngineStorageDomain Domain, long WriteBytesAtMost, ReplacedDisk? Replaces)
+{
+    /// <summary>What it is called on the manager.</summary>
+    public string Alias => Plan.Alias ?? Disk.Alias;
+}
 
 /// <summary>One thing a plan says, by a name that stays the same: plans are compared by these.</summary>
 internal sealed record PlanFact(string Name, string Value);

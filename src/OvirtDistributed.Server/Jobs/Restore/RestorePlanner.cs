@@ -148,11 +148,30 @@ internal sealed class RestorePlanner(InventoryCatalog inventory, RestoreSettings
             notes.Add($"disk {alias} has no counterpart in VM {target.Name} and is added to it");
         }
 
+        var free = FreeAlias(alias, target);
+        if (free is not null)
+        {
+            notes.Add($"VM {target.Name} has a disk named {alias} already: the new one is named {free}");
+        }
+
         return plan with
         {
+            Alias = free,
             Bootable = plan.Bootable && !target.Disks.Any(disk => disk.Bootable),
             Active = details.Scope == RestoreScope.Overwrite || target.Status == "down" || details.Activate,
         };
+    }
+
+    /// <summary>A name that tells a new disk from the VM's own one of its name; null where it has none. By names people and rules pick disks.</summary>
+    private static string? FreeAlias(string alias, EngineVm target)
+    {
+        const int LongestAlias = 255;
+        const string Suffix = "_restored";
+        var taken = target.Disks.Select(disk => disk.Alias).ToHashSet(StringComparer.Ordinal);
+        return taken.Contains(alias)
+            ? Enumerable.Range(1, taken.Count + 1).Select(number => number == 1 ? Suffix : $"{Suffix}{number}")
+                .Select(suffix => alias[..Math.Min(alias.Length, LongestAlias - suffix.Length)] + suffix).First(name => !taken.Contains(name))
+            : null;
     }
 
     /// <summary>The disk of the same id; after an earlier restore, the only one of the same name that is no other disk of the point.</summary>

@@ -34,17 +34,18 @@ internal sealed class RestorePreview(
 
         var facts = PlanFacts.Of(subject, plan);
         var digest = PlanFacts.Digest(facts);
-        await RememberAsync(context, digest, request with { RequestId = "" }, facts, cancellationToken);
+        await RememberAsync(context, digest, request with { RequestId = "", LossAccepted = false }, facts, cancellationToken);
         return new PreviewedRestore(subject, plan, digest);
     }
 
     /// <summary>One job that does what the plan says.</summary>
     /// <param name="digest">The plan's, or its first characters.</param>
     /// <param name="ofOneDisk">The plan has to be one of a disk; else one of a whole VM.</param>
+    /// <param name="lossAccepted">What a VM holds may be lost where the plan has no safety point.</param>
     /// <param name="requestId">The same twice is answered with the first job.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="OperatorException">There is no such plan, or it would not be the same any more: with what has changed.</exception>
-    public async Task<Guid> ApplyAsync(string digest, bool ofOneDisk, string requestId, CancellationToken cancellationToken)
+    public async Task<Guid> ApplyAsync(string digest, bool ofOneDisk, bool lossAccepted, string requestId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var key = RequestKey.Of(requestId, digest);
@@ -76,7 +77,13 @@ internal sealed class RestorePreview(
         }
 
         var changes = PlanFacts.Differences(planned.Facts, PlanFacts.Of(subject, plan));
-        return changes.Count > 0 ? throw Drifted(planned, changes) : await admission.SaveAsync(context, subject, key, cancellationToken);
+        if (changes.Count > 0)
+        {
+            throw Drifted(planned, changes);
+        }
+
+        RestoreLoss.RequireAccepted(subject, plan, lossAccepted);
+        return await admission.SaveAsync(context, subject, key, cancellationToken);
     }
 
     private async Task<(RestoreSubject Subject, RestorePlan Plan)> DecideAsync(ServerDbContext context, RestoreRequest request, CancellationToken cancellationToken)

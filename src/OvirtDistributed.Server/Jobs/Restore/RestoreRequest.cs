@@ -51,6 +51,9 @@ internal sealed record RestoreRequest
     /// <summary>Over the original, in place: back it up first.</summary>
     public bool SafetyPoint { get; init; } = true;
 
+    /// <summary>Without a safety point: what the VM holds now may be lost.</summary>
+    public bool LossAccepted { get; init; }
+
     /// <summary>Of a new VM: make affinity groups that the cluster lacks.</summary>
     public bool CreateAffinityGroups { get; init; }
 

@@ -31,6 +31,7 @@ internal sealed class SecureVmStep(JobAdmission jobs, JobSignal signal, ServerOp
                 Compression = "default",
                 RequestedMode = TransportModes.Auto,
                 DropSnapshot = true,
+                PoweredOffHard = details.PoweredOff,
             });
             context.Database.Jobs.Add(safety);
             job.Restore = details with { SafetyJobId = safety.Id };
@@ -46,7 +47,7 @@ internal sealed class SecureVmStep(JobAdmission jobs, JobSignal signal, ServerOp
                 return StepResult.WaitFor(options.PollInterval);
             case JobOutcome.Succeeded or JobOutcome.Warning:
                 job.Restore = details with { Secured = true };
-                job.Note($"VM {details.NewName} as it was before is restore point {backup.PointId}");
+                job.Note($"VM {details.NewName} as it was before is restore point {backup.PointId}{(details.PoweredOff ? ", crash-consistent: it was powered off hard" : "")}");
                 return StepResult.Next(JobEvent.VmSecured);
             default:
                 return StepResult.Fail(

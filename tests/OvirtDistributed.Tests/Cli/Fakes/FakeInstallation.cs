@@ -4,6 +4,7 @@ using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Google.Protobuf;
 using OvirtDistributed.Contracts.Admin.V1;
+using OvirtDistributed.Hosting.Errors;
 
 namespace OvirtDistributed.Tests.Cli.Fakes;
 
@@ -47,6 +48,15 @@ internal sealed class FakeInstallation
     /// <summary>Fingerprint that a manager without CA presents.</summary>
     public string PresentedFingerprint { get; set; } = new('a', 64);
 
+    /// <summary>What the fake says that is lost.</summary>
+    public const string Loss = "VM web, which is up, loses its disks: what they hold now cannot be brought back. Confirm that (--yes).";
+
+    /// <summary>Restores are refused until their loss is accepted.</summary>
+    public bool LossIsNotAccepted { get; set; }
+
+    /// <summary>VMs that cannot be backed up beside those of the jobs.</summary>
+    public List<RefusedVm> Refused { get; } = [];
+
     /// <summary>Thrown by every call while it is set.</summary>
     public Exception? Failure { get; set; }
 
@@ -66,6 +76,14 @@ internal sealed class FakeInstallation
 
     /// <summary>What watchers of a job are sent: one script for each watch, in order. A script that ends without outcome cuts the connection.</summary>
     public ConcurrentQueue<Channel<Job>> WatchScripts { get; } = new();
+
+    public void RequireAcceptedLoss(bool accepted)
+    {
+        if (LossIsNotAccepted && !accepted)
+        {
+            throw new OperatorException(FailureKind.WrongState, Loss) { Reason = "loss-not-accepted" };
+        }
+    }
 
     public T Single<T>()
         where T : IMessage => Requests.OfType<T>().Single();

@@ -10,19 +10,27 @@ namespace OvirtDistributed.Tests.Cli.Fakes;
 internal sealed class FakeJobService(FakeInstallation installation) : JobService.JobServiceBase
 {
     public override Task<RunBackupResponse> RunBackup(RunBackupRequest request, ServerCallContext context) =>
-        installation.AnswerAsync(request, context, () => new RunBackupResponse { Jobs = { installation.Jobs } });
+        installation.AnswerAsync(request, context, () => new RunBackupResponse { Jobs = { installation.Jobs }, Refused = { installation.Refused } });
 
     public override Task<PlanBackupResponse> PlanBackup(PlanBackupRequest request, ServerCallContext context) =>
         installation.AnswerAsync(request, context, () => new PlanBackupResponse { Plans = { Samples.Plan() }, LeftOut = { Samples.LeftOut() } });
 
     public override Task<RestoreVmResponse> RestoreVm(RestoreVmRequest request, ServerCallContext context) =>
-        installation.AnswerAsync(request, context, () => new RestoreVmResponse { Job = installation.Jobs[0] });
+        installation.AnswerAsync(request, context, () =>
+        {
+            installation.RequireAcceptedLoss(request.AcceptLoss);
+            return new RestoreVmResponse { Job = installation.Jobs[0] };
+        });
 
     public override Task<PlanRestoreResponse> PlanRestore(PlanRestoreRequest request, ServerCallContext context) =>
         installation.AnswerAsync(request, context, () => new PlanRestoreResponse { Plan = Samples.RestorePlan() });
 
     public override Task<RestoreDiskResponse> RestoreDisk(RestoreDiskRequest request, ServerCallContext context) =>
-        installation.AnswerAsync(request, context, () => new RestoreDiskResponse { Job = installation.Jobs[0] });
+        installation.AnswerAsync(request, context, () =>
+        {
+            installation.RequireAcceptedLoss(request.AcceptLoss);
+            return new RestoreDiskResponse { Job = installation.Jobs[0] };
+        });
 
     public override Task<ListJobsResponse> ListJobs(ListJobsRequest request, ServerCallContext context) =>
         installation.AnswerAsync(request, context, () => new ListJobsResponse { Jobs = { installation.Jobs } });

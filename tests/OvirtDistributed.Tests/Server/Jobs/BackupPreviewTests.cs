@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Hosting.Errors;
+using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Inventory.Selection;
 using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Jobs.Backup;
@@ -66,6 +67,39 @@ public sealed class BackupPreviewTests(PostgresServer postgres)
         Assert.Equal(vm.Disks[0].SizeBytes, Assert.Single(await PlanAsync(site, vm)).ReadBytesAtMost);
         _ = await site.RunToEndAsync(await site.BackUpAsync(vm.Name)).WithinDeadline();
         Assert.Equal(4096, Assert.Single(await PlanAsync(site, vm)).ReadBytesAtMost);
+    }
+
+    [Fact]
+    public async Task RawDiskBesideATrackedOne_IsFullInPlanAndJob()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var vm = site.AddVm("vm", disks: 2);
+        site.Engine.Vms[vm.Id] = vm with { Disks = [vm.Disks[0], vm.Disks[1] with { Format = "raw", IncrementalEnabled = false }] };
+        _ = await site.RunToEndAsync(await site.BackUpAsync(vm.Name)).WithinDeadline();
+
+        var plan = Assert.Single(await PlanAsync(site, vm));
+        var disks = BackupPlanMessages.ToWire(plan).Disks;
+        Assert.Equal([("incremental", ""), ("full", "a raw disk is read in full each time: the manager tracks changes of cow disks only")], disks.Select(disk => (disk.Mode, disk.Reason)));
+        Assert.Contains("(vm_disk1, vm_disk2 in full from checkpoint ", plan.Calls[0], StringComparison.Ordinal);
+
+        var backup = await site.RunToEndAsync(await site.BackUpAsync(vm.Name)).WithinDeadline();
+        Assert.Equal(disks.Select(disk => (disk.Alias, disk.Mode, disk.Reason)), backup.Tasks.OrderBy(task => task.DiskAlias)
+            .Select(task => (task.DiskAlias, task.Incremental ? "incremental" : "full", task.ModeReason)));
+    }
+
+    [Fact]
+    public async Task RawDiskThatBecameCow_IsReadInFullOnceMore()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var vm = site.AddVm("vm", disks: 2);
+        site.Engine.Vms[vm.Id] = vm with { Disks = [vm.Disks[0], vm.Disks[1] with { Format = "raw", IncrementalEnabled = false }] };
+        _ = await site.RunToEndAsync(await site.BackUpAsync(vm.Name)).WithinDeadline();
+        site.Engine.Vms[vm.Id] = vm;
+
+        var disks = BackupPlanMessages.ToWire(Assert.Single(await PlanAsync(site, vm))).Disks;
+
+        Assert.Equal(["incremental", "full"], disks.Select(disk => disk.Mode));
+        Assert.Contains("was raw at the last backup", disks[1].Reason, StringComparison.Ordinal);
     }
 
     [Fact]

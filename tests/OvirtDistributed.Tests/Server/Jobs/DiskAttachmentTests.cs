@@ -161,12 +161,12 @@ public sealed class DiskAttachmentTests(PostgresServer postgres)
     public async Task NoWorkerInAVm_IsSaidAtOnce()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
-        var job = await site.RunToEndAsync(await site.BackUpAsync(site.AddVm("vm").Name, mode: TransportModes.DiskAttachment)).WithinDeadline();
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.BackUpAsync(site.AddVm("vm").Name, mode: TransportModes.DiskAttachment)).WithinDeadline();
 
-        Assert.Equal(JobOutcome.Failed, job.Outcome);
+        Assert.Equal(FailureKind.WrongState, refused.Kind);
         Assert.Contains(
             "needs a worker that runs in another VM of the cluster, and no worker is registered there (start one in a VM of the cluster, or choose another mode)",
-            job.Message,
+            refused.Message,
             StringComparison.Ordinal);
         Assert.Empty(site.Engine.Snapshots);
     }
@@ -177,9 +177,9 @@ public sealed class DiskAttachmentTests(PostgresServer postgres)
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
         var vm = await site.AddWorkerVmAsync();
 
-        var job = await site.RunToEndAsync(await site.BackUpAsync(vm.Name, mode: TransportModes.DiskAttachment)).WithinDeadline();
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.BackUpAsync(vm.Name, mode: TransportModes.DiskAttachment)).WithinDeadline();
 
-        Assert.Contains($"none of the 1 registered there does: {TestSite.WorkerId} runs in the VM itself (start one in another VM", job.Message, StringComparison.Ordinal);
+        Assert.Contains($"none of the 1 registered there does: {TestSite.WorkerId} runs in the VM itself (start one in another VM", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -192,9 +192,9 @@ public sealed class DiskAttachmentTests(PostgresServer postgres)
             await context.SaveChangesAsync(TestSite.Token);
         }
 
-        var job = await site.RunToEndAsync(await site.BackUpAsync(site.AddVm("vm").Name, mode: TransportModes.DiskAttachment)).WithinDeadline();
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.BackUpAsync(site.AddVm("vm").Name, mode: TransportModes.DiskAttachment)).WithinDeadline();
 
-        Assert.Contains("worker-1 does not say which VM it runs in (run it as root, or set its Worker:SystemUuid", job.Message, StringComparison.Ordinal);
+        Assert.Contains("worker-1 does not say which VM it runs in (run it as root, or set its Worker:SystemUuid", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Contracts.Control.V1;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Exports;
@@ -107,13 +108,16 @@ public sealed class ExportDomainJobTests(PostgresServer postgres)
 
         await AddWorkerAsync(site, ["nfs.example:/export/other", $"{_domainId}"]);
         site.Engine.Vms[vm.Id] = vm with { Disks = [.. vm.Disks.Select(disk => disk with { Alias = "data" })] };
-        var namesakes = await site.RunToEndAsync(await site.BackUpAsync(vm.Name, mode: TransportModes.ExportDomain)).WithinDeadline();
-        Assert.Contains("2 disks of the same size that are named 'data'", namesakes.Message, StringComparison.Ordinal);
+        await RefusedAsync(site, "2 disks of the same size that are named 'data'");
 
         site.Engine.Vms[vm.Id] = vm;
         site.Engine.DomainStatus = "maintenance";
-        var inactive = await site.RunToEndAsync(await site.BackUpAsync(vm.Name, mode: TransportModes.ExportDomain)).WithinDeadline();
-        Assert.Contains("export domain export1 is maintenance in the data center of cluster cluster: activate it", inactive.Message, StringComparison.Ordinal);
+        const string Inactive = "export domain export1 is maintenance in the data center of cluster cluster: activate it";
+        await RefusedAsync(site, Inactive);
+        site.Engine.DomainStatus = "active";
+        var admitted = await site.BackUpAsync(vm.Name, mode: TransportModes.ExportDomain);
+        site.Engine.DomainStatus = "maintenance";
+        Assert.Contains(Inactive, (await site.RunToEndAsync(admitted).WithinDeadline()).Message, StringComparison.Ordinal);
         Assert.DoesNotContain(nameof(IEngine.CreateSnapshotAsync), site.Engine.Calls);
 
         site.Engine.Inventory = site.Engine.Inventory with { StorageDomains = [.. site.Engine.Inventory.StorageDomains.Where(domain => domain.Type == "data")] };
@@ -270,7 +274,8 @@ public sealed class ExportDomainJobTests(PostgresServer postgres)
     {
         await using var database = site.Database();
         var cluster = site.Engine.Inventory.Clusters.Single();
-        var (details, refusal) = await BackupPlanner.ChooseModeAsync(database, site.ManagerId, vm, cluster, new BackupDetails(), TestSite.Token).WithinDeadline();
+        var manager = await database.Managers.AsNoTracking().SingleAsync(TestSite.Token);
+        var (details, refusal) = await BackupPlanner.ChooseModeAsync(database, manager, vm, cluster, new BackupDetails(), TestSite.Token).WithinDeadline();
         Assert.Null(refusal);
         return details;
     }

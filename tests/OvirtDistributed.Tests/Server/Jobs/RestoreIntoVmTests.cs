@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Hosting.Errors;
 using OvirtDistributed.Server.Admin;
 using OvirtDistributed.Server.Jobs;
@@ -40,6 +41,26 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
         Assert.DoesNotContain("ovd instance", site.Engine.Disks[restored.Id].Description, StringComparison.Ordinal);
         Assert.Contains(site.Engine.Vms[target.Id].Disks, disk => disk.Id == target.Disks[0].Id);
         Assert.Empty(await site.Get<EngineLedger>().ListOpenAsync(null, TestSite.Token));
+    }
+
+    [Fact]
+    public async Task DiskToAVmThatHasOneOfItsName_GetsANameOfItsOwnAndSaysSo()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        var request = new RestoreRequest { Point = point[..8], Scope = RestoreScope.Disk, Disk = "vm_disk2", Vm = "vm" };
+        await site.ReadInventoryAsync();
+
+        var plan = (await site.Get<RestorePreview>().PlanAsync(request, TestSite.Token)).Plan;
+        var first = await site.RunToEndAsync(await AdmitAsync(site, request)).WithinDeadline();
+        await site.ReadInventoryAsync();
+        var second = await site.RunToEndAsync(await AdmitAsync(site, request)).WithinDeadline();
+
+        const string Note = "VM vm has a disk named vm_disk2 already: the new one is named vm_disk2_restored";
+        Assert.Contains(Note, plan.Notes);
+        Assert.Contains(Note, first.Notes);
+        Assert.Equal(("vm_disk2_restored", "vm_disk2_restored2"), (Assert.Single(first.Tasks).DiskAlias, Assert.Single(second.Tasks).DiskAlias));
+        Assert.Equal(["vm_disk1", "vm_disk2", "vm_disk2_restored", "vm_disk2_restored2"], Vm(site).Disks.Select(disk => disk.Alias).Order(StringComparer.Ordinal));
     }
 
     [Theory]
@@ -86,6 +107,30 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
         Assert.Empty(await site.Get<EngineLedger>().ListOpenAsync(null, TestSite.Token));
     }
 
+    [Theory]
+    [InlineData("up", "cbt", "crash")]
+    [InlineData("up", "image-transfer", "crash")]
+    [InlineData("down", "cbt", "powered-off")]
+    [InlineData("down", "image-transfer", "powered-off")]
+    public async Task SafetyPoint_IsCrashConsistentWhereTheRestoreCutTheGuestOff(string status, string mode, string expected)
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        site.Engine.Vms[Vm(site).Id] = Vm(site) with { Status = status, Disks = [.. Vm(site).Disks.Select(disk => disk with { IncrementalEnabled = mode == "cbt" })] };
+        site.Engine.Inventory = site.Engine.Inventory with { Clusters = [site.Engine.Inventory.Clusters[0] with { LevelMinor = mode == "cbt" ? 7 : 4 }] };
+        await site.ReadInventoryAsync();
+
+        var (job, safety) = await OverwriteAsync(site, Request(point) with { PowerOff = true });
+
+        Assert.Equal((JobOutcome.Succeeded, ""), (job.Outcome, job.Message));
+        Assert.Equal((mode, expected), (safety!.Backup!.TransportMode, safety.Backup.Consistency));
+        await using var context = site.Database();
+        Assert.Equal(expected, context.RestorePoints.Single(row => row.Id == safety.PointId).Consistency);
+        var manifest = site.Mover.Read(site.Mover.PointsByJob[safety.Id]);
+        Assert.Equal(expected == "crash", manifest.ConsistencyDetail?.Contains("powered off hard", StringComparison.Ordinal) ?? false);
+        Assert.Equal(expected == "crash", job.Notes.Any(note => note.Contains("crash-consistent", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task OverTheOriginalASecondTime_FindsTheDisksByTheirNames()
     {
@@ -101,6 +146,29 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
         Assert.Contains(job.Notes, note => note.Contains("no safety point", StringComparison.Ordinal));
         Assert.Equal(["vm_disk1", "vm_disk2"], Vm(site).Disks.Select(disk => disk.Alias).Order());
         Assert.Equal(2, site.Engine.Disks.Count);
+    }
+
+    [Fact]
+    public async Task WithoutASafetyPoint_IsMadeOnlyForWhoAcceptsTheLoss()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        site.Engine.Vms[Vm(site).Id] = Vm(site) with { Status = "up" };
+        await site.ReadInventoryAsync();
+        var request = Request(point) with { SafetyPoint = false, PowerOff = true, LossAccepted = false };
+
+        const string Loss = "VM vm, which is up, loses its disks (vm_disk1, vm_disk2) to those of the restore point, and no safety point is made";
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => AdmitAsync(site, request));
+        Assert.Equal((FailureKind.WrongState, RestoreLoss.Reason), (refused.Kind, refused.Reason));
+        Assert.StartsWith(Loss, refused.Message, StringComparison.Ordinal);
+        var digest = (await site.Get<RestorePreview>().PlanAsync(request, TestSite.Token)).Digest;
+        refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(digest, ofOneDisk: false, lossAccepted: false, "", TestSite.Token));
+        Assert.StartsWith(Loss, refused.Message, StringComparison.Ordinal);
+
+        await AdmitAsync(site, request with { SafetyPoint = true });
+        await using var context = site.Database();
+        await context.Jobs.Where(job => job.Kind == JobKind.Restore).ExecuteDeleteAsync(TestSite.Token);
+        Assert.NotEqual(Guid.Empty, await site.Get<RestorePreview>().ApplyAsync(digest, ofOneDisk: false, lossAccepted: true, "", TestSite.Token));
     }
 
     [Fact]
@@ -245,7 +313,7 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
         Assert.Contains(message, refused.Message, StringComparison.Ordinal);
     }
 
-    private static RestoreRequest Request(string point) => new() { Point = point[..8], Scope = RestoreScope.Overwrite };
+    private static RestoreRequest Request(string point) => new() { Point = point[..8], Scope = RestoreScope.Overwrite, LossAccepted = true };
 
     private static Task<Guid> AdmitAsync(TestSite site, RestoreRequest request) => site.Get<RestoreAdmission>().AdmitAsync(request, TestSite.Token);
 

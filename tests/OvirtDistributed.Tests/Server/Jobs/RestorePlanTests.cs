@@ -35,9 +35,42 @@ public sealed class RestorePlanTests(PostgresServer postgres)
 
         // Planned twice it is the same plan; its first characters are enough.
         Assert.Equal(planned.Digest, (await PlanAsync(site, Request(point) with { StorageDomain = "iscsi1" })).Digest);
-        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], ofOneDisk: false, "", TestSite.Token)).WithinDeadline();
+        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], ofOneDisk: false, lossAccepted: false, "", TestSite.Token)).WithinDeadline();
         Assert.Equal(("restored", JobOutcome.Succeeded), (job.Restore!.NewName, job.Outcome));
         Assert.False(Assert.Single(site.Engine.Disks.Values).Sparse);
+    }
+
+    [Fact]
+    public async Task NameThatIsTaken_IsRefusedWithTheVmAndTheWaysOut()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        var vm = site.Engine.Vms.Values.Single(candidate => candidate.Name == "vm");
+        var other = site.AddVm("other");
+
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => PlanAsync(site, Request(point) with { Name = "VM" }));
+        Assert.Equal(
+            (FailureKind.AlreadyExists, $"name 'VM': manager manager has VM vm ({vm.Id}) already: choose another name (--name), or restore over that VM, which the restore point is of (--overwrite)."),
+            (refused.Kind, refused.Message));
+        refused = await Assert.ThrowsAsync<OperatorException>(() => PlanAsync(site, Request(point) with { Name = "other" }));
+        Assert.EndsWith($"has VM other ({other.Id}) already: choose another name (--name).", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task RunningVm_IsEitherInTheWayOrPoweredOffNeverBoth(bool powerOff)
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var point = await BackedUpAsync(site);
+        var vm = site.Engine.Vms.Values.Single(candidate => candidate.Name == "vm");
+        site.Engine.Vms[vm.Id] = vm with { Status = "up" };
+
+        var wire = RestorePlanMessages.ToWire(await PlanAsync(site, new RestoreRequest { Point = point[..8], Scope = RestoreScope.Overwrite, PowerOff = powerOff }));
+
+        Assert.Equal(powerOff ? 0 : 1, wire.Refusals.Count);
+        Assert.Equal(powerOff, wire.Notes.Contains("VM vm is up and is powered off, hard, as the first thing"));
+        Assert.Equal(powerOff, wire.Calls.Contains($"POST vms/{vm.Id}/stop"));
     }
 
     [Fact]
@@ -64,7 +97,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
         Assert.Contains("green", refused.Message, StringComparison.Ordinal);
 
         site.Engine.Inventory = inventory;
-        Assert.NotEqual(Guid.Empty, await site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: false, "", TestSite.Token));
+        Assert.NotEqual(Guid.Empty, await site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: false, lossAccepted: false, "", TestSite.Token));
     }
 
     [Fact]
@@ -156,7 +189,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
 
         var refused = await ApplyRefusedAsync(site, planned.Digest);
         Assert.Contains("ovd restore disk --plan", refused.Message, StringComparison.Ordinal);
-        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], ofOneDisk: true, "", TestSite.Token)).WithinDeadline();
+        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest[..8], ofOneDisk: true, lossAccepted: false, "", TestSite.Token)).WithinDeadline();
         Assert.Equal((JobOutcome.Succeeded, ""), (job.Outcome, job.Message));
         Assert.Equal(2, site.Engine.Vms[target.Id].Disks.Count);
     }
@@ -183,7 +216,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
         Assert.DoesNotContain(wire.Calls, call => call.StartsWith("POST disks", StringComparison.Ordinal) || call.StartsWith("DELETE disks", StringComparison.Ordinal));
 
         site.Engine.Vms[vm.Id] = vm with { Status = "up" };
-        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: true, "", TestSite.Token));
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: true, lossAccepted: false, "", TestSite.Token));
         Assert.Equal(FailureKind.Conflict, refused.Kind);
         Assert.Contains("VM vm is up", refused.Message, StringComparison.Ordinal);
     }
@@ -193,7 +226,7 @@ public sealed class RestorePlanTests(PostgresServer postgres)
     private static Task<PreviewedRestore> PlanAsync(TestSite site, RestoreRequest request) => site.Get<RestorePreview>().PlanAsync(request, TestSite.Token);
 
     private static Task<OperatorException> ApplyRefusedAsync(TestSite site, string digest) =>
-        Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(digest, ofOneDisk: false, "", TestSite.Token));
+        Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(digest, ofOneDisk: false, lossAccepted: false, "", TestSite.Token));
 
     /// <summary>Each with one vNIC profile of its name.</summary>
     private static void AddNetworks(TestSite site, params string[] names)

@@ -28,7 +28,12 @@ public sealed class RestoreSettingsTests(PostgresServer postgres)
         site.Engine.AffinityGroups[site.ClusterId] = [];
 
         var planned = await site.Get<RestorePreview>().PlanAsync(Request(point), TestSite.Token);
-        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: false, "", TestSite.Token)).WithinDeadline();
+        var job = await site.RunToEndAsync(await site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: false, lossAccepted: false, "", TestSite.Token)).WithinDeadline();
+
+        var calls = PlannedRestoreCalls.Of(planned.Subject.Details, planned.Plan);
+        Assert.Contains("POST vms/ID/tags (tag daily, where the VM has not got it from its OVF)", calls);
+        Assert.Contains("PUT vms/ID (lease, where the VM has not got it from its OVF)", calls);
+        Assert.DoesNotContain(calls, call => call.StartsWith("PUT or POST", StringComparison.Ordinal));
 
         const string Missing = "not in cluster cluster; create it or restore with --create-affinity-groups";
         Assert.Equal((JobOutcome.Warning, $"affinity group web-apart: {Missing}; initialization password: {SettingOf(job, "initialization password").Reason.TrimEnd('.')}"), (job.Outcome, job.Message));
@@ -139,7 +144,7 @@ public sealed class RestoreSettingsTests(PostgresServer postgres)
         var planned = await site.Get<RestorePreview>().PlanAsync(Request(point), TestSite.Token);
         site.Engine.AffinityGroups[site.ClusterId] = groups;
 
-        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: false, "", TestSite.Token));
+        var refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(planned.Digest, ofOneDisk: false, lossAccepted: false, "", TestSite.Token));
 
         Assert.Equal(FailureKind.Conflict, refused.Kind);
         Assert.Contains("setting affinity group web-apart: was", refused.Message, StringComparison.Ordinal);

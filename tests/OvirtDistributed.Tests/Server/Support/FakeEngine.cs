@@ -111,7 +111,7 @@ internal sealed partial class FakeEngine : IEngine
 
     public Task<IReadOnlyDictionary<Guid, bool?>> ListBackupDisksAsync(Guid vmId, Guid backupId, CancellationToken cancellationToken) =>
         CallAsync<IReadOnlyDictionary<Guid, bool?>>(nameof(ListBackupDisksAsync), () =>
-            Backups[backupId].Start.Disks.ToDictionary(disk => disk, disk => (bool?)(Backups[backupId].Start.FromCheckpointId is not null)));
+            Backups[backupId].Start.Disks.ToDictionary(disk => disk, disk => (bool?)(Backups[backupId].Start.FromCheckpointId is not null && IsTracked(vmId, disk))));
 
     public Task FinalizeBackupAsync(Guid vmId, Guid backupId, Guid correlationId, CancellationToken cancellationToken) => CallAsync(nameof(FinalizeBackupAsync), () =>
     {
@@ -137,6 +137,9 @@ internal sealed partial class FakeEngine : IEngine
 
     public Task DeleteCheckpointAsync(Guid vmId, Guid checkpointId, Guid correlationId, CancellationToken cancellationToken) => CallAsync(nameof(DeleteCheckpointAsync), () =>
         Checkpoints.GetValueOrDefault(vmId, []).RemoveAll(checkpoint => checkpoint.Id == checkpointId));
+
+    // Raw disks are in no checkpoint.
+    private bool IsTracked(Guid vmId, Guid diskId) => Vms[vmId].Disks.Any(disk => disk.Id == diskId && disk is { Format: not "raw", IncrementalEnabled: true });
 
     private DateTimeOffset NextMoment() => DateTimeOffset.UnixEpoch.AddYears(50).AddHours(_moments++);
 

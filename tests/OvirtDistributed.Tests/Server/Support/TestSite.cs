@@ -35,6 +35,7 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
     private TestSite(string connectionString)
     {
         Options = new ServerOptions { ConnectionString = connectionString, DataDirectory = _dataDirectory, PollInterval = TimeSpan.FromMilliseconds(1) };
+        Options.EmbeddedWorkers.Add(new EmbeddedWorkerOptions { ClusterId = ClusterId }); // There whatever the test does with the clock.
         var services = new ServiceCollection();
         services.AddLogging();
         services.AddMetrics();

@@ -162,8 +162,8 @@ internal sealed class SnapshotBackup(
             Layers = layers,
             ToCheckpointId = details.KeepsSnapshot() ? snapshot.Id : null,
             PointInTime = snapshot.Created ?? context.Now,
-
-            Consistency = vm.Status == "down" ? PointConsistencyNames.PoweredOff : SnapshotFreeze.ConsistencyOf(details),
+            Consistency = vm.Status == "down" ? PointConsistencyNames.OfStopped(details) : SnapshotFreeze.ConsistencyOf(details),
+            ConsistencyDetail = vm.Status == "down" ? PointConsistencyNames.DetailOfStopped(details) : details.ConsistencyDetail,
             Starts = details.Starts + 1,
         };
     }
