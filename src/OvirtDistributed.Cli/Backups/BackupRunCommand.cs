@@ -32,10 +32,13 @@ internal sealed class BackupRunCommand : ServerCommand
             token => server.Jobs.RunBackupAsync(request, server.Call(token)).ResponseAsync, context.Time, cancellationToken);
         foreach (var refused in response.Refused)
         {
-            context.Output.Note($"ovd: VM {refused.VmName} cannot be backed up: {refused.Reason}.");
+            context.Output.Note($"ovd: VM {refused.VmName} cannot be backed up as it is: {refused.Reason}. Its job waits for that or fails with it.");
         }
 
-        var exitCode = await StartedJobs.FinishAsync(context, [.. response.Jobs], context.Value(_wait), cancellationToken, [.. response.LeftOut]);
-        return exitCode == ExitCode.Ok && response.Refused.Count > 0 ? ExitCode.Refused : exitCode;
+        var wait = context.Value(_wait);
+        var exitCode = await StartedJobs.FinishAsync(context, [.. response.Jobs], wait, cancellationToken, [.. response.LeftOut]);
+
+        // Whoever waited knows what became of them.
+        return exitCode == ExitCode.Ok && !wait && response.Refused.Count > 0 ? ExitCode.Refused : exitCode;
     }
 }

@@ -25,6 +25,9 @@ internal enum JobEvent
     /// <summary>The guest could not be frozen: start once more without asking for consistency.</summary>
     ConsistencyRefused,
 
+    /// <summary>Nothing was opened yet, and what was read of the VM is too old to go by: read it once more.</summary>
+    Outdated,
+
     /// <summary>The checkpoint cannot be used: start once more as a full backup.</summary>
     CheckpointLost,
     TasksDone,

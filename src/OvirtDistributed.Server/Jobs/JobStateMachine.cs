@@ -31,7 +31,7 @@ internal sealed class JobStateMachine
         machine.In(Preparing).On(Prepared, StartingBackup).On(PreparedWithCommands, RunningPreCommand).On(StepFailed, Undoing).On(CancelRequested, Undoing).IgnoreRest();
         machine.In(RunningPreCommand).On(PreCommandDone, StartingBackup).On(StepFailed, ReleasingGuest).On(CancelRequested, ReleasingGuest).IgnoreRest();
         machine.In(StartingBackup)
-            .On(BackupRequested, AwaitingBackup).On(ConsistencyRefused, StartingBackup).On(CheckpointLost, StartingBackup)
+            .On(BackupRequested, AwaitingBackup).On(Outdated, Preparing).On(ConsistencyRefused, StartingBackup).On(CheckpointLost, StartingBackup)
             .On(StepFailed, ReleasingGuest).On(CancelRequested, ReleasingGuest).IgnoreRest();
         machine.In(AwaitingBackup)
             .On(BackupReady, Copying).On(SnapshotReady, CloningVm).On(BackupReadyWithCommand, RunningPostCommand).On(ConsistencyRefused, StartingBackup)

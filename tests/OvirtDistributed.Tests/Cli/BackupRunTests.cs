@@ -21,7 +21,21 @@ public sealed class BackupRunTests
         var run = await CliRun.OvdAsync(server, "backup", "run", "--match", "*");
 
         Assert.Equal((int)ExitCode.Refused, run.ExitCode);
-        Assert.Equal("ovd: VM empty cannot be backed up: it has no disks.\n", run.Error);
+        Assert.Equal("ovd: VM empty cannot be backed up as it is: it has no disks. Its job waits for that or fails with it.\n", run.Error);
         Assert.Contains($"job {Samples.JobId}", run.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task BackupRunThatWaits_EndsAsItsJobsDo()
+    {
+        var installation = Samples.Installation();
+        installation.Refused.Add(new RefusedVm { VmName = "away", Reason = "cluster Main has no worker" });
+        installation.WatchSends(Samples.EndedJob(JobOutcome.Succeeded));
+        await using var server = await FakeBackupServer.StartAsync(installation);
+
+        var run = await CliRun.OvdAsync(server, "backup", "run", "--match", "*", "--wait");
+
+        Assert.Equal((int)ExitCode.Ok, run.ExitCode);
+        Assert.Contains("ovd: VM away cannot be backed up as it is: cluster Main has no worker.", run.Error, StringComparison.Ordinal);
     }
 }

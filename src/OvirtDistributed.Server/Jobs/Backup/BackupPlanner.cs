@@ -21,7 +21,7 @@ internal sealed class BackupPlanner(IDataMover mover)
     {
         var version = manager.ProductVersion;
         var choice = TransportChoice.Decide(request.RequestedMode, version, cluster, vm, request.ExcludedDisks, manager.Ssh is not null, request.ConsistencyRule == ConsistencyRules.Freeze);
-        var details = request with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version) };
+        var details = request with { TransportMode = choice.Mode, TransportReason = choice.Reason, GivesLayers = TransportChoice.GivesLayers(version), Export = null };
         if (request.DropSnapshot && choice.Mode == TransportModes.Cbt)
         {
             details = details with { TransportReason = $"{details.TransportReason}; no snapshot is kept in this mode, so that there is none to drop" };

@@ -10,6 +10,9 @@ namespace OvirtDistributed.Server.Jobs.Backup;
 internal sealed class StartBackupStep(
     IEngineDirectory engines, EngineLedger ledger, EngineCleanup cleanup, SnapshotBackup snapshots, WorkerClusters workers, Installation installation, ServerOptions options) : IJobStep
 {
+    // Whoever waits for longer than this, for a worker or the manager, may find the VM started or stopped, or with other disks.
+    private static readonly TimeSpan Freshness = TimeSpan.FromMinutes(1);
+
     public JobKind Kind => JobKind.Backup;
 
     public JobState State => JobState.StartingBackup;
@@ -88,7 +91,7 @@ internal sealed class StartBackupStep(
         try
         {
             await workers.RequireAsync(context.Database, $"VM {job.VmName} cannot be backed up", BackupCheck.ClustersOf(job.ClusterId, job.Backup!), cancellationToken);
-            return null;
+            return context.InStep > Freshness && job.Backup is { Starts: 0 } and not { Commands.Pre: not null } ? StepResult.Next(JobEvent.Outdated) : null;
         }
         catch (WorkerMissingException missing) when (job.Backup!.Commands?.Pre is not null)
         {

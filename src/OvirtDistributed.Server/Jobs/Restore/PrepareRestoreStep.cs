@@ -84,11 +84,12 @@ internal sealed class PrepareRestoreStep(
             if (!details.PoweredOff)
             {
                 await engine.StopVmAsync(target.Id, job.Id, cancellationToken);
-                job.Restore = details with { PoweredOff = true };
+                job.Restore = details with { PoweredOff = true, PoweredOffAt = context.Now };
                 context.Info($"VM {target.Name} is powered off");
+                return StepResult.WaitFor(options.PollInterval);
             }
 
-            return context.InStep < PowerOffPatience
+            return context.Now - details.PoweredOffAt < PowerOffPatience
                 ? StepResult.WaitFor(options.PollInterval)
                 : StepResult.Fail($"VM {target.Name} is still {target.Status} {PowerOffPatience} after it was powered off: look at it on the manager.");
         }

@@ -24,7 +24,8 @@ internal sealed class RestoreAdmission(
     public async Task<Guid> AdmitAsync(RestoreRequest request, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var key = RequestKey.Of(request.RequestId, request);
+        // The answer to the question is no other request.
+        var key = RequestKey.Of(request.RequestId, request with { LossAccepted = false });
         if (await JobAdmission.FindHandledAsync(context, key, cancellationToken) is { } handled)
         {
             return handled[0];

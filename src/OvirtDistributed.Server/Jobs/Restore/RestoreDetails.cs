@@ -56,6 +56,9 @@ internal sealed record RestoreDetails
     /// <summary>It ran and was powered off by this job.</summary>
     public bool PoweredOff { get; init; }
 
+    /// <summary>When that was asked for; a worker may have been waited for before.</summary>
+    public DateTimeOffset? PoweredOffAt { get; init; }
+
     /// <summary>Over the original, in place: back it up first.</summary>
     public bool SafetyPoint { get; init; }
 

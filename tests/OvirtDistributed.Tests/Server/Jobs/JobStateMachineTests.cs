@@ -78,6 +78,7 @@ public sealed class JobStateMachineTests
     [InlineData("Backup", "Committing", "StepFailed", "Undoing")]
     [InlineData("Backup", "Finalizing", "FinalizeFailed", "Warning")]
     [InlineData("Backup", "AwaitingBackup", "CheckpointLost", "StartingBackup")]
+    [InlineData("Backup", "StartingBackup", "Outdated", "Preparing")]
     [InlineData("Backup", "AwaitingBackup", "ConsistencyRefused", "StartingBackup")]
     [InlineData("Backup", "Copying", "Prepared", null)]
     [InlineData("Restore", "CompletingVm", "CancelRequested", "Undoing")]

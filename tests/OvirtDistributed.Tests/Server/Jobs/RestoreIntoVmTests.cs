@@ -165,6 +165,13 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
         refused = await Assert.ThrowsAsync<OperatorException>(() => site.Get<RestorePreview>().ApplyAsync(digest, ofOneDisk: false, lossAccepted: false, "", TestSite.Token));
         Assert.StartsWith(Loss, refused.Message, StringComparison.Ordinal);
 
+        var accepted = await AdmitAsync(site, request with { RequestId = "once", LossAccepted = true });
+        Assert.Equal(accepted, await AdmitAsync(site, request with { RequestId = "once" }));
+        await using (var jobs = site.Database())
+        {
+            await jobs.Jobs.Where(job => job.Id == accepted).ExecuteDeleteAsync(TestSite.Token);
+        }
+
         await AdmitAsync(site, request with { SafetyPoint = true });
         await using var context = site.Database();
         await context.Jobs.Where(job => job.Kind == JobKind.Restore).ExecuteDeleteAsync(TestSite.Token);

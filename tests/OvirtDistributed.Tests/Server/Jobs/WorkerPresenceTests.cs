@@ -99,6 +99,45 @@ public sealed class WorkerPresenceTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task VmWasStartedWhileItsBackupWaited_IsReadAgain()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var vm = site.AddVm("web");
+        var id = await site.BackUpAsync("web");
+        site.Options.EmbeddedWorkers.Clear();
+        await RegisterAsync(site);
+        await site.DriveAsync(id, JobState.StartingBackup);
+        site.Time.Advance(TimeSpan.FromMinutes(10));
+        await WaitsAsync(site, id, JobState.StartingBackup, "no worker of cluster cluster is on-line");
+        site.Engine.Vms[vm.Id] = vm with { Status = "up" };
+
+        await site.Get<WorkerRegistry>().SeenAsync(TestSite.WorkerId, 1, TestSite.Token);
+        var job = await site.RunToEndAsync(id).WithinDeadline();
+
+        Assert.Equal(JobOutcome.Succeeded, job.Outcome);
+        Assert.True(job.Backup!.RequireConsistency, "the VM was taken for one that is down");
+    }
+
+    [Fact]
+    public async Task RestoreThatWaitedForAWorker_GivesItsVmTheTimeToGoDown()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var vm = site.AddVm("web");
+        var point = (await site.RunToEndAsync(await site.BackUpAsync("web")).WithinDeadline()).PointId!;
+        site.Engine.Vms[vm.Id] = vm with { Status = "up" };
+        await site.ReadInventoryAsync();
+        site.Engine.Calls.Clear();
+        var id = await site.Get<RestoreAdmission>().AdmitAsync(new RestoreRequest { Point = point, Scope = RestoreScope.Overwrite, PowerOff = true }, TestSite.Token);
+        site.Options.EmbeddedWorkers.Clear();
+        await WaitsAsync(site, id, JobState.Preparing, "has no worker");
+        site.Time.Advance(TimeSpan.FromMinutes(5));
+        await RegisterAsync(site);
+
+        Assert.Equal(JobState.SecuringVm, (await site.DriveAsync(id, JobState.SecuringVm).WithinDeadline()).State);
+        Assert.Equal("down", site.Engine.Vms[vm.Id].Status);
+    }
+
+    [Fact]
     public async Task WorkerVanishesBeforeItTakesADisk_TheJobSaysForWhomItWaits()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
