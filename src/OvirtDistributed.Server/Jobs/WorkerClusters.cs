@@ -28,19 +28,19 @@ internal sealed class WorkerClusters(TimeProvider time, ServerOptions options)
         var workers = await context.Workers.AsNoTracking().ToListAsync(cancellationToken);
         var names = await context.Inventory.AsNoTracking().Where(item => item.Kind == InventoryKind.Cluster)
             .Select(item => new { item.ObjectId, item.Name }).ToListAsync(cancellationToken);
+        var there = workers.FindAll(worker => justStarted || worker.LastSeen > now - WorkerIsAway);
         return new WorkerPresence(
-            workers.Where(worker => justStarted || worker.LastSeen > now - WorkerIsAway).Select(worker => worker.ClusterId)
-                .Concat(options.EmbeddedWorkers.Select(worker => worker.ClusterId)).ToHashSet(),
-            workers.GroupBy(worker => worker.ClusterId).Select(group => group.MaxBy(worker => worker.LastSeen)!)
-                .ToDictionary(worker => worker.ClusterId, worker => (worker.Name, worker.LastSeen)),
+            there.Select(worker => worker.ClusterId).Concat(options.EmbeddedWorkers.Select(worker => worker.ClusterId)).ToHashSet(),
+            there,
+            workers,
             names.DistinctBy(cluster => cluster.ObjectId).ToDictionary(cluster => cluster.ObjectId, cluster => cluster.Name));
     }
 
     /// <summary>For a step before it makes anything on the manager.</summary>
-    /// <exception cref="WorkerMissingException">A cluster of these has no worker now.</exception>
-    public async Task RequireAsync(ServerDbContext context, string what, IEnumerable<Guid> clusterIds, CancellationToken cancellationToken)
+    /// <exception cref="WorkerMissingException">Nobody fills one of these now.</exception>
+    public async Task RequireAsync(ServerDbContext context, string what, IEnumerable<WorkerNeed> needs, CancellationToken cancellationToken)
     {
-        if ((await LookAsync(context, cancellationToken)).ExplainUnmanned(clusterIds) is { } nobody)
+        if ((await LookAsync(context, cancellationToken)).ExplainUnmanned(needs) is { } nobody)
         {
             throw new WorkerMissingException($"{what}: {nobody}.");
         }

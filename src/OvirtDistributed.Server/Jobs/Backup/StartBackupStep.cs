@@ -90,7 +90,7 @@ internal sealed class StartBackupStep(
 
         try
         {
-            await workers.RequireAsync(context.Database, $"VM {job.VmName} cannot be backed up", BackupCheck.ClustersOf(job.ClusterId, job.Backup!), cancellationToken);
+            await workers.RequireAsync(context.Database, $"VM {job.VmName} cannot be backed up", BackupCheck.NeedsOf(job.ClusterId, job.VmId, job.Backup!), cancellationToken);
             return context.InStep > Freshness && job.Backup is { Starts: 0 } and not { Commands.Pre: not null } ? StepResult.Next(JobEvent.Outdated) : null;
         }
         catch (WorkerMissingException missing) when (job.Backup!.Commands?.Pre is not null)
