@@ -158,7 +158,7 @@ internal sealed class RestoreAdmission(
         {
             var engine = (await engines.OpenAsync(subject.Manager.Id, cancellationToken)).Engine;
             var plan = await planner.PlanAsync(subject.Manager.Id, manifest, subject.Details, engine, cancellationToken);
-            return plan with { Problems = [.. plan.Problems, .. await ExplainNoWorkerAsync(subject.Details, cancellationToken)] };
+            return await ExplainNoWorkerAsync(subject.Details, cancellationToken) is { } nobody ? plan with { Problems = [.. plan.Problems, nobody], NoWorker = nobody } : plan;
         }
         catch (EngineException failure)
         {
@@ -166,11 +166,11 @@ internal sealed class RestoreAdmission(
         }
     }
 
-    private async Task<IEnumerable<string>> ExplainNoWorkerAsync(RestoreDetails details, CancellationToken cancellationToken)
+    private async Task<string?> ExplainNoWorkerAsync(RestoreDetails details, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var presence = await workers.LookAsync(context, cancellationToken);
-        return presence.ExplainUnmanned(details.Need()) is { } nobody ? [$"Nobody would write the disks, because {nobody}."] : [];
+        return presence.ExplainUnmanned(details.Need()) is { } nobody ? $"Nobody would write the disks, because {nobody}." : null;
     }
 
     /// <summary>Null while it cannot be read: it may be later.</summary>

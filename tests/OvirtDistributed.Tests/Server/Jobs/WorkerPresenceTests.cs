@@ -155,6 +155,25 @@ public sealed class WorkerPresenceTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task PlannedRestoreWhileTheWorkerIsAway_IsRefusedWithThatReasonAndHoldsOnceItIsBack()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        site.AddVm("web");
+        var point = (await site.RunToEndAsync(await site.BackUpAsync("web")).WithinDeadline()).PointId!;
+        var digest = (await site.Get<RestorePreview>().PlanAsync(new RestoreRequest { Point = point, Name = "restored" }, TestSite.Token)).Digest;
+        var worker = site.Options.EmbeddedWorkers[0];
+        site.Options.EmbeddedWorkers.Clear();
+
+        var apply = () => site.Get<RestorePreview>().ApplyAsync(digest, ofOneDisk: false, lossAccepted: false, "", TestSite.Token);
+
+        var refused = await Assert.ThrowsAsync<OperatorException>(apply);
+        Assert.Equal(FailureKind.WrongState, refused.Kind);
+        Assert.StartsWith("Nobody would write the disks, because cluster cluster has no worker: start one", refused.Message, StringComparison.Ordinal);
+        site.Options.EmbeddedWorkers.Add(worker);
+        Assert.NotEqual(Guid.Empty, await apply());
+    }
+
+    [Fact]
     public async Task WorkerDoesNotComeBack_TheJobFailsWithTheReason()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
