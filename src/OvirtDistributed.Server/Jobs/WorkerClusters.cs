@@ -14,7 +14,12 @@ internal sealed class WorkerClusters(TimeProvider time, ServerOptions options)
 {
     private static readonly TimeSpan ShortestAbsence = TimeSpan.FromMinutes(2);
 
+    /// <summary>What is said of copying jobs may be that old.</summary>
+    private static readonly TimeSpan Lately = TimeSpan.FromSeconds(5);
+
     private readonly DateTimeOffset _started = time.GetUtcNow();
+
+    private volatile LookedAt? _last;
 
     /// <summary>A worker that was not heard of for longer takes no offer now.</summary>
     private TimeSpan WorkerIsAway => TimeSpan.FromTicks(Math.Max(ShortestAbsence.Ticks, options.HeartbeatInterval.Ticks * 4));
@@ -34,6 +39,20 @@ internal sealed class WorkerClusters(TimeProvider time, ServerOptions options)
             there,
             workers,
             names.DistinctBy(cluster => cluster.ObjectId).ToDictionary(cluster => cluster.ObjectId, cluster => cluster.Name));
+    }
+
+    /// <summary>The same, or what it was a few seconds ago: for what many jobs ask every second. Nothing that is admitted or begun goes by it.</summary>
+    public async Task<WorkerPresence> LookLatelyAsync(ServerDbContext context, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        if (_last is { } last && now - last.At < Lately)
+        {
+            return last.Presence;
+        }
+
+        var presence = await LookAsync(context, cancellationToken);
+        _last = new LookedAt(now, presence);
+        return presence;
     }
 
     /// <summary>For a step before it makes anything on the manager.</summary>
@@ -68,4 +87,6 @@ internal sealed class WorkerClusters(TimeProvider time, ServerOptions options)
             ? manned.Order().First()
             : throw OperatorException.Invalid("cluster", "", "no worker is there now, and the VM's cluster is not known: name the cluster whose workers shall do it.");
     }
+
+    private sealed record LookedAt(DateTimeOffset At, WorkerPresence Presence);
 }

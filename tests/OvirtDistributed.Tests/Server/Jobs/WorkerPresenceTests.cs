@@ -155,6 +155,28 @@ public sealed class WorkerPresenceTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task ManyJobsWaitForAWorker_TheyLookForItEverySomeSeconds()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        site.AddVm("web");
+        var id = await site.BackUpAsync("web");
+        await site.DriveAsync(id, JobState.Copying);
+        site.Options.EmbeddedWorkers.Clear();
+        await site.StepAsync(id);
+        await RegisterAsync(site);
+
+        site.Time.Advance(TimeSpan.FromSeconds(1));
+        await site.StepAsync(id);
+        Assert.StartsWith("Nobody takes disk", (await site.JobAsync(id)).Message, StringComparison.Ordinal);
+        await using var database = site.Database();
+        Assert.Null((await site.Get<WorkerClusters>().LookAsync(database, TestSite.Token)).ExplainUnmanned(new WorkerNeed(site.ClusterId)));
+
+        site.Time.Advance(TimeSpan.FromSeconds(5));
+        await site.StepAsync(id);
+        Assert.Equal("", (await site.JobAsync(id)).Message);
+    }
+
+    [Fact]
     public async Task PlannedRestoreWhileTheWorkerIsAway_IsRefusedWithThatReasonAndHoldsOnceItIsBack()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
