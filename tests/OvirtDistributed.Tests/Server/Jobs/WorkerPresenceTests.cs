@@ -212,8 +212,10 @@ public sealed class WorkerPresenceTests(PostgresServer postgres)
         Assert.DoesNotContain(site.Engine.Calls, Openings.Contains);
     }
 
-    [Fact]
-    public async Task WorkerVanishesAfterThePreCommand_TheApplicationDoesNotWaitForIt()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task WorkerWasNotHeardOfSinceThePreCommand_TheApplicationWaitsForOneHeartbeatOnly(bool reports)
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
         site.AddVm("web");
@@ -223,12 +225,26 @@ public sealed class WorkerPresenceTests(PostgresServer postgres)
         await site.DriveAsync(id, JobState.RunningPreCommand);
         var (claim, _) = await CommandDriver.OrderAsync(site, id, CommandPhase.Pre);
         await CommandDriver.EndAsync(site, claim, exitCode: 0);
+        await site.DriveAsync(id, JobState.StartingBackup).WithinDeadline();
         site.Options.EmbeddedWorkers.Clear();
+        await RegisterAsync(site);
+        site.Time.Advance(TimeSpan.FromMinutes(10));
+        await WaitsAsync(site, id, JobState.StartingBackup, "no worker of cluster cluster is on-line");
 
+        site.Time.Advance(site.Options.HeartbeatInterval * 1.5);
+        if (reports)
+        {
+            await site.Get<WorkerRegistry>().SeenAsync(TestSite.WorkerId, 1, TestSite.Token);
+            await site.DriveAsync(id, JobState.Copying).WithinDeadline();
+            return;
+        }
+
+        await WaitsAsync(site, id, JobState.StartingBackup, "no worker of cluster cluster is on-line");
+        site.Time.Advance(site.Options.HeartbeatInterval);
         var job = await site.DriveAsync(id).WithinDeadline();
 
         Assert.Equal(JobOutcome.Failed, job.Outcome);
-        Assert.Contains("has no worker", job.Message, StringComparison.Ordinal);
+        Assert.Contains("no worker of cluster cluster is on-line", job.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(site.Engine.Calls, Openings.Contains);
     }
 
