@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Database;
 using OvirtDistributed.Server.Inventory;
+using OvirtDistributed.Server.Jobs;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Exports;
@@ -15,8 +16,9 @@ internal sealed record ExportReach(EngineStorageDomain? Domain, Guid WorkerClust
     /// <param name="context">The database.</param>
     /// <param name="managerId">The manager.</param>
     /// <param name="cluster">The VM's; its own workers come first.</param>
+    /// <param name="presence">Workers that are there now come before those that may come back.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static async Task<ExportReach> FindAsync(ServerDbContext context, Guid managerId, EngineCluster cluster, CancellationToken cancellationToken)
+    public static async Task<ExportReach> FindAsync(ServerDbContext context, Guid managerId, EngineCluster cluster, WorkerPresence presence, CancellationToken cancellationToken)
     {
         var documents = await context.Inventory.AsNoTracking()
             .Where(item => item.ManagerId == managerId && item.Kind == InventoryKind.StorageDomain)
@@ -31,13 +33,13 @@ internal sealed record ExportReach(EngineStorageDomain? Domain, Guid WorkerClust
                 + "attach an NFS domain of type export to it, and refresh the inventory (ovd manager inventory --refresh)");
         }
 
-        var workers = await context.Workers.AsNoTracking().ToListAsync(cancellationToken);
-        var worker = workers.Where(candidate => Mounts(candidate.ExportDomains, domain.Id, domain.Location))
-            .OrderByDescending(candidate => candidate.ClusterId == cluster.Id)
+        var worker = presence.Registered.Where(candidate => Mounts(candidate.ExportDomains, domain.Id, domain.Location))
+            .OrderByDescending(presence.IsThere)
+            .ThenByDescending(candidate => candidate.ClusterId == cluster.Id)
             .ThenByDescending(candidate => candidate.LastSeen)
             .FirstOrDefault();
         return worker is null
-            ? Refused($"transport mode export-domain needs a worker that has export domain {domain.Name} ({domain.Location}) mounted, and none of the {workers.Count} registered says so: "
+            ? Refused($"transport mode export-domain needs a worker that has export domain {domain.Name} ({domain.Location}) mounted, and none of the {presence.Registered.Count} registered says so: "
                 + $"mount it there and tell the worker with Worker:ExportDomains:{domain.Id}")
             : new ExportReach(domain, worker.ClusterId, null);
     }

@@ -32,7 +32,7 @@ internal sealed class CopyStep(JobKind kind, TaskSettlement settlement, WorkerCl
     private async Task TellUnmannedAsync(StepContext context, CancellationToken cancellationToken)
     {
         if (context.Job is { Message.Length: 0 } job && job.Tasks.FirstOrDefault(task => task.State == TaskState.Offered) is { } waiting
-            && (await workers.LookAsync(context.Database, cancellationToken)).ExplainUnmanned(waiting.ClusterId) is { } nobody)
+            && (await workers.LookLatelyAsync(context.Database, cancellationToken)).ExplainUnmanned(WorkerNeed.Of(job, waiting)) is { } nobody)
         {
             job.Message = $"Nobody takes disk {waiting.DiskAlias}: {nobody}.";
         }

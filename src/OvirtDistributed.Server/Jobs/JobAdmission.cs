@@ -71,11 +71,12 @@ internal sealed class JobAdmission(
         await RefuseSecondRunAsync(context, manager.Id, [.. vms.Select(vm => vm.Id)], cancellationToken);
         await RefuseDuringRestoreAsync(context, manager.Id, vms, cancellationToken);
         var refused = await refusals.FindAsync(context, resolved, request, cancellationToken);
-        if (refused.Count == vms.Count)
+        if (refused.Count == vms.Count && !(request.Selection.HasRules && refused.Any(vm => vm.Obstacle.Kind == ObstacleKind.NoWorker)))
         {
             throw new OperatorException(FailureKind.WrongState, BackupRefusals.Explain(refused));
         }
 
+        // Rules are what timers ask by: a worker that is away for a moment must not cost the night. The jobs wait for it, and are on record if it does not come.
         // The others go on. Those that cannot get a job that says why: a VM that was to be backed up and was not has to be on record.
         var jobs = vms.Select(vm => NewJob(JobKind.Backup, manager.Id, vm.Id, vm.Name, repository.Id, vm.ClusterId, job => job.Backup = SealedFor(job, request))).ToList();
         return new AdmittedBackups(await SaveAsync(context, jobs, key, cancellationToken), resolved.Selected.LeftOut) { Refused = refused };

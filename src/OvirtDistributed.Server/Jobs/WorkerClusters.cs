@@ -14,7 +14,12 @@ internal sealed class WorkerClusters(TimeProvider time, ServerOptions options)
 {
     private static readonly TimeSpan ShortestAbsence = TimeSpan.FromMinutes(2);
 
+    /// <summary>What is said of copying jobs may be that old.</summary>
+    private static readonly TimeSpan Lately = TimeSpan.FromSeconds(5);
+
     private readonly DateTimeOffset _started = time.GetUtcNow();
+
+    private volatile LookedAt? _last;
 
     /// <summary>A worker that was not heard of for longer takes no offer now.</summary>
     private TimeSpan WorkerIsAway => TimeSpan.FromTicks(Math.Max(ShortestAbsence.Ticks, options.HeartbeatInterval.Ticks * 4));
@@ -28,19 +33,33 @@ internal sealed class WorkerClusters(TimeProvider time, ServerOptions options)
         var workers = await context.Workers.AsNoTracking().ToListAsync(cancellationToken);
         var names = await context.Inventory.AsNoTracking().Where(item => item.Kind == InventoryKind.Cluster)
             .Select(item => new { item.ObjectId, item.Name }).ToListAsync(cancellationToken);
+        var there = workers.FindAll(worker => justStarted || worker.LastSeen > now - WorkerIsAway);
         return new WorkerPresence(
-            workers.Where(worker => justStarted || worker.LastSeen > now - WorkerIsAway).Select(worker => worker.ClusterId)
-                .Concat(options.EmbeddedWorkers.Select(worker => worker.ClusterId)).ToHashSet(),
-            workers.GroupBy(worker => worker.ClusterId).Select(group => group.MaxBy(worker => worker.LastSeen)!)
-                .ToDictionary(worker => worker.ClusterId, worker => (worker.Name, worker.LastSeen)),
+            there.Select(worker => worker.ClusterId).Concat(options.EmbeddedWorkers.Select(worker => worker.ClusterId)).ToHashSet(),
+            there,
+            workers,
             names.DistinctBy(cluster => cluster.ObjectId).ToDictionary(cluster => cluster.ObjectId, cluster => cluster.Name));
     }
 
-    /// <summary>For a step before it makes anything on the manager.</summary>
-    /// <exception cref="WorkerMissingException">A cluster of these has no worker now.</exception>
-    public async Task RequireAsync(ServerDbContext context, string what, IEnumerable<Guid> clusterIds, CancellationToken cancellationToken)
+    /// <summary>The same, or what it was a few seconds ago: for what many jobs ask every second. Nothing that is admitted or begun goes by it.</summary>
+    public async Task<WorkerPresence> LookLatelyAsync(ServerDbContext context, CancellationToken cancellationToken)
     {
-        if ((await LookAsync(context, cancellationToken)).ExplainUnmanned(clusterIds) is { } nobody)
+        var now = time.GetUtcNow();
+        if (_last is { } last && now - last.At < Lately)
+        {
+            return last.Presence;
+        }
+
+        var presence = await LookAsync(context, cancellationToken);
+        _last = new LookedAt(now, presence);
+        return presence;
+    }
+
+    /// <summary>For a step before it makes anything on the manager.</summary>
+    /// <exception cref="WorkerMissingException">Nobody fills one of these now.</exception>
+    public async Task RequireAsync(ServerDbContext context, string what, IEnumerable<WorkerNeed> needs, CancellationToken cancellationToken)
+    {
+        if ((await LookAsync(context, cancellationToken)).ExplainUnmanned(needs) is { } nobody)
         {
             throw new WorkerMissingException($"{what}: {nobody}.");
         }
@@ -68,4 +87,6 @@ internal sealed class WorkerClusters(TimeProvider time, ServerOptions options)
             ? manned.Order().First()
             : throw OperatorException.Invalid("cluster", "", "no worker is there now, and the VM's cluster is not known: name the cluster whose workers shall do it.");
     }
+
+    private sealed record LookedAt(DateTimeOffset At, WorkerPresence Presence);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Server.Database;
+using OvirtDistributed.Server.Exports;
 using OvirtDistributed.Server.Managers;
 
 namespace OvirtDistributed.Server.Jobs.Backup;
@@ -13,7 +14,7 @@ internal static class BackupCheck
     /// <param name="vm">As it is, or as the inventory has it.</param>
     /// <param name="cluster">The VM's.</param>
     /// <param name="asked">What was asked.</param>
-    /// <param name="presence">Which clusters have workers.</param>
+    /// <param name="presence">Which workers are there.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task<CheckedBackup> CheckAsync(
         ServerDbContext context, StoredManager manager, EngineVm vm, EngineCluster cluster, BackupDetails asked, WorkerPresence presence, CancellationToken cancellationToken)
@@ -23,20 +24,24 @@ internal static class BackupCheck
             return new CheckedBackup(asked, new BackupObstacle(state, settles ? ObstacleKind.Settles : ObstacleKind.Stays));
         }
 
-        var (details, refusal) = await BackupPlanner.ChooseModeAsync(context, manager, vm, cluster, asked, cancellationToken);
+        var (details, refusal) = await BackupPlanner.ChooseModeAsync(context, manager, vm, cluster, asked, presence, cancellationToken);
         refusal ??= ExplainNoDisk(vm, cluster, details);
         return refusal is not null ? new CheckedBackup(details, new BackupObstacle(refusal, ObstacleKind.Stays))
-            : presence.ExplainUnmanned(ClustersOf(vm.ClusterId, details)) is { } nobody ? new CheckedBackup(details, new BackupObstacle(nobody, ObstacleKind.NoWorker))
+            : presence.ExplainUnmanned(NeedsOf(vm.ClusterId, vm.Id, details)) is { } nobody ? new CheckedBackup(details, new BackupObstacle(nobody, ObstacleKind.NoWorker))
             : new CheckedBackup(details, null);
     }
 
-    /// <summary>The clusters whose workers a backup needs: who reads the disks, and who runs its commands.</summary>
-    public static IEnumerable<Guid> ClustersOf(Guid own, BackupDetails details) => details switch
+    /// <summary>The workers that a backup needs: who reads the disks, and who runs its commands.</summary>
+    public static IEnumerable<WorkerNeed> NeedsOf(Guid own, Guid vmId, BackupDetails details)
     {
-        { Export: not null, Commands: not null } => [own, details.Export.WorkerClusterId],
-        { Export: { } export } => [export.WorkerClusterId],
-        _ => [own],
-    };
+        var reader = details switch
+        {
+            { Export: { } export } => WorkerNeed.Mounting(export.WorkerClusterId, new ExportWay(export.DomainId, export.DomainName, export.Location)),
+            { TransportMode: TransportModes.DiskAttachment } => WorkerNeed.InVm(own, vmId),
+            _ => new WorkerNeed(own),
+        };
+        return details.Commands is null ? [reader] : [new WorkerNeed(own), reader];
+    }
 
     private static (string Text, bool Settles) ExplainState(EngineVm vm) => vm switch
     {

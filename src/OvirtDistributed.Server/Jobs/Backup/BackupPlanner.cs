@@ -17,7 +17,7 @@ internal sealed class BackupPlanner(IDataMover mover)
 {
     /// <summary>What was asked, with the transport mode that was chosen; and why nothing works, or null.</summary>
     public static async Task<(BackupDetails Details, string? Refusal)> ChooseModeAsync(
-        ServerDbContext context, StoredManager manager, EngineVm vm, EngineCluster cluster, BackupDetails request, CancellationToken cancellationToken)
+        ServerDbContext context, StoredManager manager, EngineVm vm, EngineCluster cluster, BackupDetails request, WorkerPresence presence, CancellationToken cancellationToken)
     {
         var version = manager.ProductVersion;
         var choice = TransportChoice.Decide(request.RequestedMode, version, cluster, vm, request.ExcludedDisks, manager.Ssh is not null, request.ConsistencyRule == ConsistencyRules.Freeze);
@@ -38,7 +38,7 @@ internal sealed class BackupPlanner(IDataMover mover)
             case { Refusal: { } refused }:
                 return (details, refused);
             case { Mode: TransportModes.ExportDomain } when inconsistent is null:
-                return await ChooseExportAsync(context, manager.Id, vm, cluster, details, cancellationToken);
+                return await ChooseExportAsync(context, manager.Id, vm, cluster, details, presence, cancellationToken);
             case { Mode: not TransportModes.DiskAttachment }:
                 return (details, inconsistent);
         }
@@ -48,10 +48,12 @@ internal sealed class BackupPlanner(IDataMover mover)
             return (details, inconsistent);
         }
 
-        var noWorker = await WorkerVms.ExplainNoneAsync(context, vm.ClusterId, vm.Id, cancellationToken);
+        // One that is away may come back: where nothing else works the job waits for it, and is not refused.
+        var noWorker = WorkerVms.ExplainNone(presence, vm.ClusterId, vm.Id);
+        var lasting = WorkerVms.AnyRegistered(presence, vm.ClusterId, vm.Id) ? null : noWorker;
         if (noWorker is null || request.RequestedMode != TransportModes.Auto)
         {
-            return (details, noWorker);
+            return (details, lasting);
         }
 
         if (manager.Ssh is not null)
@@ -61,14 +63,14 @@ internal sealed class BackupPlanner(IDataMover mover)
 
         // The last resort: it costs two copies of every disk.
         var last = details with { TransportMode = TransportModes.ExportDomain, TransportReason = $"{choice.Reason}, {noWorker}, and the hosts cannot be reached over SSH" };
-        var (export, refusal) = await ChooseExportAsync(context, manager.Id, vm, cluster, last, cancellationToken);
-        return refusal is null ? (export, null) : (details, noWorker);
+        var (export, refusal) = await ChooseExportAsync(context, manager.Id, vm, cluster, last, presence, cancellationToken);
+        return refusal is null ? (export, null) : (details, lasting);
     }
 
     private static async Task<(BackupDetails Details, string? Refusal)> ChooseExportAsync(
-        ServerDbContext context, Guid managerId, EngineVm vm, EngineCluster cluster, BackupDetails details, CancellationToken cancellationToken)
+        ServerDbContext context, Guid managerId, EngineVm vm, EngineCluster cluster, BackupDetails details, WorkerPresence presence, CancellationToken cancellationToken)
     {
-        var reach = await ExportReach.FindAsync(context, managerId, cluster, cancellationToken);
+        var reach = await ExportReach.FindAsync(context, managerId, cluster, presence, cancellationToken);
         return reach.Refusal is { } refusal
             ? (details, refusal)
             : (details with { Export = new BackupExport(reach.Domain!.Id, reach.Domain.Name, reach.Domain.Location, reach.WorkerClusterId) }, ExportedImages.ExplainNamesakes(vm, details.ExcludedDisks));

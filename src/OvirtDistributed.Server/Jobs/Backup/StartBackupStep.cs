@@ -77,7 +77,7 @@ internal sealed class StartBackupStep(
 
     /// <summary>
     /// Nothing is opened on the manager for a worker that may not come: it would grow there meanwhile. What is open already goes on, and an application that
-    /// its pre-command has brought to rest is not kept so.
+    /// its pre-command has brought to rest is not kept so for longer than it takes a worker that is there to report: after a time without server or database none has yet.
     /// </summary>
     /// <exception cref="WorkerMissingException">There is none now.</exception>
     private async Task<StepResult?> AwaitWorkerAsync(StepContext context, CancellationToken cancellationToken)
@@ -90,10 +90,10 @@ internal sealed class StartBackupStep(
 
         try
         {
-            await workers.RequireAsync(context.Database, $"VM {job.VmName} cannot be backed up", BackupCheck.ClustersOf(job.ClusterId, job.Backup!), cancellationToken);
+            await workers.RequireAsync(context.Database, $"VM {job.VmName} cannot be backed up", BackupCheck.NeedsOf(job.ClusterId, job.VmId, job.Backup!), cancellationToken);
             return context.InStep > Freshness && job.Backup is { Starts: 0 } and not { Commands.Pre: not null } ? StepResult.Next(JobEvent.Outdated) : null;
         }
-        catch (WorkerMissingException missing) when (job.Backup!.Commands?.Pre is not null)
+        catch (WorkerMissingException missing) when (job.Backup!.Commands?.Pre is not null && context.FailingFor > options.HeartbeatInterval * 2)
         {
             return StepResult.Fail(missing.Message);
         }

@@ -44,7 +44,7 @@ internal sealed class PrepareRestoreStep(
         }
 
         // Before a VM is powered off and disks are made for somebody who may not come.
-        await workers.RequireAsync(context.Database, $"VM {details.NewName} cannot be restored now", [details.WorkerCluster()], cancellationToken);
+        await workers.RequireAsync(context.Database, $"VM {details.NewName} cannot be restored now", [details.Need()], cancellationToken);
         if (details.RewritesVm() && await MakeReadyAsync(context, plan, engine, cancellationToken) is { } first)
         {
             return first;

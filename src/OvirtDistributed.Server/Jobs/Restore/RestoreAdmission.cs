@@ -63,8 +63,9 @@ internal sealed class RestoreAdmission(
         var target = await FindTargetAsync(context, request, point, manager, cancellationToken);
         var cluster = await targets.ClusterAsync(manager, point, manifest, target?.ClusterId.ToString("D") ?? request.Cluster, cancellationToken);
         var domain = await targets.StorageDomainAsync(manager, cluster, request.StorageDomain, cancellationToken);
-        var mode = await ModeAsync(context, request, manager, cluster, cancellationToken);
-        var export = await ExportAsync(context, request, manager, cluster, cancellationToken);
+        var presence = await workers.LookAsync(context, cancellationToken);
+        var mode = Mode(request, manager, cluster, presence);
+        var export = await ExportAsync(context, request, manager, cluster, presence, cancellationToken);
         await RefuseNameAsync(context, request, point, manager, cancellationToken);
         var details = new RestoreDetails
         {
@@ -96,29 +97,27 @@ internal sealed class RestoreAdmission(
 
     /// <summary>The export domain that the disks go through; null in every other mode.</summary>
     private static async Task<RestoreExport?> ExportAsync(
-        ServerDbContext context, RestoreRequest request, StoredManager manager, EngineCluster cluster, CancellationToken cancellationToken)
+        ServerDbContext context, RestoreRequest request, StoredManager manager, EngineCluster cluster, WorkerPresence presence, CancellationToken cancellationToken)
     {
         if (request.TransportMode != TransportModes.ExportDomain)
         {
             return null;
         }
 
-        var reach = await ExportReach.FindAsync(context, manager.Id, cluster, cancellationToken);
+        var reach = await ExportReach.FindAsync(context, manager.Id, cluster, presence, cancellationToken);
         return reach.Refusal is { } unreachable
             ? throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{unreachable}.")
             : new RestoreExport(reach.Domain!.Id, reach.Domain.Name, reach.Domain.Location, reach.WorkerClusterId, Guid.NewGuid());
     }
 
     /// <summary>What was asked, if it can work; in place the first that can.</summary>
-    private static async Task<string> ModeAsync(
-        ServerDbContext context, RestoreRequest request, StoredManager manager, EngineCluster cluster, CancellationToken cancellationToken)
+    private static string Mode(RestoreRequest request, StoredManager manager, EngineCluster cluster, WorkerPresence presence)
     {
-        var noWorkerVm = request.TransportMode == TransportModes.DiskAttachment || request.Scope == RestoreScope.InPlace
-            ? await WorkerVms.ExplainNoneAsync(context, cluster.Id, exceptVm: null, cancellationToken)
-            : null;
+        var noWorkerVm = WorkerVms.ExplainNone(presence, cluster.Id, exceptVm: null);
+        var mayComeBack = WorkerVms.AnyRegistered(presence, cluster.Id, exceptVm: null);
         switch (request.TransportMode)
         {
-            case TransportModes.DiskAttachment when noWorkerVm is not null:
+            case TransportModes.DiskAttachment when !mayComeBack:
                 throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{noWorkerVm}.");
             case TransportModes.Ssh when manager.Ssh is null:
                 throw OperatorException.Invalid("transport_mode", request.TransportMode, $"{TransportChoice.NeedsSsh}.");
@@ -126,6 +125,8 @@ internal sealed class RestoreAdmission(
                 return TransportModes.DiskAttachment;
             case "" when request.Scope == RestoreScope.InPlace && manager.Ssh is not null:
                 return TransportModes.Ssh;
+            case "" when request.Scope == RestoreScope.InPlace && mayComeBack:
+                return TransportModes.DiskAttachment;
             case "" when request.Scope == RestoreScope.InPlace:
                 throw OperatorException.Invalid("in_place", "true", $"a disk is written in place through the VM of a worker or over SSH, and neither can be: {noWorkerVm}; {TransportChoice.NeedsSsh}.");
             default:
@@ -157,7 +158,7 @@ internal sealed class RestoreAdmission(
         {
             var engine = (await engines.OpenAsync(subject.Manager.Id, cancellationToken)).Engine;
             var plan = await planner.PlanAsync(subject.Manager.Id, manifest, subject.Details, engine, cancellationToken);
-            return plan with { Problems = [.. plan.Problems, .. await ExplainNoWorkerAsync(subject.Details, cancellationToken)] };
+            return await ExplainNoWorkerAsync(subject.Details, cancellationToken) is { } nobody ? plan with { Problems = [.. plan.Problems, nobody], NoWorker = nobody } : plan;
         }
         catch (EngineException failure)
         {
@@ -165,11 +166,11 @@ internal sealed class RestoreAdmission(
         }
     }
 
-    private async Task<IEnumerable<string>> ExplainNoWorkerAsync(RestoreDetails details, CancellationToken cancellationToken)
+    private async Task<string?> ExplainNoWorkerAsync(RestoreDetails details, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var presence = await workers.LookAsync(context, cancellationToken);
-        return presence.ExplainUnmanned(details.WorkerCluster()) is { } nobody ? [$"Nobody would write the disks, because {nobody}."] : [];
+        return presence.ExplainUnmanned(details.Need()) is { } nobody ? $"Nobody would write the disks, because {nobody}." : null;
     }
 
     /// <summary>Null while it cannot be read: it may be later.</summary>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using OvirtDistributed.Server.Exports;
+using OvirtDistributed.Server.Jobs.Backup;
 using OvirtDistributed.Server.Settings;
 
 namespace OvirtDistributed.Server.Jobs.Restore;
@@ -96,6 +97,14 @@ internal sealed record RestoreDetails
 
     /// <summary>The cluster whose workers write the disks.</summary>
     public Guid WorkerCluster() => Export?.WorkerClusterId ?? ClusterId;
+
+    /// <summary>Who writes the disks.</summary>
+    public WorkerNeed Need() => this switch
+    {
+        { Export: { } export } => WorkerNeed.Mounting(export.WorkerClusterId, new ExportWay(export.DomainId, export.DomainName, export.Location)),
+        { TransportMode: TransportModes.DiskAttachment } => WorkerNeed.InVm(ClusterId, exceptVm: null),
+        _ => new WorkerNeed(ClusterId),
+    };
 
     /// <summary>A VM is made from the point's configuration; a disk needs none of it.</summary>
     public bool NeedsOvf() => Scope == RestoreScope.NewVm || Export is not null;

@@ -35,6 +35,9 @@ internal sealed record RestorePlan
 
     /// <summary>Why it cannot be done, each with what to do; empty when it can.</summary>
     public IReadOnlyList<string> Problems { get; init; } = [];
+
+    /// <summary>The one of these that passes by itself and changes nothing of the plan: nobody is there to do it.</summary>
+    public string? NoWorker { get; init; }
 }
 
 /// <param name="Disk">In the point.</param>

@@ -71,15 +71,20 @@ internal sealed class RestorePreview(
             throw Drifted(planned, [failure.Message], failure);
         }
 
-        if (plan.Problems.Count > 0)
+        if (plan.Problems.Where(problem => problem != plan.NoWorker).ToList() is { Count: > 0 } problems)
         {
-            throw Drifted(planned, plan.Problems);
+            throw Drifted(planned, problems);
         }
 
         var changes = PlanFacts.Differences(planned.Facts, PlanFacts.Of(subject, plan));
         if (changes.Count > 0)
         {
             throw Drifted(planned, changes);
+        }
+
+        if (plan.NoWorker is { } nobody)
+        {
+            throw new OperatorException(FailureKind.WrongState, nobody);
         }
 
         RestoreLoss.RequireAccepted(subject, plan, lossAccepted);

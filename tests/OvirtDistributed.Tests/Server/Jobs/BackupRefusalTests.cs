@@ -94,6 +94,45 @@ public sealed class BackupRefusalTests(PostgresServer postgres)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
+    public async Task RulesWhileNoWorkerIsThere_TheJobsWaitForOneAndAreOnRecordIfNoneComes(bool comes)
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var worker = site.Options.EmbeddedWorkers[0];
+        site.Options.EmbeddedWorkers.Clear();
+        site.AddVm("web-1");
+        var empty = site.AddVm("web-2");
+        site.Engine.Vms[empty.Id] = empty with { Disks = [] };
+        await site.ReadInventoryAsync();
+        await Assert.ThrowsAsync<OperatorException>(() => AdmitAsync(site, Request(VmSelection.Of("web-1", "web-2"))));
+
+        var admitted = await AdmitAsync(site, Request(new VmSelection { Patterns = ["web-*"] }));
+
+        Assert.Equal(["web-1", "web-2"], admitted.Refused.Select(refused => refused.Vm.Name).Order(StringComparer.Ordinal));
+        var id = admitted.Jobs[0];
+        foreach (var candidate in admitted.Jobs)
+        {
+            id = (await site.JobAsync(candidate)).VmName == "web-1" ? candidate : id;
+        }
+
+        await site.StepAsync(id);
+        Assert.Equal(JobState.Preparing, (await site.JobAsync(id)).State);
+        if (comes)
+        {
+            site.Options.EmbeddedWorkers.Add(worker);
+        }
+        else
+        {
+            site.Time.Advance(site.Options.StepPatience + TimeSpan.FromSeconds(1));
+        }
+
+        var job = await site.RunToEndAsync(id).WithinDeadline();
+        Assert.Equal(comes ? JobOutcome.Succeeded : JobOutcome.Failed, job.Outcome);
+        Assert.StartsWith(comes ? "" : "VM web-1 cannot be backed up: cluster cluster has no worker: start one", job.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
     public async Task VmWasShutDownSinceTheInventoryWasRead_TheManagerHasTheLastWordIfItAnswers(bool answers)
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();

@@ -275,7 +275,7 @@ public sealed class ExportDomainJobTests(PostgresServer postgres)
         await using var database = site.Database();
         var cluster = site.Engine.Inventory.Clusters.Single();
         var manager = await database.Managers.AsNoTracking().SingleAsync(TestSite.Token);
-        var (details, refusal) = await BackupPlanner.ChooseModeAsync(database, manager, vm, cluster, new BackupDetails(), TestSite.Token).WithinDeadline();
+        var (details, refusal) = await BackupPlanner.ChooseModeAsync(database, manager, vm, cluster, new BackupDetails(), await site.Get<WorkerClusters>().LookAsync(database, TestSite.Token), TestSite.Token).WithinDeadline();
         Assert.Null(refusal);
         return details;
     }
@@ -305,7 +305,7 @@ public sealed class ExportDomainJobTests(PostgresServer postgres)
     private static async Task AddWorkerAsync(TestSite site, IReadOnlyList<string> mounts, Guid? clusterId = null, string id = TestSite.WorkerId)
     {
         await using var context = site.Database();
-        context.Workers.Add(new StoredWorker { Id = id, Name = id, ClusterId = clusterId ?? site.ClusterId, TransportModes = TransportModes.All, ExportDomains = mounts });
+        context.Workers.Add(new StoredWorker { Id = id, Name = id, ClusterId = clusterId ?? site.ClusterId, TransportModes = TransportModes.All, ExportDomains = mounts, LastSeen = site.Time.GetUtcNow() });
         await context.SaveChangesAsync(TestSite.Token);
     }
 

@@ -140,7 +140,7 @@ public sealed class SshBackupJobTests(PostgresServer postgres) : IDisposable
         var vm = site.Engine.Vms.Values.Single();
         var cluster = site.Engine.Inventory.Clusters.First(candidate => candidate.Id == vm.ClusterId);
         var manager = await database.Managers.AsNoTracking().SingleAsync(TestSite.Token);
-        var (details, refusal) = await BackupPlanner.ChooseModeAsync(database, manager, vm, cluster, new BackupDetails(), TestSite.Token).WithinDeadline();
+        var (details, refusal) = await BackupPlanner.ChooseModeAsync(database, manager, vm, cluster, new BackupDetails(), await site.Get<WorkerClusters>().LookAsync(database, TestSite.Token), TestSite.Token).WithinDeadline();
         Assert.Equal((null, TransportModes.Ssh, false), (refusal, details.TransportMode, details.KeepsSnapshot()));
         Assert.Contains("needs a worker that runs in another VM", details.TransportReason, StringComparison.Ordinal);
     }

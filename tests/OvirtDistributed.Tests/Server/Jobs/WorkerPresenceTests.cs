@@ -155,6 +155,47 @@ public sealed class WorkerPresenceTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task ManyJobsWaitForAWorker_TheyLookForItEverySomeSeconds()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        site.AddVm("web");
+        var id = await site.BackUpAsync("web");
+        await site.DriveAsync(id, JobState.Copying);
+        site.Options.EmbeddedWorkers.Clear();
+        await site.StepAsync(id);
+        await RegisterAsync(site);
+
+        site.Time.Advance(TimeSpan.FromSeconds(1));
+        await site.StepAsync(id);
+        Assert.StartsWith("Nobody takes disk", (await site.JobAsync(id)).Message, StringComparison.Ordinal);
+        await using var database = site.Database();
+        Assert.Null((await site.Get<WorkerClusters>().LookAsync(database, TestSite.Token)).ExplainUnmanned(new WorkerNeed(site.ClusterId)));
+
+        site.Time.Advance(TimeSpan.FromSeconds(5));
+        await site.StepAsync(id);
+        Assert.Equal("", (await site.JobAsync(id)).Message);
+    }
+
+    [Fact]
+    public async Task PlannedRestoreWhileTheWorkerIsAway_IsRefusedWithThatReasonAndHoldsOnceItIsBack()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        site.AddVm("web");
+        var point = (await site.RunToEndAsync(await site.BackUpAsync("web")).WithinDeadline()).PointId!;
+        var digest = (await site.Get<RestorePreview>().PlanAsync(new RestoreRequest { Point = point, Name = "restored" }, TestSite.Token)).Digest;
+        var worker = site.Options.EmbeddedWorkers[0];
+        site.Options.EmbeddedWorkers.Clear();
+
+        var apply = () => site.Get<RestorePreview>().ApplyAsync(digest, ofOneDisk: false, lossAccepted: false, "", TestSite.Token);
+
+        var refused = await Assert.ThrowsAsync<OperatorException>(apply);
+        Assert.Equal(FailureKind.WrongState, refused.Kind);
+        Assert.StartsWith("Nobody would write the disks, because cluster cluster has no worker: start one", refused.Message, StringComparison.Ordinal);
+        site.Options.EmbeddedWorkers.Add(worker);
+        Assert.NotEqual(Guid.Empty, await apply());
+    }
+
+    [Fact]
     public async Task WorkerDoesNotComeBack_TheJobFailsWithTheReason()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
@@ -171,8 +212,10 @@ public sealed class WorkerPresenceTests(PostgresServer postgres)
         Assert.DoesNotContain(site.Engine.Calls, Openings.Contains);
     }
 
-    [Fact]
-    public async Task WorkerVanishesAfterThePreCommand_TheApplicationDoesNotWaitForIt()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task WorkerWasNotHeardOfSinceThePreCommand_TheApplicationWaitsForOneHeartbeatOnly(bool reports)
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
         site.AddVm("web");
@@ -182,12 +225,26 @@ public sealed class WorkerPresenceTests(PostgresServer postgres)
         await site.DriveAsync(id, JobState.RunningPreCommand);
         var (claim, _) = await CommandDriver.OrderAsync(site, id, CommandPhase.Pre);
         await CommandDriver.EndAsync(site, claim, exitCode: 0);
+        await site.DriveAsync(id, JobState.StartingBackup).WithinDeadline();
         site.Options.EmbeddedWorkers.Clear();
+        await RegisterAsync(site);
+        site.Time.Advance(TimeSpan.FromMinutes(10));
+        await WaitsAsync(site, id, JobState.StartingBackup, "no worker of cluster cluster is on-line");
 
+        site.Time.Advance(site.Options.HeartbeatInterval * 1.5);
+        if (reports)
+        {
+            await site.Get<WorkerRegistry>().SeenAsync(TestSite.WorkerId, 1, TestSite.Token);
+            await site.DriveAsync(id, JobState.Copying).WithinDeadline();
+            return;
+        }
+
+        await WaitsAsync(site, id, JobState.StartingBackup, "no worker of cluster cluster is on-line");
+        site.Time.Advance(site.Options.HeartbeatInterval);
         var job = await site.DriveAsync(id).WithinDeadline();
 
         Assert.Equal(JobOutcome.Failed, job.Outcome);
-        Assert.Contains("has no worker", job.Message, StringComparison.Ordinal);
+        Assert.Contains("no worker of cluster cluster is on-line", job.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(site.Engine.Calls, Openings.Contains);
     }
 

@@ -142,6 +142,7 @@ internal sealed class TestSite : IEngineDirectory, IAsyncDisposable
             ClusterId = ClusterId,
             TransportModes = TransportModes.All,
             SystemUuid = vm.Id.ToString("D"),
+            LastSeen = Time.GetUtcNow(),
         });
         await context.SaveChangesAsync(Token);
         return vm;
