@@ -15,6 +15,9 @@ internal sealed partial class OrphanSweep
         [LoggerMessage(LogLevel.Warning, "VM {VmId} could not be searched for left-overs: {Problem}")]
         public static partial void SweepFailed(ILogger logger, Guid vmId, string problem);
 
+        [LoggerMessage(LogLevel.Warning, "Manager {ManagerId} could not be searched for left-overs, its other VMs are looked at in the next round: {Problem}")]
+        public static partial void ManagerSkipped(ILogger logger, Guid managerId, string problem);
+
         [LoggerMessage(LogLevel.Warning, "Engines could not be searched for left-overs; trying again later")]
         public static partial void RoundFailed(ILogger logger, Exception exception);
     }
