@@ -19,6 +19,9 @@ internal sealed partial class OrphanSweep(
     // An engine merges one snapshot of a VM at a time: the next one of the same VM follows in the same round.
     private const int LooksPerRound = 120;
 
+    /// <summary>Of which it was said that their snapshots stay.</summary>
+    private readonly HashSet<Guid> _awaySnapshots = [];
+
     /// <summary>One round: every VM, and those again where something was ended until nothing is left there.</summary>
     /// <returns>What was ended.</returns>
     public async Task<int> SweepAsync(CancellationToken cancellationToken)
@@ -203,7 +206,8 @@ internal sealed partial class OrphanSweep(
             .GroupBy(point => point.RepositoryId)
             .Select(points => points.MaxBy(point => point.Created)!.CheckpointId)
             .ToHashSet();
-        if (ours.Find(snapshot => !needed.Contains(snapshot.Id) && !known.Contains(snapshot.Id)) is not { } orphan)
+        var repositories = (await context.Repositories.Select(repository => repository.Id).ToListAsync(cancellationToken)).ToHashSet();
+        if (ours.Find(snapshot => !needed.Contains(snapshot.Id) && !known.Contains(snapshot.Id) && !IsOfAway(snapshot, vm.VmId, repositories)) is not { } orphan)
         {
             return default;
         }
@@ -218,6 +222,22 @@ internal sealed partial class OrphanSweep(
         await engine.DeleteSnapshotAsync(vm.VmId, orphan.Id, orphan.Id, cancellationToken);
         instruments.OnLeftoverRemoved(nameof(LedgerKind.Snapshot));
         return new Found(1, Waits: true);
+    }
+
+    /// <summary>The points of a repository that was removed come back when it is added again, and the next incremental may start from what they name.</summary>
+    private bool IsOfAway(EngineSnapshot snapshot, Guid vmId, HashSet<Guid> repositories)
+    {
+        if (EngineMarker.RepositoryOf(snapshot.Description) is not { } repository || repositories.Contains(repository))
+        {
+            return false;
+        }
+
+        if (_awaySnapshots.Add(snapshot.Id))
+        {
+            Log.RepositoryAway(logger, snapshot.Id, vmId, repository);
+        }
+
+        return true;
     }
 
     private bool IsOurs(string description) => description.Contains(EngineMarker.OfInstance(installation.InstanceId), StringComparison.Ordinal);

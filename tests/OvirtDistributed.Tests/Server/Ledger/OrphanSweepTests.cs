@@ -186,6 +186,21 @@ public sealed class OrphanSweepTests(PostgresServer postgres)
         Assert.Equal(2, await site.Get<OrphanSweep>().SweepAsync(TestSite.Token).WithinDeadline());
     }
 
+    [Fact]
+    public async Task SnapshotOfARepositoryThatIsNotKnown_StaysBecauseItsPointsMayComeBack()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var vm = site.AddVm("vm");
+        await BackUpAsync(site, vm);
+        var kept = SnapshotsOf(site, vm);
+        var away = Assert.Single(await TakeAsync(site, vm, $"Backup {EngineMarker.Of(site.InstanceId, Guid.NewGuid(), Guid.NewGuid())}"));
+        await TakeAsync(site, vm, MarkOf(site, site.InstanceId));
+
+        Assert.Equal(1, await site.Get<OrphanSweep>().SweepAsync(TestSite.Token).WithinDeadline());
+
+        Assert.Equal([.. kept, away], SnapshotsOf(site, vm));
+    }
+
     private static async Task BackUpAsync(TestSite site, EngineVm vm)
     {
         var job = await site.RunToEndAsync(await site.BackUpAsync(vm.Name, mode: TransportModes.ImageTransfer)).WithinDeadline();
