@@ -78,7 +78,7 @@ internal sealed class AttemptPreparation(
         else if (mode == TransportModes.DiskAttachment)
         {
             var snapshotId = job.Kind == JobKind.Backup ? job.Backup!.EngineBackupId : null;
-            await attachments.AttachAsync(access.Engine, owner, claim.WorkerId, diskId, snapshotId, cancellationToken);
+            await attachments.AttachAsync(access.Engine, owner, claim, diskId, snapshotId, cancellationToken);
         }
         else if (job.Backup?.ReadsFiles() == true)
         {

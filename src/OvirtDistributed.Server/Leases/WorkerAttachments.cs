@@ -9,22 +9,29 @@ using OvirtDistributed.Server.Managers;
 namespace OvirtDistributed.Server.Leases;
 
 /// <summary>Attaches the disk of an attempt to the VM in which the attempt's worker runs.</summary>
-internal sealed class WorkerAttachments(IDbContextFactory<ServerDbContext> contexts, EngineLedger ledger, PreparationLocks locks, ServerOptions options)
+internal sealed class WorkerAttachments(IDbContextFactory<ServerDbContext> contexts, TaskLeases leases, EngineLedger ledger, PreparationLocks locks, ServerOptions options)
 {
-    /// <summary>Idempotent for the attempt.</summary>
+    /// <summary>Idempotent for the attempt. Nothing is attached for one whose lease was lost meanwhile.</summary>
     /// <param name="engine">The VM's manager.</param>
     /// <param name="owner">The attempt.</param>
-    /// <param name="workerId">Its worker.</param>
+    /// <param name="claim">Its lease.</param>
     /// <param name="diskId">The disk.</param>
     /// <param name="snapshotId">The snapshot to show of it; null for the disk itself.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="EngineException">The worker is in no VM of this manager, the disk is attached there otherwise, or the engine refused.</exception>
-    public async Task AttachAsync(IEngine engine, LedgerOwner owner, string workerId, Guid diskId, Guid? snapshotId, CancellationToken cancellationToken)
+    public async Task AttachAsync(IEngine engine, LedgerOwner owner, LeaseClaim claim, Guid diskId, Guid? snapshotId, CancellationToken cancellationToken)
     {
-        var (worker, vmId) = await FindVmAsync(engine, workerId, cancellationToken);
+        var (worker, vmId) = await FindVmAsync(engine, claim.WorkerId, cancellationToken);
 
         // One at a time for a VM, as the manager plugs them: else all slots of a worker would find the same room at once.
         await using var turn = await locks.EnterAsync(vmId, cancellationToken);
+
+        // The turn may have taken longer than the lease: the disk would be plugged for nobody, and be in the way of the next attempt.
+        if (!await leases.IsHeldAsync(claim, cancellationToken))
+        {
+            return;
+        }
+
         var attached = await engine.ListAttachmentsAsync(vmId, cancellationToken);
         var found = attached.FirstOrDefault(attachment => attachment.DiskId == diskId);
         var entry = await ledger.FindOpenAsync(LedgerKind.Attachment, owner, cancellationToken);

@@ -20,6 +20,15 @@ internal static class EngineMarker
     public static bool IsOfJob(string description, Guid instanceId, Guid jobId) =>
         description.Contains(OfInstance(instanceId), StringComparison.Ordinal) && description.Contains(OfJob(jobId), StringComparison.Ordinal);
 
+    /// <summary>The repository that the marker in a description names; null without one.</summary>
+    public static Guid? RepositoryOf(string description)
+    {
+        const string Name = " repository=";
+        const int IdLength = 32;
+        var start = description.IndexOf(Name, Math.Max(0, description.IndexOf("[ovd instance=", StringComparison.Ordinal)), StringComparison.Ordinal);
+        return start >= 0 && description.Length >= start + Name.Length + IdLength && Guid.TryParseExact(description.AsSpan(start + Name.Length, IdLength), "N", out var id) ? id : null;
+    }
+
     public static bool IsOfRepository(string description, Guid instanceId, Guid repositoryId) =>
         description.Contains(OfRepository(instanceId, repositoryId), StringComparison.Ordinal);
 }

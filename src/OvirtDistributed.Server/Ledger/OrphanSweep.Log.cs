@@ -15,6 +15,12 @@ internal sealed partial class OrphanSweep
         [LoggerMessage(LogLevel.Warning, "VM {VmId} could not be searched for left-overs: {Problem}")]
         public static partial void SweepFailed(ILogger logger, Guid vmId, string problem);
 
+        [LoggerMessage(LogLevel.Warning, "Manager {ManagerId} could not be searched for left-overs, its other VMs are looked at in the next round: {Problem}")]
+        public static partial void ManagerSkipped(ILogger logger, Guid managerId, string problem);
+
+        [LoggerMessage(LogLevel.Warning, "Snapshot {SnapshotId} of VM {VmId} is of repository {RepositoryId}, which is not known here: it stays. Add the repository again, or delete the snapshot on the manager")]
+        public static partial void RepositoryAway(ILogger logger, Guid snapshotId, Guid vmId, Guid repositoryId);
+
         [LoggerMessage(LogLevel.Warning, "Engines could not be searched for left-overs; trying again later")]
         public static partial void RoundFailed(ILogger logger, Exception exception);
     }

@@ -19,11 +19,15 @@ internal sealed partial class OrphanSweep(
     // An engine merges one snapshot of a VM at a time: the next one of the same VM follows in the same round.
     private const int LooksPerRound = 120;
 
+    /// <summary>Of which it was said that their snapshots stay.</summary>
+    private readonly HashSet<Guid> _awaySnapshots = [];
+
     /// <summary>One round: every VM, and those again where something was ended until nothing is left there.</summary>
     /// <returns>What was ended.</returns>
     public async Task<int> SweepAsync(CancellationToken cancellationToken)
     {
         var (vms, ended) = (await ListVmsAsync(cancellationToken), 0);
+        var silent = new HashSet<Guid>();
         for (var look = 0; look < LooksPerRound && vms.Count > 0; look++)
         {
             if (look > 0)
@@ -34,7 +38,7 @@ internal sealed partial class OrphanSweep(
             var again = new List<SweptVm>();
             foreach (var vm in vms)
             {
-                var found = await TryAsync(vm, cancellationToken);
+                var found = await TryAsync(vm, silent, cancellationToken);
                 ended += found.Ended;
                 if (found.Ended > 0 || found.Waits)
                 {
@@ -72,38 +76,57 @@ internal sealed partial class OrphanSweep(
         return [.. vms.Where(vm => managers.Contains(vm.ManagerId)).Select(vm => new SweptVm(vm.ManagerId, vm.VmId))];
     }
 
-    /// <summary>One look at one VM; a manager that does not answer or refuses does not keep the others from being looked at.</summary>
-    private async Task<Found> TryAsync(SweptVm vm, CancellationToken cancellationToken)
+    /// <summary>One look at one VM: what fails there does not keep the others, nor its own snapshots, from being looked at.</summary>
+    private async Task<Found> TryAsync(SweptVm vm, HashSet<Guid> silent, CancellationToken cancellationToken)
     {
-        try
-        {
-            var engine = (await engines.OpenAsync(vm.ManagerId, cancellationToken)).Engine;
-            var backups = await EndBackupsAsync(engine, vm.VmId, cancellationToken);
-            var snapshots = await DeleteSnapshotAsync(engine, vm, cancellationToken);
-            return new Found(backups + snapshots.Ended, snapshots.Waits);
-        }
-        catch (EngineException failure)
-        {
-            Log.SweepFailed(logger, vm.VmId, failure.Message);
-            return default;
-        }
+        var backups = await TryAsync(vm, silent, EndBackupsAsync, cancellationToken);
+        var snapshots = await TryAsync(vm, silent, DeleteSnapshotAsync, cancellationToken);
+        return new Found(backups.Ended + snapshots.Ended, backups.Waits || snapshots.Waits);
     }
 
-    private async Task<int> EndBackupsAsync(IEngine engine, Guid vmId, CancellationToken cancellationToken)
+    /// <param name="vm">Where to look.</param>
+    /// <param name="silent">Managers that are not asked again in this round: each of their VMs would only wait for the same failure.</param>
+    /// <param name="lookAsync">What to do there.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    private async Task<Found> TryAsync(
+        SweptVm vm, HashSet<Guid> silent, Func<IEngine, SweptVm, CancellationToken, Task<Found>> lookAsync, CancellationToken cancellationToken)
     {
-        var ended = 0;
-        foreach (var backup in await ListBackupsAsync(engine, vmId, cancellationToken))
+        if (silent.Contains(vm.ManagerId))
+        {
+            return default;
+        }
+
+        try
+        {
+            return await lookAsync((await engines.OpenAsync(vm.ManagerId, cancellationToken)).Engine, vm, cancellationToken);
+        }
+        catch (EngineException failure) when (failure.Failure is EngineFailure.Unreachable or EngineFailure.Unauthorized)
+        {
+            silent.Add(vm.ManagerId);
+            Log.ManagerSkipped(logger, vm.ManagerId, failure.Message);
+        }
+        catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
+        {
+            Log.SweepFailed(logger, vm.VmId, failure.Message);
+        }
+
+        return default;
+    }
+
+    private async Task<Found> EndBackupsAsync(IEngine engine, SweptVm vm, CancellationToken cancellationToken)
+    {
+        var (ended, waits) = (0, false);
+        foreach (var backup in await ListBackupsAsync(engine, vm.VmId, cancellationToken))
         {
             var orphan = backup.Phase is EngineBackupPhase.Starting or EngineBackupPhase.Ready && IsOurs(backup.Description) && !await IsInLedgerAsync(backup.Id, cancellationToken);
             if (orphan)
             {
-                await EndBackupAsync(engine, vmId, backup, cancellationToken);
-                instruments.OnLeftoverRemoved(nameof(LedgerKind.Backup));
-                ended++;
+                var found = await EndBackupAsync(engine, vm.VmId, backup, cancellationToken);
+                (ended, waits) = (ended + found.Ended, waits || found.Waits);
             }
         }
 
-        return ended;
+        return new Found(ended, waits);
     }
 
     private static async Task<IReadOnlyList<EngineBackup>> ListBackupsAsync(IEngine engine, Guid vmId, CancellationToken cancellationToken)
@@ -118,19 +141,44 @@ internal sealed partial class OrphanSweep(
         }
     }
 
-    private async Task EndBackupAsync(IEngine engine, Guid vmId, EngineBackup backup, CancellationToken cancellationToken)
+    /// <summary>
+    /// Transfers first, and the backup in a later look, when they have ended: some managers take the end of a backup with an active transfer and never end that,
+    /// others refuse.
+    /// </summary>
+    private async Task<Found> EndBackupAsync(IEngine engine, Guid vmId, EngineBackup backup, CancellationToken cancellationToken)
     {
         var disks = await engine.ListBackupDisksAsync(vmId, backup.Id, cancellationToken);
+        var (ending, inUse) = (false, false);
         foreach (var transfer in await engine.ListTransfersAsync(cancellationToken))
         {
-            if (!transfer.IsEnded && !transfer.Upload && disks.ContainsKey(transfer.DiskId) && !await ledger.IsKnownAsync(transfer.Id, cancellationToken))
+            if (transfer.IsEnded || transfer.Upload || !disks.ContainsKey(transfer.DiskId))
+            {
+                continue;
+            }
+
+            if (await ledger.IsKnownAsync(transfer.Id, cancellationToken))
+            {
+                inUse = true;
+                continue;
+            }
+
+            if (transfer.Phase != EngineTransferPhase.Ending)
             {
                 await engine.CancelTransferAsync(transfer.Id, backup.Id, cancellationToken);
             }
+
+            ending |= await engine.FindTransferAsync(transfer.Id, cancellationToken) is { IsEnded: false };
         }
 
-        Log.OrphanEnded(logger, backup.Id, vmId);
+        if (ending || inUse)
+        {
+            return new Found(0, Waits: ending);
+        }
+
         await engine.FinalizeBackupAsync(vmId, backup.Id, backup.Id, cancellationToken);
+        Log.OrphanEnded(logger, backup.Id, vmId);
+        instruments.OnLeftoverRemoved(nameof(LedgerKind.Backup));
+        return new Found(1, Waits: false);
     }
 
     /// <summary>
@@ -158,7 +206,8 @@ internal sealed partial class OrphanSweep(
             .GroupBy(point => point.RepositoryId)
             .Select(points => points.MaxBy(point => point.Created)!.CheckpointId)
             .ToHashSet();
-        if (ours.Find(snapshot => !needed.Contains(snapshot.Id) && !known.Contains(snapshot.Id)) is not { } orphan)
+        var repositories = (await context.Repositories.Select(repository => repository.Id).ToListAsync(cancellationToken)).ToHashSet();
+        if (ours.Find(snapshot => !needed.Contains(snapshot.Id) && !known.Contains(snapshot.Id) && !IsOfAway(snapshot, vm.VmId, repositories)) is not { } orphan)
         {
             return default;
         }
@@ -173,6 +222,22 @@ internal sealed partial class OrphanSweep(
         await engine.DeleteSnapshotAsync(vm.VmId, orphan.Id, orphan.Id, cancellationToken);
         instruments.OnLeftoverRemoved(nameof(LedgerKind.Snapshot));
         return new Found(1, Waits: true);
+    }
+
+    /// <summary>The points of a repository that was removed come back when it is added again, and the next incremental may start from what they name.</summary>
+    private bool IsOfAway(EngineSnapshot snapshot, Guid vmId, HashSet<Guid> repositories)
+    {
+        if (EngineMarker.RepositoryOf(snapshot.Description) is not { } repository || repositories.Contains(repository))
+        {
+            return false;
+        }
+
+        if (_awaySnapshots.Add(snapshot.Id))
+        {
+            Log.RepositoryAway(logger, snapshot.Id, vmId, repository);
+        }
+
+        return true;
     }
 
     private bool IsOurs(string description) => description.Contains(EngineMarker.OfInstance(installation.InstanceId), StringComparison.Ordinal);

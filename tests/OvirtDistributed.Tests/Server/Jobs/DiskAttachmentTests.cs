@@ -101,6 +101,26 @@ public sealed class DiskAttachmentTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task LeaseLostWhileWaitingForTheVmsTurn_NothingIsAttached()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var workerVm = await site.AddWorkerVmAsync();
+        var id = await site.BackUpAsync(site.AddVm("vm").Name, mode: TransportModes.DiskAttachment);
+        var claim = await site.LeaseAsync(Assert.Single((await site.DriveAsync(id, JobState.Copying)).Tasks));
+        Task<AttemptOrder?> order;
+        await using (await site.Get<PreparationLocks>().EnterAsync(workerVm.Id, TestSite.Token))
+        {
+            var before = site.Engine.Calls.Count;
+            order = site.Get<AttemptPreparation>().PrepareAsync(claim, TestSite.Token);
+            await Deadline.UntilAsync(() => Task.FromResult(site.Engine.Calls.Count > before), "it looked for the worker's VM", TimeSpan.FromSeconds(30));
+            await site.FailAsync(claim);
+        }
+
+        Assert.Null(await order.WithinDeadline());
+        Assert.DoesNotContain(site.Engine.Calls, call => call.StartsWith("AttachToWorker", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task JobsOnOneWorker_EachHasItsOwnDiskUntilTheVmsLimit()
     {
         await using var site = await TestSite.StartAsync(postgres).WithinDeadline();

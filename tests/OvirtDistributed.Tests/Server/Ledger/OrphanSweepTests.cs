@@ -118,6 +118,7 @@ public sealed class OrphanSweepTests(PostgresServer postgres)
         await site.Get<OrphanSweep>().SweepAsync(TestSite.Token).WithinDeadline();
 
         Assert.Equal((false, true), (IsOpen(lost), IsOpen(known)));
+        Assert.Equal(EngineBackupPhase.Ready, site.Engine.Backups[start.BackupId].Phase);
 
         bool IsOpen(Guid transfer) => site.Engine.Transfers[transfer].Phase == EngineTransferPhase.Transferring;
 
@@ -127,6 +128,77 @@ public sealed class OrphanSweepTests(PostgresServer postgres)
             await site.Engine.FindTransferAsync(made.Id, TestSite.Token);
             return made.Id;
         }
+    }
+
+    [Fact]
+    public async Task BackupWithATransfer_IsEndedInTheSameRoundButNotBeforeTheTransferEnded()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var vm = site.AddVm("vm");
+        await BackUpAsync(site, vm);
+        var start = new EngineBackupStart(vm.Id, Guid.NewGuid(), Guid.NewGuid(), [vm.Disks[0].Id], null, false, MarkOf(site, site.InstanceId));
+        await site.Engine.StartBackupAsync(start, TestSite.Token);
+        await site.Engine.FindBackupAsync(vm.Id, start.BackupId, TestSite.Token);
+        var transfer = await site.Engine.CreateTransferAsync(new EngineTransferStart(vm.Disks[0].Id, start.BackupId, Guid.NewGuid(), TimeSpan.FromMinutes(1)), TestSite.Token);
+        await site.Engine.FindTransferAsync(transfer.Id, TestSite.Token);
+
+        // The fake refuses the end of a backup with a transfer: one such call would fail the look.
+        Assert.Equal(1, await site.Get<OrphanSweep>().SweepAsync(TestSite.Token).WithinDeadline());
+
+        Assert.Equal(EngineBackupPhase.Finalizing, site.Engine.Backups[start.BackupId].Phase);
+        Assert.Single(site.Engine.Calls, call => call.StartsWith("FinalizeBackup", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task FailureThatNoEngineAnswersWith_KeepsNeitherTheSnapshotsNorOtherVmsFromBeingSwept()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        EngineVm[] vms = [site.AddVm("one"), site.AddVm("two")];
+        foreach (var vm in vms)
+        {
+            await BackUpAsync(site, vm);
+            await TakeAsync(site, vm, MarkOf(site, site.InstanceId));
+        }
+
+        site.Engine.Arm("ListBackups", FaultMoment.Before, new InvalidOperationException("a password does not open"));
+
+        Assert.Equal(2, await site.Get<OrphanSweep>().SweepAsync(TestSite.Token).WithinDeadline());
+
+        Assert.Equal(1, site.Engine.FaultsFired);
+    }
+
+    [Theory]
+    [InlineData((int)EngineFailure.Unreachable)]
+    [InlineData((int)EngineFailure.Unauthorized)]
+    public async Task ManagerDoesNotAnswer_ItsOtherVmsWaitForTheNextRound(int failure)
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        EngineVm[] vms = [site.AddVm("one"), site.AddVm("two")];
+        foreach (var vm in vms)
+        {
+            await BackUpAsync(site, vm);
+            await TakeAsync(site, vm, MarkOf(site, site.InstanceId));
+        }
+
+        site.Engine.Arm("ListBackups", FaultMoment.Before, (EngineFailure)failure);
+
+        Assert.Equal(0, await site.Get<OrphanSweep>().SweepAsync(TestSite.Token).WithinDeadline());
+        Assert.Equal(2, await site.Get<OrphanSweep>().SweepAsync(TestSite.Token).WithinDeadline());
+    }
+
+    [Fact]
+    public async Task SnapshotOfARepositoryThatIsNotKnown_StaysBecauseItsPointsMayComeBack()
+    {
+        await using var site = await TestSite.StartAsync(postgres).WithinDeadline();
+        var vm = site.AddVm("vm");
+        await BackUpAsync(site, vm);
+        var kept = SnapshotsOf(site, vm);
+        var away = Assert.Single(await TakeAsync(site, vm, $"Backup {EngineMarker.Of(site.InstanceId, Guid.NewGuid(), Guid.NewGuid())}"));
+        await TakeAsync(site, vm, MarkOf(site, site.InstanceId));
+
+        Assert.Equal(1, await site.Get<OrphanSweep>().SweepAsync(TestSite.Token).WithinDeadline());
+
+        Assert.Equal([.. kept, away], SnapshotsOf(site, vm));
     }
 
     private static async Task BackUpAsync(TestSite site, EngineVm vm)

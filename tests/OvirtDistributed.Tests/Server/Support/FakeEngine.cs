@@ -14,7 +14,7 @@ internal enum FaultMoment
 /// <summary>An engine in memory with the rules that jobs depend on: phases move one step per look, locks and orders are enforced.</summary>
 internal sealed partial class FakeEngine : IEngine
 {
-    private readonly List<(string Call, FaultMoment Moment, EngineException Failure)> _faults = [];
+    private readonly List<(string Call, FaultMoment Moment, Exception Failure)> _faults = [];
 
     private readonly Lock _turn = new();
 
@@ -47,6 +47,9 @@ internal sealed partial class FakeEngine : IEngine
     /// <summary>The next call of this name fails.</summary>
     public void Arm(string call, FaultMoment moment, EngineFailure failure = EngineFailure.Unreachable) =>
         _faults.Add((call, moment, new EngineException(failure, $"{call} was made to fail")));
+
+    /// <summary>The same with a failure that no engine answers with.</summary>
+    public void Arm(string call, FaultMoment moment, Exception failure) => _faults.Add((call, moment, failure));
 
     /// <summary>What a test must not find after a job: anything of ours that still works or waits.</summary>
     public IEnumerable<string> Leftovers() =>
