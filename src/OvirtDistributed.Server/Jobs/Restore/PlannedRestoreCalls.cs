@@ -39,7 +39,7 @@ internal static class PlannedRestoreCalls
 
         foreach (var disk in details.Scope == RestoreScope.InPlace ? plan.Disks : [])
         {
-            yield return $"DELETE vms/{plan.Target!.Id}/checkpoints/ID (each that this installation made)";
+            yield return DropCheckpoints(plan.Target!.Id);
             yield return $"DELETE vms/{plan.Target!.Id}/diskattachments/{disk.Plan.InPlaceDiskId} (detach only {disk.Replaces?.Alias})";
         }
     }
@@ -147,7 +147,11 @@ internal static class PlannedRestoreCalls
         {
             yield return $"DELETE disks/{old.DiskId} ({old.Alias})";
         }
+
+        yield return DropCheckpoints(vm);
     }
+
+    private static string DropCheckpoints(Guid vmId) => $"DELETE vms/{vmId}/checkpoints/ID (each that this installation made)";
 
     private static IEnumerable<string> After(RestoreDetails details, RestorePlan plan) =>
         details.Start ? [$"POST vms/{plan.Target?.Id.ToString() ?? "ID"}/start"] : [];

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using Microsoft.EntityFrameworkCore;
 using OvirtDistributed.Server.Ledger;
 using OvirtDistributed.Server.Managers;
 
@@ -21,7 +20,7 @@ internal sealed class ReleaseDiskStep(IEngineDirectory engines, EngineLedger led
         var (job, details) = (context.Job, context.Job.Restore!);
         var engine = (await engines.OpenAsync(job.ManagerId, cancellationToken)).Engine;
         var (vmId, disk) = (details.NewVmId!.Value, details.Replaced.Single());
-        if (!await DropCheckpointsAsync(context, engine, vmId, cancellationToken))
+        if (!await VmCheckpoints.DropAsync(context, engine, vmId, installation, cancellationToken))
         {
             return context.InStep < options.FinalizePatience
                 ? StepResult.WaitFor(options.PollInterval)
@@ -47,43 +46,5 @@ internal sealed class ReleaseDiskStep(IEngineDirectory engines, EngineLedger led
         }
 
         return StepResult.Next(JobEvent.DiskReleased);
-    }
-
-    /// <summary>One at a time, oldest first, as the host expects it; then no point of the VM names one any more.</summary>
-    private async Task<bool> DropCheckpointsAsync(StepContext context, IEngine engine, Guid vmId, CancellationToken cancellationToken)
-    {
-        var all = await ListAsync(engine, vmId, cancellationToken);
-        if (all.FirstOrDefault(checkpoint => IsOurs(checkpoint)) is { } ours)
-        {
-            await engine.DeleteCheckpointAsync(vmId, ours.Id, context.Job.Id, cancellationToken);
-            return false;
-        }
-
-        if (all.Count > 0)
-        {
-            const string Foreign = "the VM has checkpoints of another backup product: its next incremental backup there would miss what is restored now, make a full one";
-            context.Job.Warn(Foreign);
-            context.Warning(Foreign);
-        }
-
-        var managerId = context.Job.ManagerId;
-        await context.Database.RestorePoints
-            .Where(point => point.ManagerId == managerId && point.VmId == vmId && point.CheckpointId != null)
-            .ExecuteUpdateAsync(set => set.SetProperty(point => point.CheckpointId, (Guid?)null), cancellationToken);
-        return true;
-    }
-
-    private bool IsOurs(EngineCheckpoint checkpoint) => checkpoint.Description.Contains(EngineMarker.OfInstance(installation.InstanceId), StringComparison.Ordinal);
-
-    private static async Task<IReadOnlyList<EngineCheckpoint>> ListAsync(IEngine engine, Guid vmId, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await engine.ListCheckpointsAsync(vmId, cancellationToken);
-        }
-        catch (EngineException failure) when (failure.Failure == EngineFailure.NotFound)
-        {
-            return []; // A manager from before there were checkpoints.
-        }
     }
 }

@@ -29,7 +29,7 @@ internal sealed class StartVmStep(IEngineDirectory engines, EngineLedger ledger,
         WarnOfSettings(context);
         await UnmarkAsync(context, engine, cancellationToken);
         await ProtectAsync(context, engine, cancellationToken);
-        if (!await ReplacedDisks.RemoveAsync(context, engine, cancellationToken))
+        if (!await ReplacedDisks.RemoveAsync(context, engine, cancellationToken) || !await DropCheckpointsAsync(context, engine, cancellationToken))
         {
             return StepResult.WaitFor(options.PollInterval);
         }
@@ -61,6 +61,37 @@ internal sealed class StartVmStep(IEngineDirectory engines, EngineLedger ledger,
                 // Without a guest agent a VM may count as powering up for long; it runs all the same.
                 return StepResult.Next(JobEvent.VmStarted);
         }
+    }
+
+    /// <summary>Those of disks that are gone, the safety point's among them, would stay until the next backup of the VM, and it may have none.</summary>
+    private async Task<bool> DropCheckpointsAsync(StepContext context, IEngine engine, CancellationToken cancellationToken)
+    {
+        var job = context.Job;
+        if (job.Restore is not { Scope: RestoreScope.Overwrite, StartRequested: false } details)
+        {
+            return true;
+        }
+
+        var reason = "the manager still has them";
+        try
+        {
+            if (await VmCheckpoints.DropAsync(context, engine, details.NewVmId!.Value, installation, cancellationToken))
+            {
+                return true;
+            }
+
+            if (context.InStep < options.FinalizePatience)
+            {
+                return false;
+            }
+        }
+        catch (EngineException failure) when (!failure.IsPassing)
+        {
+            reason = failure.Message;
+        }
+
+        job.Warn($"The checkpoints of the VM's old disks were not deleted: {reason.TrimEnd('.')}. Its next backup tries again.");
+        return true;
     }
 
     /// <summary>The step before ended in a way that nobody foresaw.</summary>

@@ -124,7 +124,9 @@ public sealed class RestoreIntoVmTests(PostgresServer postgres)
 
         Assert.Equal((JobOutcome.Succeeded, ""), (job.Outcome, job.Message));
         Assert.Equal((mode, expected), (safety!.Backup!.TransportMode, safety.Backup.Consistency));
+        Assert.Empty(site.Engine.Checkpoints.GetValueOrDefault(Vm(site).Id, []));
         await using var context = site.Database();
+        Assert.DoesNotContain(context.RestorePoints, row => row.CheckpointId != null);
         Assert.Equal(expected, context.RestorePoints.Single(row => row.Id == safety.PointId).Consistency);
         var manifest = site.Mover.Read(site.Mover.PointsByJob[safety.Id]);
         Assert.Equal(expected == "crash", manifest.ConsistencyDetail?.Contains("powered off hard", StringComparison.Ordinal) ?? false);
