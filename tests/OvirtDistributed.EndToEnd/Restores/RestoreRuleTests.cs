@@ -61,7 +61,7 @@ public sealed class RestoreRuleTests(SharedServers servers, ITestOutputHelper ou
         var next = await site.BackUpAsync("db");
         _ = await site.RestoreAsync(new RestoreVmRequest { Point = next.PointId, Name = "db-next" });
         await site.HoldsAsync("db-next", names, reference);
-        await site.FinishAsync(checkpointsPerVm: 2);
+        await site.FinishAsync(checkpointsPerVm: 1);
     }
 
     [Fact]
