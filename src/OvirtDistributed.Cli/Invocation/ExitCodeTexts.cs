@@ -12,7 +12,7 @@ internal static class ExitCodeTexts
         (ExitCode.Usage, "wrong usage or invalid input"),
         (ExitCode.NotFound, "a manager, VM, job, restore point or disk does not exist"),
         (ExitCode.Unavailable, "the backup server (or a Data Mover) cannot be reached, or did not answer in time"),
-        (ExitCode.Refused, "refused in the present state: exists already, has ended, in use, changed meanwhile, no space"),
+        (ExitCode.Refused, "refused in the present state: exists already, in use, changed meanwhile, no space"),
         (ExitCode.Warning, "a job that was waited for succeeded, but something needs attention"),
         (ExitCode.Unauthorized, "not authenticated, or not allowed"),
         (ExitCode.DataDamaged, "stored data is missing or damaged"),

@@ -57,6 +57,7 @@ internal static partial class FieldNames
         ["slot_id"] = ["SLOT"],
         ["transport_mode"] = ["--mode"],
         ["vm"] = ["--vm", "--to-vm", "VM"],
+        ["vms"] = ["VM", "--to-vm"], // One VM is looked up as a selection of VMs is.
     };
 
     /// <summary>The option or argument whose value the command sends in the field; null where it sends none.</summary>

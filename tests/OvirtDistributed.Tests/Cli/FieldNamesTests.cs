@@ -99,6 +99,17 @@ public sealed class FieldNamesTests
     }
 
     [Fact]
+    public async Task VmOfADisk_IsTheOneThatWasTyped()
+    {
+        var failure = new OperatorException(FailureKind.NotFound, "vms 'nosuch': there is no such VM.") { Fields = ["vms"] };
+        await using var server = await FakeBackupServer.StartAsync(new FakeInstallation { Failure = failure });
+
+        var run = await CliRun.OvdAsync(server, "restore", "disk", "7b", "data", "--to-vm", "nosuch");
+
+        Assert.Equal("ovd: --to-vm 'nosuch': there is no such VM.\n", run.Error);
+    }
+
+    [Fact]
     public async Task KeyOfAMap_StaysWithItsOption()
     {
         var installation = new FakeInstallation { Failure = OperatorException.Invalid("networks[büro]", "x", "there is no such profile.") };
